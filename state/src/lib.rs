@@ -1,1 +1,30 @@
-//! Placeholder.
+//! What Dormouse remembers: service records, capacity notes and the leader's lease, behind one small trait.
+//!
+//! # Layout
+//!
+//! - [`record`]: a service's remembered intention, intents and status
+//! - [`pair`]: the intents of a proxy task and a service task that live and die together
+//! - [`condition`]: conditions and events, as users read them
+//! - [`capacity`]: what must survive a restart while instances are removed
+//! - [`lease`]: who leads
+//! - [`store`]: the [`Store`] trait: conditional writes only
+//! - [`memory`]: the store in memory
+//! - [`dynamodb`]: the store in one DynamoDB table (feature `dynamodb`)
+
+pub mod capacity;
+pub mod condition;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+pub mod lease;
+pub mod memory;
+pub mod pair;
+pub mod record;
+pub mod store;
+
+pub use capacity::{CapacityMemory, Removal};
+pub use condition::{Condition, ConditionType, Event};
+pub use lease::Lease;
+pub use memory::MemoryStore;
+pub use pair::{Launch, Pair, PairId, RunParameters, TaskEnd, TaskIntent};
+pub use record::{Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, ServiceRecord};
+pub use store::{Store, StoreError, Version, Versioned};

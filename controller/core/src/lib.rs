@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Dormouse's decisions as pure functions over plain data: no I/O, no clock, no lock, no AWS.
+//!
+//! Every planner has one shape, `plan(settings, remembered, observed, now) -> Plan`: the plan holds what to
+//! remember next and the steps to take once that is remembered, in this order and never the other way round.
+//!
+//! # Layout
+//!
+//! - [`settings`]: what an installation is configured with
+//! - [`observed`]: what the cloud and the sidecars said, as plain data
+//! - [`naming`]: owner marks, client tokens, families, record names
+//! - [`definition`]: the task definitions that a manifest asks for
+//! - [`intent`]: wake, sleep, declare, delete: how the remembered intention changes
+//! - [`idle`]: when a service was last used, and when it falls asleep
+//! - [`lifecycle`]: a service's pairs: run, adopt, retire, stop
+//! - [`status`]: phase and conditions, derived from what is observed
+//! - [`dns`]: wanted records against a zone
+//! - [`capacity`]: wanted service tasks against instances
+//! - [`lease`]: when to take, renew and give up the lease
+//! - [`explain`]: ECS's reasons in plain words
+
+pub mod capacity;
+pub mod definition;
+pub mod dns;
+pub mod explain;
+pub mod idle;
+pub mod intent;
+pub mod lease;
+pub mod lifecycle;
+pub mod naming;
+pub mod observed;
+pub mod settings;
+pub mod status;

@@ -1,0 +1,205 @@
+//! The task definitions that a manifest asks for, as content that can be hashed and compared.
+
+use crate::naming::{self, PROXY_CONTAINER, SIDECAR_CONTAINER, USER_CONTAINER};
+use crate::settings::Settings;
+use dormouse_manifests::{IdleAfter, Protocol, ServiceSpec};
+use dormouse_peer::wire::Role;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// CPU units and MiB that the service sidecar takes beside the user's container.
+pub const SIDECAR_CPU: u32 = 32;
+/// MiB of the sidecar; a hard limit.
+pub const SIDECAR_MEMORY: u32 = 32;
+/// ECS's ceiling for `stopTimeout`, in seconds. Source: ECS API Reference, ContainerDefinition.
+const MAX_STOP_TIMEOUT: u64 = 120;
+
+/// One container of a definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Container {
+    /// Name within the task.
+    pub name: String,
+    /// Image.
+    pub image: String,
+    /// In place of the image's CMD; empty = keep.
+    pub command: Vec<String>,
+    /// In place of the image's ENTRYPOINT; empty = keep.
+    pub entry_point: Vec<String>,
+    /// CPU units reserved.
+    pub cpu: u32,
+    /// Hard memory limit in MiB.
+    pub memory: u32,
+    /// Environment.
+    pub env: BTreeMap<String, String>,
+    /// Environment name → ARN of a secret or parameter.
+    pub secrets: BTreeMap<String, String>,
+    /// Port it listens on, for the port mapping.
+    pub port: Option<u16>,
+    /// Seconds between SIGTERM and SIGKILL.
+    pub stop_timeout: u64,
+    /// Arguments of the health command, e.g. `["CMD", "/dormouse-proxy", "healthcheck"]`; empty = none.
+    pub health_command: Vec<String>,
+}
+
+/// What the containers stand on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Base {
+    /// Only the containers of this content.
+    Own,
+    /// An existing task definition (`family`, `family:revision` or ARN), copied, with the containers added.
+    Existing(String),
+}
+
+/// The content of a task definition. awsvpc network mode throughout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Content {
+    /// Family it is registered under.
+    pub family: String,
+    /// What it starts from.
+    pub base: Base,
+    /// `true`: FARGATE, `false`: EC2.
+    pub fargate: bool,
+    /// Task-level CPU units.
+    pub cpu: u32,
+    /// Task-level MiB.
+    pub memory: u32,
+    /// Role of the user's own AWS calls.
+    pub task_role: Option<String>,
+    /// Role that pulls images and reads secrets.
+    pub execution_role: Option<String>,
+    /// Containers; all essential, so that the end of one ends the task.
+    pub containers: Vec<Container>,
+}
+
+impl Content {
+    /// Changes whenever anything of the content does.
+    pub fn hash(&self) -> String {
+        // A plain tree of strings and numbers always serialises.
+        naming::content_hash(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// The definition of one role of a service.
+pub fn content(settings: &Settings, name: &str, spec: &ServiceSpec, role: Role) -> Content {
+    match role {
+        Role::Proxy => proxy(settings, name, spec),
+        Role::Service => service(settings, name, spec),
+    }
+}
+
+/// What a service task takes on an instance.
+pub fn service_resources(spec: &ServiceSpec) -> crate::observed::Resources {
+    crate::observed::Resources { cpu: spec.cpu + SIDECAR_CPU, memory: spec.memory + SIDECAR_MEMORY }
+}
+
+fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
+    let mut env = shared_env(settings, name, spec);
+    env.insert("PROXY_PORT".into(), "9060".into());
+    env.insert("UPSTREAM_PORT".into(), spec.port.to_string());
+    env.insert("DRAIN_MS".into(), millis(spec.drain));
+    if let IdleAfter::After(after) = spec.idle_after {
+        env.insert("IDLE_AFTER_MS".into(), millis(after));
+    }
+    Content {
+        family: naming::family(&settings.install, name, Role::Proxy),
+        base: Base::Own,
+        fargate: true,
+        cpu: spec.proxy.cpu,
+        memory: spec.proxy.memory,
+        task_role: None,
+        execution_role: settings.execution_role.clone(),
+        containers: vec![Container {
+            name: PROXY_CONTAINER.into(),
+            image: settings.proxy_image.clone(),
+            command: Vec::new(),
+            entry_point: Vec::new(),
+            cpu: spec.proxy.cpu,
+            memory: spec.proxy.memory,
+            env,
+            secrets: BTreeMap::new(),
+            port: Some(9060),
+            // The proxy must outlive its drain.
+            stop_timeout: (spec.drain.as_secs() + 5).min(MAX_STOP_TIMEOUT),
+            health_command: health("/dormouse-proxy"),
+        }],
+    }
+}
+
+fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
+    let mut env = shared_env(settings, name, spec);
+    env.insert("SERVICE_PORT".into(), spec.port.to_string());
+    env.insert("PROXY_PORT".into(), "9060".into());
+    env.insert("HEALTH_CHECK_TIMEOUT_MS".into(), millis(spec.health.timeout));
+    let sidecar = Container {
+        name: SIDECAR_CONTAINER.into(),
+        image: settings.sidecar_image.clone(),
+        command: Vec::new(),
+        entry_point: Vec::new(),
+        cpu: SIDECAR_CPU,
+        memory: SIDECAR_MEMORY,
+        env,
+        secrets: BTreeMap::new(),
+        port: None,
+        stop_timeout: 10,
+        health_command: health("/dormouse-service"),
+    };
+    let resources = service_resources(spec);
+    let mut content = Content {
+        family: naming::family(&settings.install, name, Role::Service),
+        base: Base::Own,
+        fargate: false,
+        cpu: resources.cpu,
+        memory: resources.memory,
+        task_role: spec.task_role_arn.clone(),
+        execution_role: settings.execution_role.clone(),
+        containers: vec![sidecar],
+    };
+    match (&spec.task_definition, &spec.image) {
+        (Some(existing), _) => content.base = Base::Existing(existing.clone()),
+        (None, image) => content.containers.insert(
+            0,
+            Container {
+                name: USER_CONTAINER.into(),
+                image: image.clone().unwrap_or_default(),
+                command: spec.command.clone(),
+                entry_point: spec.entry_point.clone(),
+                cpu: spec.cpu,
+                memory: spec.memory,
+                env: spec.env.clone(),
+                secrets: spec.secrets.clone(),
+                port: Some(spec.port),
+                stop_timeout: 30,
+                health_command: Vec::new(),
+            },
+        ),
+    }
+    content
+}
+
+fn shared_env(settings: &Settings, name: &str, spec: &ServiceSpec) -> BTreeMap<String, String> {
+    let protocol = match spec.protocol {
+        Protocol::Http => "http",
+        Protocol::Tcp => "tcp",
+    };
+    [
+        ("SERVICE_NAME", name.to_owned()),
+        ("DOMAIN", settings.domain.clone()),
+        ("PROTOCOL", protocol.to_owned()),
+        ("HEALTH_CHECK_PATH", spec.health.path.clone()),
+        ("HEALTH_CHECK_BASE_INTERVAL", millis(spec.health.interval)),
+        ("MAX_HEALTH_CHECK_FAILURES", spec.health.failures.to_string()),
+        ("HEALTH_CHECK_INITIAL_GRACE_PERIOD_MS", millis(spec.health.grace_period)),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
+
+fn health(program: &str) -> Vec<String> {
+    vec!["CMD".into(), program.into(), "healthcheck".into()]
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}

@@ -1,0 +1,351 @@
+//! The Service manifest as plain data, every default resolved.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::duration;
+use crate::patterns;
+use crate::rate::RateLimit;
+use crate::window::AwakeWindow;
+
+/// The version of the manifest format that this crate reads and writes.
+pub const API_VERSION: &str = "dormouse.dev/v1";
+
+/// The one kind of document there is.
+pub const KIND: &str = "Service";
+
+/// `apiVersion`: an enum, so that a document of another version never becomes a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// `dormouse.dev/v1`.
+    #[default]
+    #[serde(rename = "dormouse.dev/v1")]
+    V1,
+}
+
+/// `kind`: an enum, so that a document of another kind never becomes a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Kind {
+    /// `Service`.
+    #[default]
+    Service,
+}
+
+/// One declared service: a container that sleeps until somebody asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Service {
+    /// Version of the manifest format.
+    pub api_version: ApiVersion,
+    /// Kind of the document.
+    pub kind: Kind,
+    /// Name and labels.
+    pub metadata: Metadata,
+    /// What runs, when it sleeps and what wakes it.
+    pub spec: ServiceSpec,
+}
+
+impl Service {
+    /// A service of the current version, without labels.
+    pub fn new(name: impl Into<String>, spec: ServiceSpec) -> Service {
+        Service {
+            api_version: ApiVersion::V1,
+            kind: Kind::Service,
+            metadata: Metadata {
+                name: name.into(),
+                labels: BTreeMap::new(),
+            },
+            spec,
+        }
+    }
+}
+
+/// Name and labels of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// DNS label: the service answers at `<name>.<domain>`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = patterns::DNS_LABEL))]
+    pub name: String,
+    /// Free-form labels, to select and to group by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What runs, when it sleeps and what wakes it. Exactly one of `image` and `taskDefinition` is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["image"]}, {"required": ["taskDefinition"]}]))]
+pub struct ServiceSpec {
+    /// Container image; the task definition is then written and registered for you.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = patterns::IMAGE))]
+    pub image: Option<String>,
+    /// An existing task definition instead of an image: `family`, `family:revision` or its ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = patterns::TASK_DEFINITION))]
+    pub task_definition: Option<String>,
+    /// With `taskDefinition`: which of its containers is the service's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = patterns::CONTAINER))]
+    pub container: Option<String>,
+    /// Arguments in place of the image's `CMD`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Program in place of the image's `ENTRYPOINT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entry_point: Vec<String>,
+    /// Port that the container listens on.
+    #[serde(default = "default_port")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: u16,
+    /// What is spoken on that port.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// ECS CPU units of the service's container: 1024 are one vCPU.
+    #[serde(default = "default_cpu")]
+    #[schemars(range(min = 128, max = 196608))]
+    pub cpu: u32,
+    /// Memory of the service's container, in MiB.
+    #[serde(default = "default_memory")]
+    #[schemars(range(min = 6, max = 33554432))]
+    pub memory: u32,
+    /// Environment of the container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = {"pattern": patterns::ENV_NAME}))]
+    pub env: BTreeMap<String, String>,
+    /// Environment from Secrets Manager or Parameter Store: name to ARN (or parameter name).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(
+        with = "BTreeMap<String, patterns::SecretReference>",
+        extend("propertyNames" = {"pattern": patterns::ENV_NAME})
+    )]
+    pub secrets: BTreeMap<String, String>,
+    /// Role that the container's own AWS calls are made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = patterns::ROLE_ARN))]
+    pub task_role_arn: Option<String>,
+    /// How the service is probed.
+    #[serde(default)]
+    pub health: Health,
+    /// How long without a request, socket or byte until it sleeps; `never` keeps it awake.
+    #[serde(default)]
+    pub idle_after: IdleAfter,
+    /// How long in-flight requests get once it is to sleep; `0s` cuts them off.
+    #[serde(default = "default_drain", with = "duration::text")]
+    #[schemars(with = "duration::DurationText")]
+    pub drain: Duration,
+    /// What wakes it, and what a caller sees meanwhile.
+    #[serde(default)]
+    pub wake: Wake,
+    /// Windows in which it is kept awake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awake: Vec<AwakeWindow>,
+    /// Names of services that are woken with it and slept after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        with = "Vec<patterns::ServiceName>",
+        extend("uniqueItems" = true)
+    )]
+    pub depends_on: Vec<String>,
+    /// The proxy's own Fargate task.
+    #[serde(default)]
+    pub proxy: ProxySpec,
+}
+
+impl ServiceSpec {
+    /// Every default, with this image.
+    pub fn defaults_for(image: &str) -> ServiceSpec {
+        ServiceSpec {
+            image: Some(image.to_owned()),
+            task_definition: None,
+            container: None,
+            command: Vec::new(),
+            entry_point: Vec::new(),
+            port: default_port(),
+            protocol: Protocol::default(),
+            cpu: default_cpu(),
+            memory: default_memory(),
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            task_role_arn: None,
+            health: Health::default(),
+            idle_after: IdleAfter::default(),
+            drain: default_drain(),
+            wake: Wake::default(),
+            awake: Vec::new(),
+            depends_on: Vec::new(),
+            proxy: ProxySpec::default(),
+        }
+    }
+}
+
+fn default_port() -> u16 {
+    9050
+}
+
+fn default_cpu() -> u32 {
+    256
+}
+
+fn default_memory() -> u32 {
+    512
+}
+
+fn default_drain() -> Duration {
+    Duration::from_secs(30)
+}
+
+/// What is spoken on the service's port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP, WebSocket upgrades included.
+    #[default]
+    Http,
+    /// Any other protocol: bytes passed through as they are; probed by connecting.
+    Tcp,
+}
+
+/// How the service is probed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Health {
+    /// Path that answers 2xx or 3xx while it is well; unused with `protocol: tcp`.
+    #[schemars(regex(pattern = patterns::PATH))]
+    pub path: String,
+    /// Time between two probes.
+    #[serde(with = "duration::text")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub interval: Duration,
+    /// Time a probe may take; at most the interval.
+    #[serde(with = "duration::text")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub timeout: Duration,
+    /// Failures in a row until it counts as broken.
+    #[schemars(range(min = 1, max = 100))]
+    pub failures: u32,
+    /// How long failures do not count while it has never answered yet.
+    #[serde(with = "duration::text")]
+    #[schemars(with = "duration::DurationText")]
+    pub grace_period: Duration,
+}
+
+impl Default for Health {
+    fn default() -> Health {
+        Health {
+            path: "/".to_owned(),
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(3),
+            failures: 5,
+            grace_period: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// When it sleeps by itself. Written as `never` or as a duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdleAfter {
+    /// It stays awake until it is put to sleep.
+    Never,
+    /// It sleeps after this long without a request, an open socket or a byte.
+    After(Duration),
+}
+
+impl Default for IdleAfter {
+    fn default() -> IdleAfter {
+        IdleAfter::After(Duration::from_secs(15 * 60))
+    }
+}
+
+/// What wakes the service, and what a caller sees meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Wake {
+    /// How long a request is held while waking; `0s` answers at once.
+    #[serde(with = "duration::text")]
+    #[schemars(with = "duration::DurationText")]
+    pub hold: Duration,
+    /// Browsers get the waiting page.
+    pub page: bool,
+    /// Who may wake it.
+    pub access: Access,
+    /// Requests that do not wake it.
+    pub ignore: Ignore,
+    /// Wakes per client address; `none` lifts the limit.
+    #[serde(with = "crate::rate::optional")]
+    #[schemars(with = "crate::rate::RateLimitText")]
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl Default for Wake {
+    fn default() -> Wake {
+        Wake {
+            hold: Duration::from_secs(60),
+            page: true,
+            access: Access::Public,
+            ignore: Ignore::default(),
+            rate_limit: Some(RateLimit::DEFAULT),
+        }
+    }
+}
+
+/// Who may wake a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anybody who can reach it.
+    #[default]
+    Public,
+    /// Callers with a token.
+    Token,
+}
+
+/// Requests that are answered without waking the service.
+// Both lists are written even when empty: an empty list of paths is not the default one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Ignore {
+    /// Path patterns: `*` is any text, `?` one character; the case matters.
+    #[schemars(with = "Vec<patterns::PathGlob>")]
+    pub paths: Vec<String>,
+    /// User-agent patterns: the same, the case does not matter.
+    #[schemars(with = "Vec<patterns::Glob>")]
+    pub user_agents: Vec<String>,
+}
+
+impl Default for Ignore {
+    fn default() -> Ignore {
+        Ignore {
+            paths: vec!["/favicon.ico".to_owned(), "/robots.txt".to_owned()],
+            user_agents: Vec::new(),
+        }
+    }
+}
+
+/// The proxy's own Fargate task: one of the sizes that Fargate offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ProxySpec {
+    /// CPU units.
+    #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384]))]
+    pub cpu: u32,
+    /// Memory in MiB; which sizes there are depends on `cpu`.
+    #[schemars(range(min = 512, max = 122880))]
+    pub memory: u32,
+    /// Fargate Spot: cheaper, and interrupted with two minutes' notice.
+    pub spot: bool,
+}
+
+impl Default for ProxySpec {
+    fn default() -> ProxySpec {
+        ProxySpec {
+            cpu: 256,
+            memory: 512,
+            spot: false,
+        }
+    }
+}

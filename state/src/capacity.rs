@@ -1,0 +1,32 @@
+//! What must survive a restart while instances come and go: the intents of the capacity reconciler.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The removal of one instance, in steps: intended, draining, terminated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Removal {
+    /// Since when it is intended.
+    pub intended_at: Timestamp,
+    /// Since when the instance was seen DRAINING.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining_at: Option<Timestamp>,
+    /// Since when Terminate is intended; from here on there is no way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminate_at: Option<Timestamp>,
+}
+
+/// The remembered side of one Auto Scaling group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CapacityMemory {
+    /// The desired capacity that was last asked for, before the call was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<u32>,
+    /// EC2 instance id → its removal.
+    pub removals: BTreeMap<String, Removal>,
+    /// EC2 instance id → since when no task was seen on it.
+    pub empty_since: BTreeMap<String, Timestamp>,
+}

@@ -1,0 +1,217 @@
+//! A service's remembered intention, the intents of what is done for it, and its last known status.
+
+use crate::condition::{Condition, Event};
+use crate::pair::{Pair, PairId};
+use dormouse_manifests::ServiceSpec;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How many events a record keeps; the oldest go first.
+pub const MAX_EVENTS: usize = 40;
+
+/// The remembered intention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Desired {
+    /// Nothing of it runs.
+    Asleep,
+    /// It is to answer.
+    Awake,
+}
+
+/// Where a service is; derived from observation, never commanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// Nothing of it runs.
+    Asleep,
+    /// On its way up.
+    Waking,
+    /// Answering.
+    Awake,
+    /// On its way down.
+    Draining,
+}
+
+/// Who flipped the intention, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// When.
+    pub at: Timestamp,
+    /// `request`, `api`, `page`, `idle`, `container`, `schedule`, `dependency`, `delete` …
+    pub origin: String,
+    /// A sentence or less.
+    pub reason: String,
+    /// Wakes: milliseconds from `at` until it was ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// A registered task definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// Hash of the content that was asked for.
+    pub hash: String,
+    /// The revision; `None` while the registration is only intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+}
+
+/// The task definitions of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Definitions {
+    /// Of its proxy task.
+    pub proxy: Option<Definition>,
+    /// Of its service task.
+    pub service: Option<Definition>,
+    /// Revisions that are no longer wanted, to be deregistered when no pair names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<String>,
+}
+
+/// A change of a service's record set that is intended or under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DnsChange {
+    /// Address to stand in the record afterwards; `None` withdraws it.
+    pub address: Option<String>,
+    /// The pair it belongs to.
+    pub pair: PairId,
+    /// When it was intended.
+    pub intended_at: Timestamp,
+    /// Route 53's id of the change, once accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<String>,
+}
+
+/// What is remembered of a service's record in the public zone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DnsMemory {
+    /// The change that is intended or not yet INSYNC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<DnsChange>,
+    /// Address that stands in the zone, INSYNC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// Since when the zone is known, INSYNC, to hold no record of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+/// Everything remembered of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRecord {
+    /// DNS label.
+    pub name: String,
+    /// Labels of the manifest.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The manifest's spec.
+    pub spec: ServiceSpec,
+    /// Grows by one with each change of labels or spec.
+    pub generation: u64,
+    /// The generation that the last plan worked from.
+    #[serde(default)]
+    pub observed_generation: u64,
+    /// When it was declared.
+    pub created_at: Timestamp,
+    /// It is to go: sleeps, loses its definitions, then its row.
+    #[serde(default)]
+    pub deleting: bool,
+    /// The remembered intention.
+    pub desired: Desired,
+    /// Wake epoch: grows by one with each wake.
+    pub epoch: u64,
+    /// The last wake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_wake: Option<Cause>,
+    /// The last sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sleep: Option<Cause>,
+    /// Not put to sleep for idleness before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_until: Option<Timestamp>,
+    /// Last known use; the truth while awake is the proxy's, this survives a restart.
+    pub last_activity: Timestamp,
+    /// Its task definitions.
+    #[serde(default)]
+    pub definitions: Definitions,
+    /// The pair that is to serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Pair>,
+    /// Pairs that are on their way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retiring: Vec<Pair>,
+    /// The newest pair ever intended, so that no name is used twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_pair: Option<PairId>,
+    /// Its DNS record.
+    #[serde(default)]
+    pub dns: DnsMemory,
+    /// Consecutive pairs that ended before their time.
+    #[serde(default)]
+    pub failures: u32,
+    /// No new pair before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// Where it is.
+    pub phase: Phase,
+    /// In words; sorted by type.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+    /// The newest last.
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+impl ServiceRecord {
+    /// A service that was just declared, asleep.
+    pub fn declared(
+        name: &str,
+        labels: BTreeMap<String, String>,
+        spec: ServiceSpec,
+        now: Timestamp,
+    ) -> ServiceRecord {
+        ServiceRecord {
+            name: name.to_owned(),
+            labels,
+            spec,
+            generation: 1,
+            observed_generation: 0,
+            created_at: now,
+            deleting: false,
+            desired: Desired::Asleep,
+            epoch: 0,
+            last_wake: None,
+            last_sleep: None,
+            awake_until: None,
+            last_activity: now,
+            definitions: Definitions::default(),
+            pair: None,
+            retiring: Vec::new(),
+            last_pair: None,
+            dns: DnsMemory::default(),
+            failures: 0,
+            retry_at: None,
+            phase: Phase::Asleep,
+            conditions: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Adds an event and drops the oldest past [`MAX_EVENTS`].
+    pub fn note(&mut self, at: Timestamp, reason: &str, message: impl Into<String>) {
+        self.events.push(Event { at, reason: reason.to_owned(), message: message.into() });
+        let excess = self.events.len().saturating_sub(MAX_EVENTS);
+        self.events.drain(..excess);
+    }
+
+    /// All its pairs, the serving one first.
+    pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.pair.iter().chain(&self.retiring)
+    }
+}

@@ -1,0 +1,94 @@
+//! The port to what is remembered: conditional writes only, so that two controllers can never undo each other.
+
+use crate::capacity::CapacityMemory;
+use crate::lease::Lease;
+use crate::record::ServiceRecord;
+use async_trait::async_trait;
+
+/// The number of writes that a row has seen; 0 = there is no row.
+pub type Version = u64;
+
+/// A value and the version it was read at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// The value.
+    pub value: T,
+    /// Its version: at least 1.
+    pub version: Version,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The row is at another version than expected: read again, decide again.
+    #[error("{key} was changed by somebody else")]
+    Conflict {
+        /// The row's key.
+        key: String,
+    },
+    /// A leader with a higher epoch has written this row: stop leading.
+    #[error("{key} belongs to a later leader than epoch {epoch}")]
+    Fenced {
+        /// The row's key.
+        key: String,
+        /// The epoch that was too old.
+        epoch: u64,
+    },
+    /// It cannot be told whether the write happened, or the read failed: try again later.
+    #[error("the table cannot be reached: {0}")]
+    Unavailable(String),
+    /// The row holds what this version cannot read. It is left alone.
+    #[error("{key} cannot be read: {why}")]
+    Corrupt {
+        /// The row's key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// What every store does. A write names the version that it replaces (0 = create); an answer that was lost is
+/// looked up before an error is returned, so `Conflict` always means somebody else.
+///
+/// `fence`: the writing leader's lease epoch. The write applies only if no later leader wrote the row.
+/// `None` for writes that any replica may make (declare, wake, sleep).
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// One service, read consistently.
+    async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError>;
+
+    /// Every service, ordered by name; complete or an error. Rows of others are passed over.
+    async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError>;
+
+    /// Writes a service in place of version `expected`.
+    async fn put_service(
+        &self,
+        record: &ServiceRecord,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<Version, StoreError>;
+
+    /// Removes a service's row if it is still at `expected`. No row is success.
+    async fn delete_service(&self, name: &str, expected: Version, fence: Option<u64>) -> Result<(), StoreError>;
+
+    /// The remembered side of an Auto Scaling group; default values at version 0 when there is none.
+    async fn capacity(&self, group: &str) -> Result<Versioned<CapacityMemory>, StoreError>;
+
+    /// Writes it in place of version `expected`.
+    async fn put_capacity(
+        &self,
+        group: &str,
+        memory: &CapacityMemory,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<Version, StoreError>;
+
+    /// The lease, read consistently.
+    async fn lease(&self) -> Result<Option<Lease>, StoreError>;
+
+    /// Replaces the lease if its nonce is still `expected` (`None`: if there is none).
+    async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError>;
+
+    /// This installation's id: the remembered one, else `proposal`, which is then remembered.
+    async fn install_id(&self, proposal: &str) -> Result<String, StoreError>;
+}
