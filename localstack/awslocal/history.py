@@ -16,8 +16,8 @@ class History:
     def __init__(self) -> None:
         self._entries: list[tuple[float, Any]] = []
 
-    def put(self, value: Any) -> None:
-        now = time.monotonic()
+    def put(self, value: Any, since: float | None = None) -> None:
+        now = time.monotonic() if since is None else since
         entries = self._entries
         entries.append((now, value))
         # The newest entry older than the window is still the state at the window's start: keep it.
@@ -35,3 +35,6 @@ class History:
             if since <= moment:
                 return value
         return None
+
+    def oldest(self) -> Any:
+        return self._entries[0][1]

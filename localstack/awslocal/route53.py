@@ -164,7 +164,7 @@ class Route53:
             raise AwsError("InvalidChangeBatch", f"[{', '.join(problems)}]", messages=problems)
         history = self._histories.setdefault(zone.resource_id, History())
         if history.at(0) is None:
-            history.put(self.records(zone))
+            history.put(self.records(zone), since=0.0)
         zone.rrsets = list(table.values())
         history.put(self.records(zone))
 

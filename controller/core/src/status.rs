@@ -1,1 +1,137 @@
-//! Placeholder.
+//! Phase, conditions and the view of a service that users read, derived from what is observed.
+
+use dormouse_manifests::ServiceSpec;
+use dormouse_state::{Cause, Condition, Desired, Event, Phase};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A service as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceView {
+    /// `dormouse.dev/v1`.
+    pub api_version: String,
+    /// `Service`.
+    pub kind: String,
+    /// Name, labels, and what the server adds.
+    pub metadata: MetadataView,
+    /// The manifest's spec, defaults resolved.
+    pub spec: ServiceSpec,
+    /// What is known of it.
+    pub status: Status,
+}
+
+/// Name, labels, and what the server adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetadataView {
+    /// DNS label.
+    pub name: String,
+    /// Labels of the manifest.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Grows with each change of labels or spec.
+    pub generation: u64,
+    /// When it was declared.
+    pub creation_timestamp: Timestamp,
+    /// It is being deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
+}
+
+/// What is known of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Derived from what is observed.
+    pub phase: Phase,
+    /// The remembered intention.
+    pub desired: Desired,
+    /// The generation that the last plan worked from.
+    pub observed_generation: u64,
+    /// Where users find it.
+    pub url: String,
+    /// Wake epoch.
+    pub epoch: u64,
+    /// Sorted by type.
+    pub conditions: Vec<Condition>,
+    /// The service task, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<TaskView>,
+    /// The proxy task, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<TaskView>,
+    /// Use.
+    pub activity: ActivityView,
+    /// The last wake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_wake: Option<Cause>,
+    /// The last sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sleep: Option<Cause>,
+    /// Not put to sleep for idleness before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_until: Option<Timestamp>,
+}
+
+/// A task of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskView {
+    /// ARN; absent while it is only intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_arn: Option<String>,
+    /// Private address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Public address; proxies only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_address: Option<String>,
+    /// ECS's `lastStatus`, or `INTENDED`.
+    pub state: String,
+}
+
+/// Use of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityView {
+    /// Requests and sockets open right now.
+    pub in_flight: u64,
+    /// Last use.
+    pub last_request_at: Timestamp,
+    /// When it falls asleep if nobody uses it; absent: not before something changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_at: Option<Timestamp>,
+}
+
+/// An instance as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceView {
+    /// EC2 instance id.
+    pub id: String,
+    /// Auto Scaling lifecycle, e.g. `InService`; absent when the group does not list it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<String>,
+    /// ECS status, e.g. `ACTIVE`; absent until it joined the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Protected from scale-in.
+    pub protected: bool,
+    /// Tasks on it, of whomever.
+    pub tasks: u32,
+    /// Names of the services on it.
+    pub services: Vec<String>,
+}
+
+/// An event as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventView {
+    /// The service it happened to.
+    pub service: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}

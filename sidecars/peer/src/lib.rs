@@ -5,8 +5,48 @@
 //! - [`wire`]: heartbeats and their answers, as JSON types
 //! - [`token`]: the per-task token, made by the controller and carried by a sidecar
 //!
-//! Without the default feature `runtime` only these two remain: the controller speaks the same wire but
-//! needs none of the sidecars' machinery.
+//! With the default feature `runtime` also what makes a sidecar run:
+//!
+//! - [`settings`]: reading settings, and what is wrong with them
+//! - [`common`]: the settings that both sidecars have
+//! - [`exit`]: how a sidecar ends
+//! - [`jitter`]: small random numbers, good enough to spread retries
+//! - [`watch`]: the watch over another process, as a pure state machine
+//! - [`probe`]: one check of another process, over HTTP or TCP
+//! - [`patrol`]: the loop that joins the two
+//! - [`pace`]: when the next heartbeat is due
+//! - [`link`]: the link to the controller
+//! - [`http`]: one HTTP/1.1 connection as a client
+//! - [`log`](mod@log): logging to stderr
+//! - [`stop`]: being asked to stop
+//!
+//! Without it only the first two remain: the controller speaks the same wire but needs none of the
+//! sidecars' machinery.
 
 pub mod token;
 pub mod wire;
+
+#[cfg(feature = "runtime")]
+pub mod common;
+#[cfg(feature = "runtime")]
+pub mod exit;
+#[cfg(feature = "runtime")]
+pub mod http;
+#[cfg(feature = "runtime")]
+pub mod jitter;
+#[cfg(feature = "runtime")]
+pub mod link;
+#[cfg(feature = "runtime")]
+pub mod log;
+#[cfg(feature = "runtime")]
+pub mod pace;
+#[cfg(feature = "runtime")]
+pub mod patrol;
+#[cfg(feature = "runtime")]
+pub mod probe;
+#[cfg(feature = "runtime")]
+pub mod settings;
+#[cfg(feature = "runtime")]
+pub mod stop;
+#[cfg(feature = "runtime")]
+pub mod watch;

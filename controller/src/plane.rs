@@ -1,0 +1,103 @@
+//! What the API, the activator and the pages ask of the control plane.
+//!
+//! A port of its own, so that everything that faces users can be tested without a cloud behind it.
+
+use async_trait::async_trait;
+use dormouse_core::status::{EventView, InstanceView, ServiceView};
+use dormouse_manifests::Service;
+use dormouse_peer::wire::{Answer, Heartbeat};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, watch};
+
+/// Why the control plane did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaneError {
+    /// No service of that name is declared.
+    #[error("no service `{0}` is declared")]
+    NotFound(String),
+    /// It cannot be done in the state it is in.
+    #[error("{0}")]
+    Conflict(String),
+    /// What is remembered cannot be reached right now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The request makes no sense; the words name the value and what is accepted.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// What a declaration changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// It is new.
+    Created,
+    /// Labels or spec differ from before.
+    Changed,
+    /// All is as it was.
+    Unchanged,
+}
+
+/// Who asks for a wake or a sleep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// `request`, `page`, `api`, …
+    pub origin: &'static str,
+    /// A sentence or less, e.g. `GET /report from 10.1.2.3 (curl/8)`.
+    pub reason: String,
+}
+
+/// Counts as use of a service while it lives.
+pub trait InUse: Send + Sync {}
+
+/// The control plane, as those see it who face users.
+#[async_trait]
+pub trait Plane: Send + Sync {
+    /// Public domain, no trailing dot.
+    fn domain(&self) -> &str;
+
+    /// Whether the first complete snapshot was read.
+    fn is_ready(&self) -> bool;
+
+    /// Every service, by name.
+    fn services(&self) -> Vec<Arc<ServiceView>>;
+
+    /// One service.
+    fn service(&self, name: &str) -> Option<Arc<ServiceView>>;
+
+    /// Instances of the group and the cluster.
+    fn instances(&self) -> Vec<InstanceView>;
+
+    /// Events of one service, or of all; the newest last.
+    fn events(&self, name: Option<&str>) -> Vec<EventView>;
+
+    /// Declares a service. Validated by the caller.
+    async fn declare(&self, service: Service) -> Result<(Declared, Arc<ServiceView>), PlaneError>;
+
+    /// Deletes a service: its tasks and records end first, then its row goes.
+    async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError>;
+
+    /// Wakes a service (or keeps it awake), for a time at least when one is given. Durable when it returns.
+    async fn wake(
+        &self,
+        name: &str,
+        asked: Asked,
+        at_least: Option<Duration>,
+    ) -> Result<Arc<ServiceView>, PlaneError>;
+
+    /// Puts a service to sleep.
+    async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError>;
+
+    /// Takes a heartbeat in. `None`: the token names no task of ours, or one that is over.
+    fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer>;
+
+    /// Every change of a service's view. A receiver that lags loses the oldest and must list again.
+    fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>>;
+
+    /// Where the user's container of a service answers, directly, once its sidecar said that it does.
+    fn backend(&self, name: &str) -> watch::Receiver<Option<SocketAddr>>;
+
+    /// Marks a service as in use (a held or proxied request at the activator) until the guard is dropped.
+    fn in_use(&self, name: &str) -> Box<dyn InUse>;
+}

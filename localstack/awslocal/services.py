@@ -1,0 +1,19 @@
+"""All services of the local AWS, put together in the order in which they need each other."""
+
+from __future__ import annotations
+
+from awslocal import ec2
+from awslocal.autoscaling import AutoScaling
+from awslocal.ecs import Ecs
+from awslocal.route53 import Route53
+from awslocal.world import World
+
+
+class Services:
+    """The services that hold state of their own beside moto's."""
+
+    def __init__(self, world: World) -> None:
+        ec2.teach_moto()
+        self.ecs = Ecs(world)
+        self.autoscaling = AutoScaling(self.ecs)
+        self.route53 = Route53(world)

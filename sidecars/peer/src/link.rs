@@ -1,0 +1,294 @@
+//! The link to the controller: heartbeats out, answers in.
+//!
+//! One heartbeat at a time over one kept connection: at the interval that the last answer asked for, and at
+//! once when something changed ([`Link::touch`]). An error closes the connection and slows the pace down.
+//! How long the controller has been silent is measured on the monotonic clock; a refused token is silence
+//! too, because neither tells what the controller wants.
+
+use crate::http::{self, Error, authority};
+use crate::jitter::Jitter;
+use crate::pace::{self, Pace};
+use crate::settings::Wrong;
+use crate::wire::{Activity, Answer, Heartbeat, PeerHealth, SidecarState};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::HeaderValue;
+use hyper::{Request, StatusCode, Uri};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// An answer later than this is none.
+const LIMIT: Duration = Duration::from_secs(3);
+/// What the last heartbeat may delay the exit by.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// Port of `http`.
+const HTTP_PORT: u16 = 80;
+
+/// Where the controller is, and the proof of who asks.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    host: String,
+    port: u16,
+    path: String,
+    token: HeaderValue,
+}
+
+impl Settings {
+    /// From `DORMOUSE_CONTROLLER_URL` and `DORMOUSE_TASK_TOKEN`.
+    ///
+    /// # Errors
+    /// A URL that is not `http://host[:port][/prefix]`, or a token that cannot stand in a header.
+    pub fn new(url: &str, token: &str) -> Result<Settings, Wrong> {
+        let wrong = || {
+            let accepted = "http://HOST[:PORT] (plain HTTP: it stays inside the VPC)";
+            Wrong::new("DORMOUSE_CONTROLLER_URL", Some(url), accepted)
+        };
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let is_plain = uri.scheme_str() == Some("http")
+            && uri.query().is_none()
+            && uri.authority().is_some_and(|a| !a.as_str().contains('@'));
+        let host = uri.host().map(|host| host.trim_matches(['[', ']'])).filter(|host| !host.is_empty());
+        let (true, Some(host)) = (is_plain, host) else { return Err(wrong()) };
+        // The token itself is a secret: no message repeats it.
+        let mut token = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| Wrong::new("DORMOUSE_TASK_TOKEN", None, "the task's token: visible ASCII"))?;
+        token.set_sensitive(true);
+        Ok(Settings {
+            host: host.to_owned(),
+            port: uri.port_u16().unwrap_or(HTTP_PORT),
+            path: format!("{}/v1/heartbeat", uri.path().trim_end_matches('/')),
+            token,
+        })
+    }
+}
+
+/// What a sidecar has to say; the link adds who and in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How far this sidecar is.
+    pub state: SidecarState,
+    /// The watch over the other half; `None` until its address is known.
+    pub peer: Option<PeerHealth>,
+    /// Traffic; from proxies only.
+    pub activity: Option<Activity>,
+    /// The user's container asked for its own sleep, with the words for the event.
+    pub sleep_requested: Option<String>,
+    /// Why the sidecar is where it is.
+    pub detail: Option<String>,
+}
+
+/// The two ends of the conversation, as the sidecar sees them. Both are called from the link's task, must
+/// not block, and see the sidecar's own shared state.
+pub trait Sidecar: Send + Sync + 'static {
+    /// What to say now.
+    fn report(&self) -> Report;
+    /// The controller answered this heartbeat.
+    fn heard(&self, told: &Heartbeat, answer: Answer);
+}
+
+#[derive(Debug)]
+struct Shared {
+    start: Instant,
+    changed: Notify,
+    /// Milliseconds after `start` at which the last answer came, plus one; 0 when none did.
+    answered: AtomicU64,
+}
+
+/// A handle to the running link.
+#[derive(Debug, Clone)]
+pub struct Link(Arc<Shared>);
+
+impl Link {
+    /// Something changed that the controller should know now. Changes close together make one heartbeat.
+    pub fn touch(&self) {
+        self.0.changed.notify_one();
+    }
+
+    /// For how long no heartbeat was answered; since the start when none ever was.
+    pub fn silent_for(&self) -> Duration {
+        let answered = self.0.answered.load(Ordering::Acquire).saturating_sub(1);
+        self.0.start.elapsed().saturating_sub(Duration::from_millis(answered))
+    }
+
+    /// Whether the controller ever answered.
+    pub fn ever_answered(&self) -> bool {
+        self.0.answered.load(Ordering::Acquire) != 0
+    }
+}
+
+/// Ends the link with one last heartbeat.
+#[derive(Debug)]
+pub struct Farewell {
+    ask: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Farewell {
+    /// Sends what the sidecar now reports, once and for at most half a second. Whoever calls it has set the
+    /// state to [`SidecarState::Stopping`].
+    pub async fn say(self) {
+        let _ = self.ask.send(());
+        let abort = self.task.abort_handle();
+        if timeout(FAREWELL, self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+}
+
+/// Starts the link in a task of its own.
+pub fn start(settings: Settings, sidecar: Arc<dyn Sidecar>) -> (Link, Farewell) {
+    let shared = Arc::new(Shared {
+        start: Instant::now(),
+        changed: Notify::new(),
+        answered: AtomicU64::new(0),
+    });
+    let (ask, asked) = oneshot::channel();
+    let mut jitter = Jitter::new();
+    let sending = Sending {
+        shared: Arc::clone(&shared),
+        boot: format!("{:016x}", jitter.number()),
+        seq: 0,
+        settings,
+        sidecar,
+        connection: None,
+        said: None,
+    };
+    let task = tokio::spawn(run(sending, Pace::new(jitter), asked));
+    (Link(shared), Farewell { ask, task })
+}
+
+async fn run(mut sending: Sending, mut pace: Pace, mut asked: oneshot::Receiver<()>) {
+    loop {
+        let began = Instant::now();
+        let result = tokio::select! {
+            result = sending.heartbeat(LIMIT) => result,
+            _ = &mut asked => break,
+        };
+        let delay = match result {
+            Ok(interval_ms) => pace.answered(interval_ms),
+            Err(_) => pace.failed(),
+        };
+        let shared = Arc::clone(&sending.shared);
+        tokio::select! {
+            () = sleep_until(began + delay) => {}
+            () = async { shared.changed.notified().await; sleep_until(began + pace::CLOSEST).await } => {}
+            _ = &mut asked => break,
+        }
+    }
+    let _ = sending.heartbeat(FAREWELL).await;
+}
+
+/// The sending end: owned by the link's task alone.
+struct Sending {
+    shared: Arc<Shared>,
+    settings: Settings,
+    sidecar: Arc<dyn Sidecar>,
+    boot: String,
+    seq: u64,
+    connection: Option<SendRequest<Full<Bytes>>>,
+    /// The last error logged, so that a long silence is logged once.
+    said: Option<String>,
+}
+
+impl Sending {
+    /// One heartbeat and its answer; gives the interval that the controller asks for.
+    async fn heartbeat(&mut self, limit: Duration) -> Result<u64, ()> {
+        self.seq += 1;
+        let Report { state, peer, activity, sleep_requested, detail } = self.sidecar.report();
+        let boot = self.boot.clone();
+        let heartbeat =
+            Heartbeat { boot, seq: self.seq, state, peer, activity, sleep_requested, detail };
+        let result = timeout(limit, self.exchange(&heartbeat)).await;
+        match result.unwrap_or_else(|_| Err("no answer in time".into())) {
+            Ok(answer) => {
+                let now = u64::try_from(self.shared.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+                if self.shared.answered.swap(now + 1, Ordering::AcqRel) == 0 || self.said.take().is_some() {
+                    tracing::info!("the controller answers");
+                }
+                let interval_ms = answer.interval_ms;
+                self.sidecar.heard(&heartbeat, answer);
+                Ok(interval_ms)
+            }
+            Err(error) => {
+                let words = error.to_string();
+                if self.said.as_ref() != Some(&words) {
+                    let controller = authority(&self.settings.host, self.settings.port);
+                    tracing::warn!(error = words, "no answer from the controller at {controller}");
+                    self.said = Some(words);
+                }
+                Err(())
+            }
+        }
+    }
+
+    async fn exchange(&mut self, heartbeat: &Heartbeat) -> Result<Answer, Error> {
+        let body = Bytes::from(serde_json::to_vec(heartbeat)?);
+        // A kept connection may have been closed meanwhile; the sequence number makes sending it twice safe.
+        if let Some(mut kept) = self.connection.take()
+            && let Ok(answer) = http::send(&mut kept, self.request(body.clone())?).await
+        {
+            return self.read(answer, kept).await;
+        }
+        let mut fresh = http::connect(&self.settings.host, self.settings.port).await?;
+        let answer = http::send(&mut fresh, self.request(body)?).await?;
+        self.read(answer, fresh).await
+    }
+
+    async fn read(
+        &mut self,
+        answer: hyper::Response<hyper::body::Incoming>,
+        connection: SendRequest<Full<Bytes>>,
+    ) -> Result<Answer, Error> {
+        let status = answer.status();
+        let body = http::whole(answer.into_body()).await?;
+        self.connection = Some(connection);
+        match status {
+            StatusCode::OK => Ok(serde_json::from_slice(&body)?),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(format!("it refuses this task's token ({status}): another secret, or another task").into())
+            }
+            other => Err(format!("it answered {other}").into()),
+        }
+    }
+
+    fn request(&self, body: Bytes) -> Result<Request<Full<Bytes>>, Error> {
+        Ok(Request::post(&self.settings.path)
+            .header("host", authority(&self.settings.host, self.settings.port))
+            .header("authorization", self.settings.token.clone())
+            .header("content-type", "application/json")
+            .header("user-agent", concat!("dormouse/", env!("CARGO_PKG_VERSION"), " (sidecar)"))
+            .body(Full::new(body))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let good = |url: &str| {
+            let s = Settings::new(url, "t").unwrap();
+            (s.host, s.port, s.path)
+        };
+        assert_eq!(good("http://10.0.0.1:9070"), ("10.0.0.1".into(), 9070, "/v1/heartbeat".into()));
+        assert_eq!(good("http://c/x/"), ("c".into(), 80, "/x/v1/heartbeat".into()));
+        assert_eq!(good("http://[::1]:1"), ("::1".into(), 1, "/v1/heartbeat".into()));
+        for bad in ["https://c", "c:9070", "http://", "http://u:p@c", "ftp://c", "http://c/?a", "", "/x"] {
+            let wrong = Settings::new(bad, "t").unwrap_err();
+            assert_eq!((wrong.name, wrong.value.as_deref()), ("DORMOUSE_CONTROLLER_URL", Some(bad)));
+        }
+    }
+
+    #[test]
+    fn a_wrong_token_is_not_repeated() {
+        let wrong = Settings::new("http://c", "se\ncret").unwrap_err();
+        assert!(!wrong.to_string().contains("cret"), "{wrong}");
+        assert!(!format!("{:?}", Settings::new("http://c", "secret").unwrap()).contains("secret"));
+    }
+}
