@@ -3,7 +3,7 @@
 //! A port of its own, so that everything that faces users can be tested without a cloud behind it.
 
 use async_trait::async_trait;
-use dormouse_core::status::{EventView, InstanceView, ServiceView};
+use dormouse_core::view::{EventView, InstanceView, ServiceView};
 use dormouse_manifests::Service;
 use dormouse_peer::wire::{Answer, Heartbeat};
 use std::net::SocketAddr;

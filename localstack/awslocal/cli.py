@@ -80,6 +80,7 @@ def serve(given: dict[str, Any], ready_file: Path | None, parent: int | None) ->
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    services = None
     try:
         services = Services(world)
         server = Server(world, services)
@@ -99,4 +100,6 @@ def serve(given: dict[str, Any], ready_file: Path | None, parent: int | None) ->
     finally:
         world.clock.stop()
         world.processes.close()
+        if services:
+            services.ecs.network.close()
     os._exit(0)

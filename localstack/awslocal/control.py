@@ -40,7 +40,7 @@ class Control:
         except NotFound as problem:
             status, result = 404, {"error": str(problem)}
         except (ValueError, KeyError, TypeError) as problem:
-            status, result = 400, {"error": str(problem)}
+            status, result = 400, {"error": f"{type(problem).__name__}: {problem}"}
         if isinstance(result, bytes):
             return status, {"Content-Type": "text/plain; charset=utf-8"}, result
         return status, {"Content-Type": "application/json"}, json.dumps(result, default=str).encode()

@@ -67,6 +67,9 @@ class Lifecycle:
         if task.desired_status == "STOPPED":
             return
         for one in task.containers:
+            if one.status == "PENDING" and any(_hopeless(task, need) for need in one.definition.get("dependsOn", [])):
+                self.stop(task, "TaskFailedToStart", f"A dependency of container {one.name} did not succeed")
+                return
             if one.status != "PENDING" or not all(_satisfied(task, need) for need in one.definition.get("dependsOn", [])):
                 continue
             try:
@@ -110,7 +113,7 @@ class Lifecycle:
         if task.address:
             env["LISTEN_ADDRESS"] = self.ecs.network.listen_address(task)
             env["TASK_IP"] = task.address
-        env["ECS_CONTAINER_METADATA_URI_V4"] = f"{self.world.endpoint}/_local/metadata/{task.id}/{one.name}"
+        env["ECS_CONTAINER_METADATA_URI_V4"] = f"{self.ecs.network.endpoint(task)}/_local/metadata/{task.id}/{one.name}"
         env["AWS_EXECUTION_ENV"] = f"AWS_ECS_{task.launch_type}"
         env["AWS_REGION"] = env.get("AWS_REGION", self.config.region)
         return env
@@ -129,11 +132,12 @@ class Lifecycle:
     def _exited(self, task: Task, one: Container, code: int) -> None:
         one.status, one.exit_code = "STOPPED", code
         running = any(other.status == "RUNNING" for other in task.containers)
+        waiting = any(other.status == "PENDING" for other in task.containers)
         if task.desired_status == "STOPPED":
             if not running and task.last_status == "STOPPING":
                 self._executed(task)
                 return
-        elif one.essential or not running:
+        elif one.essential or not (running or waiting):
             self.stop(task, "EssentialContainerExited", "Essential container in task exited")
             return
         else:
@@ -199,6 +203,13 @@ class Lifecycle:
         self.ecs.forget(task)
         with contextlib.suppress(OSError):
             shutil.rmtree(self.config.data / "tasks" / task.id)
+
+
+def _hopeless(task: Task, need: dict[str, str]) -> bool:
+    other = task.container(need["containerName"])
+    if other is None or other.status != "STOPPED":
+        return False
+    return need["condition"] == "HEALTHY" or (need["condition"] == "SUCCESS" and other.exit_code != 0)
 
 
 def _satisfied(task: Task, need: dict[str, str]) -> bool:

@@ -17,7 +17,7 @@ class Loopback:
         self.ec2 = ec2
 
     def attach(self, task: Task, configuration: dict[str, Any]) -> None:
-        task.address = self.world.addresses.take()
+        task.address = self.take_address()
         task.eni = self.ec2.create_network_interface(
             subnet=configuration["subnets"][0],
             private_ip_address=task.address,
@@ -32,6 +32,19 @@ class Loopback:
     def public_address(self, task: Task) -> str:
         return task.address
 
+    def take_address(self) -> str:
+        return self.world.addresses.take()
+
+    def give_address(self, address: str) -> None:
+        self.world.addresses.release(address)
+
+    def endpoint(self, task: Task) -> str:
+        """Where the task's processes reach this server."""
+        return self.world.endpoint
+
+    def close(self) -> None:
+        """Called when the server ends, after its processes."""
+
     def listen_address(self, task: Task) -> str:
         return task.address
 
@@ -44,7 +57,7 @@ class Loopback:
         task.attachment_status = "DELETED"
         with contextlib.suppress(Exception):
             self.ec2.delete_network_interface(task.eni.id)
-        self.world.addresses.release(task.address)
+        self.give_address(task.address)
 
     def validate(self, configuration: dict[str, Any]) -> None:
         """The subnets and groups must exist, as moto would not ask."""

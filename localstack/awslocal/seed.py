@@ -115,7 +115,7 @@ def _asg(ec2: Any, region: str, seed: dict[str, Any], subnets: list[str], group:
     data = {
         "ImageId": "ami-12345678",
         "InstanceType": wanted["instanceType"],
-        "UserData": str(Base64EncodedString.from_raw_string(user_data)),
+        "UserData": Base64EncodedString.from_raw_string(user_data),
         "SecurityGroupIds": [group],
     }
     template = ec2.create_launch_template(f"{wanted['name']}-template", "local", data, {})

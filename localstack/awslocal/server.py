@@ -175,6 +175,8 @@ class Server(ThreadedWSGIServer):
     request_queue_size = 512
 
     def __init__(self, world: World, services: Services) -> None:
-        super().__init__(world.config.host, world.config.port, Application(world, services), Handler)
-        host = "127.0.0.1" if world.config.host == "0.0.0.0" else world.config.host
-        world.endpoint = f"http://{host}:{self.server_address[1]}"
+        # Tasks in namespaces reach the server by the bridge's address.
+        everywhere = world.config.network == "netns" and world.config.host == "127.0.0.1"
+        host = "0.0.0.0" if everywhere else world.config.host
+        super().__init__(host, world.config.port, Application(world, services), Handler)
+        world.endpoint = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.server_address[1]}"

@@ -59,7 +59,7 @@ class Addresses:
                 claim.close()
                 continue
             self._claim = claim
-            self._second = second
+            self.second = second
             break
         else:
             raise RuntimeError("no free loopback range: 224 local AWS servers run on this machine")
@@ -69,7 +69,7 @@ class Addresses:
     def take(self) -> str:
         while True:
             self._next = self._next % 64000 + 1
-            address = f"127.{self._second}.{self._next // 250}.{self._next % 250 + 2}"
+            address = f"127.{self.second}.{self._next // 250}.{self._next % 250 + 2}"
             if address not in self._used:
                 self._used.add(address)
                 return address

@@ -69,11 +69,7 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn error(
-        source: &Arc<Source>,
-        span: Range<usize>,
-        message: impl Into<String>,
-    ) -> Diagnostic {
+    pub(crate) fn error(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(Severity::Error, source, span, message)
     }
 
@@ -115,7 +111,7 @@ impl Diagnostic {
         self
     }
 
-    /// The place as a range of bytes of the text.
+    /// The place as a range of bytes of the text, a byte order mark not counted.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -127,34 +123,22 @@ impl Diagnostic {
 
     /// Draws the message, the source line with carets, and the help.
     pub fn render(&self, colours: bool) -> String {
-        let renderer = if colours {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(self.message.as_str());
-        let help = self
-            .help
-            .iter()
-            .map(|help| Level::HELP.message(help.as_str()));
+        let help = self.help.iter().map(|help| Level::HELP.message(help.as_str()));
         let group = match &self.source {
             Some(source) => title.element(self.snippet(source)).elements(help),
-            None => title
-                .element(Origin::path(self.file.as_str()))
-                .elements(help),
+            None => title.element(Origin::path(self.file.as_str())).elements(help),
         };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }
 
     /// Only the lines from the first place to the last: the drawing reads all that it is given.
-    fn snippet<'a>(
-        &'a self,
-        source: &'a Source,
-    ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    fn snippet<'a>(&'a self, source: &'a Source) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
         let mut extent = self.span();
         if let Some((other, _)) = &self.related {
             extent = extent.start.min(other.start)..extent.end.max(other.end);
@@ -169,16 +153,10 @@ impl Diagnostic {
         }
         let (first_line, _) = source.position(lines.start);
         let text = source.text.get(lines.clone()).unwrap_or("");
-        let mut snippet = Snippet::source(text)
-            .line_start(first_line)
-            .path(source.name.as_str())
-            .annotation(primary);
+        let mut snippet =
+            Snippet::source(text).line_start(first_line).path(source.name.as_str()).annotation(primary);
         if let Some((span, label)) = &self.related {
-            snippet = snippet.annotation(
-                AnnotationKind::Context
-                    .span(inside(span))
-                    .label(label.as_str()),
-            );
+            snippet = snippet.annotation(AnnotationKind::Context.span(inside(span)).label(label.as_str()));
         }
         snippet
     }

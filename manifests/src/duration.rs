@@ -23,13 +23,7 @@ pub(crate) const FORMS: &str = "`500ms`, `5s`, `15m`, `1h30m`, `2h` or `1d`";
 const MAX_MILLIS: u64 = 366 * 86_400_000;
 
 /// Units from the largest down, in milliseconds.
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,16 +66,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let mut total: u64 = 0;
     let mut next_unit = 0;
     while !rest.is_empty() {
-        let digits_end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits_end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (digits, tail) = rest.split_at(digits_end);
         if digits.is_empty() {
             return Err(DurationError::NoNumber);
         }
-        let unit_end = tail
-            .find(|c: char| !c.is_alphabetic())
-            .unwrap_or(tail.len());
+        let unit_end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
         let (unit, after) = tail.split_at(unit_end);
         if unit.is_empty() {
             return Err(DurationError::NoUnit(digits.to_owned()));
@@ -100,10 +90,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         }
         let count: u64 = digits.parse().map_err(|_| too_long())?;
         let millis = UNITS.get(index).map_or(0, |(_, millis)| *millis);
-        total = count
-            .checked_mul(millis)
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(too_long)?;
+        total = count.checked_mul(millis).and_then(|part| total.checked_add(part)).ok_or_else(too_long)?;
         rest = after;
     }
     if total > MAX_MILLIS {
@@ -231,5 +218,50 @@ impl JsonSchema for PositiveDurationText {
             "type": "string",
             "pattern": POSITIVE_PATTERN,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{DurationError, format_duration, parse_duration};
+
+    #[test]
+    fn durations_are_read_and_written() {
+        for (text, millis, written) in [
+            ("500ms", 500, "500ms"),
+            ("5s", 5_000, "5s"),
+            ("90s", 90_000, "1m30s"),
+            ("15m", 900_000, "15m"),
+            ("1h30m", 5_400_000, "1h30m"),
+            ("24h", 86_400_000, "1d"),
+            ("1d1ms", 86_400_001, "1d1ms"),
+            ("0s", 0, "0s"),
+            (" 2h ", 7_200_000, "2h"),
+        ] {
+            let duration = parse_duration(text).unwrap();
+            assert_eq!(duration, Duration::from_millis(millis), "{text}");
+            assert_eq!(format_duration(duration), written);
+        }
+    }
+
+    #[test]
+    fn other_texts_say_why_not() {
+        for (text, error) in [
+            ("", DurationError::Empty),
+            ("-5m", DurationError::Negative),
+            ("15", DurationError::NoUnit("15".into())),
+            ("m", DurationError::NoNumber),
+            ("5m30", DurationError::NoUnit("30".into())),
+            ("5w", DurationError::UnknownUnit("w".into())),
+            ("5µs", DurationError::UnknownUnit("µs".into())),
+            ("5m1h", DurationError::Order("1h".into())),
+            ("5m5m", DurationError::Order("5m".into())),
+            ("367d", DurationError::TooLong("367d".into())),
+            ("99999999999999999999d", DurationError::TooLong("99999999999999999999d".into())),
+        ] {
+            assert_eq!(parse_duration(text), Err(error), "{text}");
+        }
     }
 }

@@ -21,8 +21,7 @@ pub fn cpu_sizes() -> impl Iterator<Item = u32> {
 
 /// The memory sizes for a CPU size; none when there is no such CPU size.
 pub fn memory_sizes(cpu: u32) -> Vec<u32> {
-    let Some((cpu, smallest, largest, step)) = SIZES.into_iter().find(|(size, ..)| *size == cpu)
-    else {
+    let Some((cpu, smallest, largest, step)) = SIZES.into_iter().find(|(size, ..)| *size == cpu) else {
         return Vec::new();
     };
     (smallest..=largest)
@@ -39,11 +38,7 @@ pub(crate) fn describe_memory(cpu: u32) -> String {
         [first, second, .., last] if sizes.len() > 7 => {
             format!("{first} to {last} in steps of {}", second - first)
         }
-        sizes => sizes
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
+        sizes => sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

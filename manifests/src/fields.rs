@@ -10,23 +10,14 @@ pub(crate) struct Section {
 impl Section {
     /// How messages name it.
     pub(crate) fn title(&self) -> String {
-        if self.path.is_empty() {
-            "the document".to_owned()
-        } else {
-            format!("`{}`", self.path)
-        }
+        if self.path.is_empty() { "the document".to_owned() } else { format!("`{}`", self.path) }
     }
 }
 
-pub(crate) const DOCUMENT: Section = Section {
-    path: "",
-    fields: &["apiVersion", "kind", "metadata", "spec"],
-};
+pub(crate) const DOCUMENT: Section =
+    Section { path: "", fields: &["apiVersion", "kind", "metadata", "spec"] };
 
-pub(crate) const METADATA: Section = Section {
-    path: "metadata",
-    fields: &["name", "labels"],
-};
+pub(crate) const METADATA: Section = Section { path: "metadata", fields: &["name", "labels"] };
 
 pub(crate) const SPEC: Section = Section {
     path: "spec",
@@ -53,36 +44,21 @@ pub(crate) const SPEC: Section = Section {
     ],
 };
 
-pub(crate) const HEALTH: Section = Section {
-    path: "spec.health",
-    fields: &["path", "interval", "timeout", "failures", "gracePeriod"],
-};
+pub(crate) const HEALTH: Section =
+    Section { path: "spec.health", fields: &["path", "interval", "timeout", "failures", "gracePeriod"] };
 
-pub(crate) const WAKE: Section = Section {
-    path: "spec.wake",
-    fields: &["hold", "page", "access", "ignore", "rateLimit"],
-};
+pub(crate) const WAKE: Section =
+    Section { path: "spec.wake", fields: &["hold", "page", "access", "ignore", "rateLimit"] };
 
-pub(crate) const IGNORE: Section = Section {
-    path: "spec.wake.ignore",
-    fields: &["paths", "userAgents"],
-};
+pub(crate) const IGNORE: Section = Section { path: "spec.wake.ignore", fields: &["paths", "userAgents"] };
 
-pub(crate) const AWAKE: Section = Section {
-    path: "spec.awake[]",
-    fields: &["days", "from", "to", "timezone"],
-};
+pub(crate) const AWAKE: Section =
+    Section { path: "spec.awake[]", fields: &["days", "from", "to", "timezone"] };
 
-pub(crate) const PROXY: Section = Section {
-    path: "spec.proxy",
-    fields: &["cpu", "memory", "spot"],
-};
+pub(crate) const PROXY: Section = Section { path: "spec.proxy", fields: &["cpu", "memory", "spot"] };
 
 /// Where a field belongs that stands in the wrong mapping.
 pub(crate) fn home_of(field: &str) -> Option<&'static Section> {
-    const ALL: [&Section; 8] = [
-        &DOCUMENT, &METADATA, &SPEC, &HEALTH, &WAKE, &IGNORE, &AWAKE, &PROXY,
-    ];
-    ALL.into_iter()
-        .find(|section| section.fields.contains(&field))
+    const ALL: [&Section; 8] = [&DOCUMENT, &METADATA, &SPEC, &HEALTH, &WAKE, &IGNORE, &AWAKE, &PROXY];
+    ALL.into_iter().find(|section| section.fields.contains(&field))
 }

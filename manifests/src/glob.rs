@@ -8,9 +8,7 @@ impl Ignore {
         let path = path.split(['?', '#']).next().unwrap_or(path);
         self.paths.iter().any(|pattern| matches(pattern, path))
             || user_agent.is_some_and(|agent| {
-                self.user_agents
-                    .iter()
-                    .any(|pattern| matches_ignoring_case(pattern, agent))
+                self.user_agents.iter().any(|pattern| matches_ignoring_case(pattern, agent))
             })
     }
 }
@@ -22,9 +20,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 
 /// Whether the pattern covers the whole text; the case does not matter.
 pub fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
-    covers(pattern, text, |a, b| {
-        a == b || a.to_lowercase().eq(b.to_lowercase())
-    })
+    covers(pattern, text, |a, b| a == b || a.to_lowercase().eq(b.to_lowercase()))
 }
 
 /// Goes back to the last `*` only: at most pattern times text steps, whatever a caller sends.
@@ -102,10 +98,7 @@ mod tests {
 
     #[test]
     fn queries_are_not_part_of_the_path() {
-        let ignore = Ignore {
-            paths: vec!["/health".into()],
-            user_agents: vec!["uptime*".into()],
-        };
+        let ignore = Ignore { paths: vec!["/health".into()], user_agents: vec!["uptime*".into()] };
         assert!(ignore.matches("/health?full=1", None));
         assert!(ignore.matches("/", Some("UptimeRobot/2")));
         assert!(!ignore.matches("/", Some("curl")));

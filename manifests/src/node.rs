@@ -61,9 +61,7 @@ pub(crate) fn plain(text: &str) -> Plain {
         return Plain::Integer;
     }
     let numeric = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
     if numeric && unsigned.parse::<f64>().is_ok() {
         return Plain::Float;
     }
@@ -73,6 +71,14 @@ pub(crate) fn plain(text: &str) -> Plain {
 impl Node {
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, quoted: false } if plain(text) == Plain::Null)
+    }
+
+    /// The entries of a mapping; none of anything else.
+    pub(crate) fn map_entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
     }
 
     /// What it is, in words: `the number 15`, `a list`.
@@ -104,11 +110,7 @@ impl Node {
         1 + match &self.value {
             Value::Scalar { .. } => 0,
             Value::List(items) => items.iter().map(Node::height).max().unwrap_or(0),
-            Value::Map(entries) => entries
-                .iter()
-                .map(|entry| entry.node.height())
-                .max()
-                .unwrap_or(0),
+            Value::Map(entries) => entries.iter().map(|entry| entry.node.height()).max().unwrap_or(0),
         }
     }
 }

@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub(crate) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 pub(crate) const IMAGE: &str = "^\\S+$";
-pub(crate) const TASK_DEFINITION: &str = "^(arn:aws[-a-z]*:ecs:[-a-z0-9]+:[0-9]{12}:task-definition/)?[-_A-Za-z0-9]{1,255}(:[1-9][0-9]*)?$";
+pub(crate) const TASK_DEFINITION: &str =
+    "^(arn:aws[-a-z]*:ecs:[-a-z0-9]+:[0-9]{12}:task-definition/)?[-_A-Za-z0-9]{1,255}(:[1-9][0-9]*)?$";
 pub(crate) const CONTAINER: &str = "^[-_A-Za-z0-9]{1,255}$";
 pub(crate) const ENV_NAME: &str = "^[-._A-Za-z][-._A-Za-z0-9]*$";
 pub(crate) const ROLE_ARN: &str = "^arn:aws[-a-z]*:iam::[0-9]{12}:role/\\S+$";
@@ -34,33 +35,13 @@ macro_rules! text_schema {
     };
 }
 
-text_schema!(
-    ServiceName,
-    "ServiceName",
-    "Name of a service.",
-    DNS_LABEL
-);
+text_schema!(ServiceName, "ServiceName", "Name of a service.", DNS_LABEL);
 text_schema!(
     SecretReference,
     "SecretReference",
     "ARN of a Secrets Manager secret (`:key:stage:version` may follow) or of a Parameter Store parameter, or the parameter's name.",
     "^(arn:aws[-a-z]*:(secretsmanager:[-a-z0-9]+:[0-9]{12}:secret:|ssm:[-a-z0-9]+:[0-9]{12}:parameter/)\\S+|[-_./A-Za-z0-9]+)$"
 );
-text_schema!(
-    PathGlob,
-    "PathGlob",
-    "Pattern of a path: `*` is any text, `?` one character.",
-    "^[/*]\\S*$"
-);
-text_schema!(
-    Glob,
-    "Glob",
-    "Pattern: `*` is any text, `?` one character.",
-    "\\S"
-);
-text_schema!(
-    Clock,
-    "Clock",
-    "Time of the day, `00:00` to `23:59`.",
-    "^([01][0-9]|2[0-3]):[0-5][0-9]$"
-);
+text_schema!(PathGlob, "PathGlob", "Pattern of a path: `*` is any text, `?` one character.", "^[/*]\\S*$");
+text_schema!(Glob, "Glob", "Pattern: `*` is any text, `?` one character.", "\\S");
+text_schema!(Clock, "Clock", "Time of the day, `00:00` to `23:59`.", "^([01][0-9]|2[0-3]):[0-5][0-9]$");

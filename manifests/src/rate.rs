@@ -21,10 +21,7 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// Ten in a minute: enough for a person, too few for a crawler.
-    pub const DEFAULT: RateLimit = RateLimit {
-        count: 10,
-        per: Duration::from_secs(60),
-    };
+    pub const DEFAULT: RateLimit = RateLimit { count: 10, per: Duration::from_secs(60) };
 }
 
 /// Why a text is not a rate.
@@ -44,14 +41,9 @@ impl FromStr for RateLimit {
             _ => return Err(RateError),
         };
         // As the schema's pattern: no sign, no leading zero, nine digits.
-        let plain = count.len() <= 9
-            && !count.starts_with('0')
-            && count.bytes().all(|b| b.is_ascii_digit());
+        let plain = count.len() <= 9 && !count.starts_with('0') && count.bytes().all(|b| b.is_ascii_digit());
         let count = count.parse().ok().filter(|_| plain).ok_or(RateError)?;
-        Ok(RateLimit {
-            count,
-            per: Duration::from_secs(per),
-        })
+        Ok(RateLimit { count, per: Duration::from_secs(per) })
     }
 }
 

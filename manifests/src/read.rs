@@ -20,11 +20,7 @@ pub(crate) struct Complaint {
 
 impl Complaint {
     pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Complaint {
-        Complaint {
-            message: message.into(),
-            label: label.into(),
-            help: Vec::new(),
-        }
+        Complaint { message: message.into(), label: label.into(), help: Vec::new() }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Complaint {
@@ -40,27 +36,32 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(crate) fn report(
-        &mut self,
-        severity: Severity,
-        span: &Range<usize>,
-        complaint: Complaint,
-    ) -> &mut Diagnostic {
-        let mut diagnostic =
-            Diagnostic::new(severity, self.source, span.clone(), complaint.message)
-                .label(complaint.label);
-        diagnostic.help = complaint.help;
+    fn diagnostic(&self, severity: Severity, at: &Range<usize>, why: Complaint) -> Diagnostic {
+        let mut diagnostic = Diagnostic::new(severity, self.source, at.clone(), why.message).label(why.label);
+        diagnostic.help = why.help;
+        diagnostic
+    }
+
+    pub(crate) fn error(&mut self, at: &Range<usize>, why: Complaint) {
+        let diagnostic = self.diagnostic(Severity::Error, at, why);
         self.diagnostics.push(diagnostic);
-        let last = self.diagnostics.len() - 1;
-        &mut self.diagnostics[last]
     }
 
-    pub(crate) fn error(&mut self, span: &Range<usize>, complaint: Complaint) {
-        self.report(Severity::Error, span, complaint);
+    pub(crate) fn warning(&mut self, at: &Range<usize>, why: Complaint) {
+        let diagnostic = self.diagnostic(Severity::Warning, at, why);
+        self.diagnostics.push(diagnostic);
     }
 
-    pub(crate) fn warning(&mut self, span: &Range<usize>, complaint: Complaint) {
-        self.report(Severity::Warning, span, complaint);
+    /// An error that two places have part in.
+    pub(crate) fn error_beside(
+        &mut self,
+        at: &Range<usize>,
+        why: Complaint,
+        other: &Range<usize>,
+        label: &str,
+    ) {
+        let diagnostic = self.diagnostic(Severity::Error, at, why);
+        self.diagnostics.push(diagnostic.related(other.clone(), label));
     }
 
     /// The entries of a mapping with known fields; unknown ones are reported.
@@ -71,7 +72,7 @@ impl Reader<'_> {
                 self.unknown(entry, section);
             }
         }
-        Fields { entries }
+        Fields::of(entries)
     }
 
     fn unknown(&mut self, entry: &Entry, section: &Section) {
@@ -136,9 +137,7 @@ impl Reader<'_> {
     /// A text. Numbers and booleans are not: what they become would depend on who reads them.
     pub(crate) fn text(&mut self, node: &Node, field: &str) -> Option<String> {
         match &node.value {
-            Value::Scalar { text, quoted } if *quoted || plain(text) == Plain::Text => {
-                Some(text.clone())
-            }
+            Value::Scalar { text, quoted } if *quoted || plain(text) == Plain::Text => Some(text.clone()),
             Value::Scalar { text, .. } if !node.is_null() => {
                 let help = format!("quote it: \"{}\"", shorten(text));
                 self.mismatch(node, field, "a text", Some(help));
@@ -189,12 +188,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(crate) fn integer(
-        &mut self,
-        node: &Node,
-        field: &str,
-        range: RangeInclusive<u32>,
-    ) -> Option<u32> {
+    pub(crate) fn integer(&mut self, node: &Node, field: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let accepted = format!("a whole number from {} to {}", range.start(), range.end());
         let (text, quoted) = match &node.value {
             Value::Scalar { text, quoted } => (text, *quoted),
@@ -243,12 +237,7 @@ impl Reader<'_> {
     }
 
     /// One of a few words.
-    pub(crate) fn choice<T: Copy>(
-        &mut self,
-        node: &Node,
-        field: &str,
-        choices: &[(&str, T)],
-    ) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&mut self, node: &Node, field: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(node, field)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
             return Some(*value);
@@ -256,7 +245,7 @@ impl Reader<'_> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let mut complaint = Complaint::new(
             format!("`{field}` cannot be `{}`", shorten(&text)),
-            format!("expected {}", list(&names)),
+            format!("expected {}", join(&names, "or")),
         );
         if let Some(near) = suggest::nearest(&text, names) {
             complaint = complaint.help(format!("did you mean `{near}`?"));
@@ -273,10 +262,7 @@ impl Reader<'_> {
         check: impl Fn(&str) -> Result<(), Complaint>,
     ) -> Vec<String> {
         let items = self.items(node, field);
-        items
-            .iter()
-            .filter_map(|item| self.checked(item, field, &check))
-            .collect()
+        items.iter().filter_map(|item| self.checked(item, field, &check)).collect()
     }
 
     /// A mapping of texts with free keys.
@@ -307,6 +293,15 @@ pub(crate) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    pub(crate) fn of(entries: &'n [Entry]) -> Fields<'n> {
+        Fields { entries }
+    }
+
+    /// Where the mapping starts, as far as a reader sees it.
+    pub(crate) fn first_key_span(&self) -> Option<Range<usize>> {
+        self.entries.first().map(|entry| entry.key_span.clone())
+    }
+
     pub(crate) fn entry(&self, name: &str) -> Option<&'n Entry> {
         self.entries.iter().find(|entry| entry.key == name)
     }
@@ -316,12 +311,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Reads a field into its place, when it is there and right.
-    pub(crate) fn read<T>(
-        &self,
-        name: &str,
-        slot: &mut T,
-        read: impl FnOnce(&'n Node) -> Option<T>,
-    ) {
+    pub(crate) fn read<T>(&self, name: &str, slot: &mut T, read: impl FnOnce(&'n Node) -> Option<T>) {
         if let Some(value) = self.get(name).and_then(read) {
             *slot = value;
         }
@@ -329,13 +319,18 @@ impl<'n> Fields<'n> {
 }
 
 /// `a`, `b` and `c`.
-pub(crate) fn list(names: &[&str]) -> String {
+fn list(names: &[&str]) -> String {
+    join(names, "and")
+}
+
+/// `a`, `b` or `c`: with `word` in front of the last.
+fn join(names: &[&str], word: &str) -> String {
     match names {
         [] => String::new(),
         [only] => format!("`{only}`"),
         [first @ .., last] => {
             let first: Vec<String> = first.iter().map(|name| format!("`{name}`")).collect();
-            format!("{} and `{last}`", first.join(", "))
+            format!("{} {word} `{last}`", first.join(", "))
         }
     }
 }

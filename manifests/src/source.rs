@@ -8,14 +8,16 @@ use std::sync::Arc;
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// Where lines start: positions are asked for often, and texts are long.
+    lines: Vec<usize>,
 }
 
 impl Source {
     pub(crate) fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source {
-            name: name.into(),
-            text: text.into(),
-        })
+        let text = text.into();
+        let newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        let lines = std::iter::once(0).chain(newlines).collect();
+        Arc::new(Source { name: name.into(), text, lines })
     }
 
     /// Puts a span inside the text, on the borders of characters, and cuts it at the end of its
@@ -33,11 +35,11 @@ impl Source {
 
     /// Line and column (in characters) of a byte, both from 1 on.
     pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..floor(&self.text, offset)).unwrap_or("");
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(start..).unwrap_or("").chars().count() + 1;
-        (line, column)
+        let offset = floor(&self.text, offset);
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied();
+        let before = self.text.get(start.unwrap_or(0)..offset).unwrap_or("");
+        (line, before.chars().count() + 1)
     }
 
     /// The lines that a span touches, as a span.
@@ -45,9 +47,7 @@ impl Source {
         let before = self.text.get(..span.start).unwrap_or("");
         let after = self.text.get(span.end..).unwrap_or("");
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let end = after
-            .find('\n')
-            .map_or(self.text.len(), |newline| span.end + newline);
+        let end = after.find('\n').map_or(self.text.len(), |newline| span.end + newline);
         start..end
     }
 }

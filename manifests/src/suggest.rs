@@ -1,10 +1,7 @@
 //! "Did you mean": the nearest of the texts that are accepted.
 
 /// The nearest candidate, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = fold(text);
     // A long text is no slip of the pen, and comparing it with many would take long.
     if wanted.is_empty() || wanted.len() > 64 {
@@ -13,19 +10,14 @@ pub(crate) fn nearest<'a>(
     candidates
         .into_iter()
         .map(|candidate| (distance(&wanted, &fold(candidate)), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= wanted.len().max(candidate.chars().count()) / 3
-        })
+        .filter(|(distance, candidate)| *distance <= wanted.len().max(candidate.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
 /// `idle_after` and `idle-after` are `idleAfter` to a reader.
 fn fold(text: &str) -> Vec<char> {
-    text.chars()
-        .filter(|c| !matches!(c, '_' | '-' | ' '))
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 /// How many characters to insert, remove, replace or swap with their neighbour.

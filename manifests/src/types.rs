@@ -17,7 +17,8 @@ pub const API_VERSION: &str = "dormouse.dev/v1";
 /// The one kind of document there is.
 pub const KIND: &str = "Service";
 
-/// `apiVersion`: an enum, so that a document of another version never becomes a value.
+/// Version of the manifest format.
+// An enum, so that a document of another version never becomes a value; the same for the kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApiVersion {
     /// `dormouse.dev/v1`.
@@ -26,7 +27,7 @@ pub enum ApiVersion {
     V1,
 }
 
-/// `kind`: an enum, so that a document of another kind never becomes a value.
+/// Kind of a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Kind {
     /// `Service`.
@@ -38,9 +39,9 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Service {
-    /// Version of the manifest format.
+    /// `dormouse.dev/v1`.
     pub api_version: ApiVersion,
-    /// Kind of the document.
+    /// `Service`.
     pub kind: Kind,
     /// Name and labels.
     pub metadata: Metadata,
@@ -54,10 +55,7 @@ impl Service {
         Service {
             api_version: ApiVersion::V1,
             kind: Kind::Service,
-            metadata: Metadata {
-                name: name.into(),
-                labels: BTreeMap::new(),
-            },
+            metadata: Metadata { name: name.into(), labels: BTreeMap::new() },
             spec,
         }
     }
@@ -319,10 +317,7 @@ pub struct Ignore {
 
 impl Default for Ignore {
     fn default() -> Ignore {
-        Ignore {
-            paths: vec!["/favicon.ico".to_owned(), "/robots.txt".to_owned()],
-            user_agents: Vec::new(),
-        }
+        Ignore { paths: vec!["/favicon.ico".to_owned(), "/robots.txt".to_owned()], user_agents: Vec::new() }
     }
 }
 
@@ -342,10 +337,6 @@ pub struct ProxySpec {
 
 impl Default for ProxySpec {
     fn default() -> ProxySpec {
-        ProxySpec {
-            cpu: 256,
-            memory: 512,
-            spot: false,
-        }
+        ProxySpec { cpu: 256, memory: 512, spot: false }
     }
 }

@@ -75,10 +75,7 @@ impl Days {
 
     /// The days, Monday first.
     pub fn iter(self) -> impl Iterator<Item = Weekday> {
-        NAMES
-            .into_iter()
-            .map(|(_, day)| day)
-            .filter(move |day| self.contains(*day))
+        NAMES.into_iter().map(|(_, day)| day).filter(move |day| self.contains(*day))
     }
 }
 
@@ -103,10 +100,7 @@ fn day(name: &str) -> Result<usize, DaysError> {
     if name.is_empty() {
         return Err(DaysError::Empty);
     }
-    NAMES
-        .iter()
-        .position(|(known, _)| *known == name)
-        .ok_or_else(|| DaysError::Unknown(name.to_owned()))
+    NAMES.iter().position(|(known, _)| *known == name).ok_or_else(|| DaysError::Unknown(name.to_owned()))
 }
 
 impl FromStr for Days {

@@ -4,17 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use serde_yaml::granit_parser::{
-    Event, Parser, ScalarStyle, ScanError, Span, Tag, options,
-};
+use serde::Serialize;
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag, options};
 
 use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Node, Value, shorten};
 use crate::source::Source;
-use crate::types::Service;
 
 /// A document larger than this is no manifest.
-pub(crate) const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 /// Aliases count as what they stand for: this bounds the documents that grow by them.
 const MAX_NODES: usize = 20_000;
 /// Deeper than any manifest; bounds the recursion over trees.
@@ -27,16 +25,21 @@ pub(crate) struct Document {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Writes a service as YAML.
+/// A value could not be written as YAML.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it cannot be written as YAML: {0}")]
+pub struct WriteError(String);
+
+/// Writes a service, or anything around one, as a YAML document.
 ///
 /// # Errors
-/// When the value cannot be written; none of a service's can.
-pub fn to_yaml(service: &Service) -> Result<String, crate::WriteError> {
-    serde_yaml::to_string(service).map_err(|error| crate::WriteError(error.to_string()))
+/// When the value has no form in YAML; a service always has.
+pub fn to_yaml(value: &impl Serialize) -> Result<String, WriteError> {
+    serde_yaml::to_string(value).map_err(|error| WriteError(error.to_string()))
 }
 
-/// Reads every document; a broken one ends at the next `---`.
-pub(crate) fn documents(source: &Arc<Source>) -> Vec<Document> {
+/// Hands over every document, until `each` breaks; a broken one ends at the next `---`.
+pub(crate) fn documents(source: &Arc<Source>, mut each: impl FnMut(Document) -> ControlFlow<()>) {
     let mut parser = Parser::new_from_str_with_options(
         &source.text,
         options! {
@@ -45,7 +48,6 @@ pub(crate) fn documents(source: &Arc<Source>) -> Vec<Document> {
             block_nesting_limit: MAX_DEPTH,
         },
     );
-    let mut documents = Vec::new();
     let mut builder = Builder::new(source, 0);
     loop {
         let flow = match parser.next_event() {
@@ -56,21 +58,21 @@ pub(crate) fn documents(source: &Arc<Source>) -> Vec<Document> {
                 ControlFlow::Continue(())
             }
             Some(Ok((Event::DocumentEnd, _))) => {
-                documents.push(builder.finish());
-                builder = Builder::new(source, 0);
+                let whole = std::mem::replace(&mut builder, Builder::new(source, 0));
+                if each(whole.finish()).is_break() {
+                    break;
+                }
                 ControlFlow::Continue(())
             }
-            Some(Ok((event, span))) => builder.event(event, bytes(&span)),
+            Some(Ok((event, span))) => builder.event(event, &span),
         };
         if flow.is_break() {
-            documents.push(builder.finish());
-            builder = Builder::new(source, 0);
-            if !parser.proceed_next_document().unwrap_or(false) {
+            let broken = std::mem::replace(&mut builder, Builder::new(source, 0));
+            if each(broken.finish()).is_break() || !parser.proceed_next_document().unwrap_or(false) {
                 break;
             }
         }
     }
-    documents
 }
 
 fn bytes(span: &Span) -> Range<usize> {
@@ -135,21 +137,16 @@ impl<'a> Builder<'a> {
     }
 
     /// Breaks when the rest of the document is not to be read.
-    fn event(&mut self, event: Event<'_>, span: Range<usize>) -> ControlFlow<()> {
+    fn event(&mut self, event: Event<'_>, place: &Span) -> ControlFlow<()> {
+        let span = bytes(place);
         if span.end.saturating_sub(self.start) > MAX_DOCUMENT_BYTES {
-            self.fail(
-                self.start..self.start,
-                "the document is too large",
-                "more than 1 MiB from here on",
-            );
+            self.fail(self.start..self.start, "the document is too large", "more than 1 MiB from here on");
             return ControlFlow::Break(());
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let tagged_text = tag
-                    .as_ref()
-                    .is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
-                self.tag(tag.as_deref(), &span);
+                let tagged_text = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                self.tag(tag.as_deref(), place);
                 let value = Value::Scalar {
                     text: text.into_owned(),
                     quoted: style != ScalarStyle::Plain || tagged_text,
@@ -157,11 +154,11 @@ impl<'a> Builder<'a> {
                 self.close(Node { span, value }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.tag(tag.as_deref(), &span);
+                self.tag(tag.as_deref(), place);
                 self.open(span.start, anchor, Open::List(Vec::new()))
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.tag(tag.as_deref(), &span);
+                self.tag(tag.as_deref(), place);
                 self.open(span.start, anchor, Open::Map(Vec::new(), Key::None))
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -184,11 +181,7 @@ impl<'a> Builder<'a> {
     }
 
     fn open(&mut self, start: usize, anchor: usize, open: Open) -> ControlFlow<()> {
-        self.stack.push(Frame {
-            start,
-            anchor,
-            open,
-        });
+        self.stack.push(Frame { start, anchor, open });
         if self.stack.len() > MAX_DEPTH {
             return self.too_much(start..start);
         }
@@ -229,20 +222,12 @@ impl<'a> Builder<'a> {
                 if node.span.is_empty() && node.is_null() {
                     node.span = key_span.clone();
                 }
-                entries.push(Entry {
-                    key: name,
-                    key_span,
-                    node,
-                });
+                entries.push(Entry { key: name, key_span, node });
             }
             (Key::None, Value::Scalar { text, .. }) => *key = Key::Some(text, node.span),
             (Key::None, Value::List(_) | Value::Map(_)) => {
                 *key = Key::Bad;
-                self.fail(
-                    node.span,
-                    "a key must be a text",
-                    "a list or a mapping as a key",
-                );
+                self.fail(node.span, "a key must be a text", "a list or a mapping as a key");
             }
             (Key::Bad, _) => {}
         }
@@ -252,20 +237,14 @@ impl<'a> Builder<'a> {
         self.fail(
             span,
             "the document has too many values",
-            format!(
-                "more than {MAX_NODES} of them, or {MAX_DEPTH} levels; an alias counts as what it names"
-            ),
+            format!("more than {MAX_NODES} of them, or {MAX_DEPTH} levels; an alias counts as what it names"),
         );
         ControlFlow::Break(())
     }
 
     fn alias(&mut self, id: usize, span: Range<usize>) -> ControlFlow<()> {
         let Some(node) = self.anchors.get(&id) else {
-            self.fail(
-                span,
-                "an alias cannot stand inside its own anchor",
-                "this never ends",
-            );
+            self.fail(span, "an alias cannot stand inside its own anchor", "this never ends");
             return ControlFlow::Break(());
         };
         let nodes = self.nodes.saturating_add(node.size());
@@ -278,14 +257,11 @@ impl<'a> Builder<'a> {
         ControlFlow::Continue(())
     }
 
-    fn tag(&mut self, tag: Option<&Tag>, span: &Range<usize>) {
+    fn tag(&mut self, tag: Option<&Tag>, place: &Span) {
         if let Some(tag) = tag.filter(|tag| tag.is_custom()) {
             let name = shorten(&tag.original());
-            self.fail(
-                span.clone(),
-                format!("the tag `{name}` has no meaning here"),
-                "remove the tag in front of this",
-            );
+            let span = bytes(&place.tag_span().unwrap_or(*place));
+            self.fail(span, format!("the tag `{name}` has no meaning here"), "remove it");
         }
     }
 

@@ -100,7 +100,12 @@ impl Store for MemoryStore {
         put(&mut self.rows().services, &record.name, record, expected, fence)
     }
 
-    async fn delete_service(&self, name: &str, expected: Version, fence: Option<u64>) -> Result<(), StoreError> {
+    async fn delete_service(
+        &self,
+        name: &str,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<(), StoreError> {
         let mut rows = self.rows();
         if rows.services.contains_key(name) {
             check(&rows.services, name, expected, fence)?;

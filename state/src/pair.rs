@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Names a pair for ever: no two pairs of a service share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairId {
     /// The wake epoch that the pair was made for.
@@ -68,9 +68,9 @@ pub struct TaskEnd {
     pub code: String,
     /// ECS's `stoppedReason`, with the container's own reason when there is one.
     pub reason: String,
-    /// Exit code of the container that ended first, when ECS tells one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i32>,
+    /// The task asked for its own end: nothing failed.
+    #[serde(default)]
+    pub clean: bool,
 }
 
 /// The durable intent of one task, and what became of it.
@@ -79,6 +79,9 @@ pub struct TaskEnd {
 pub struct TaskIntent {
     /// What RunTask is told.
     pub parameters: RunParameters,
+    /// Since when RunTask may have been called; before that, no task can exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted_at: Option<Timestamp>,
     /// The task that RunTask answered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_arn: Option<String>,
@@ -96,7 +99,14 @@ pub struct TaskIntent {
 impl TaskIntent {
     /// A task that is intended and not yet run.
     pub fn new(parameters: RunParameters) -> TaskIntent {
-        TaskIntent { parameters, task_arn: None, started_at: None, stop_at: None, end: None }
+        TaskIntent {
+            parameters,
+            attempted_at: None,
+            task_arn: None,
+            started_at: None,
+            stop_at: None,
+            end: None,
+        }
     }
 
     /// Whether a task may exist for it.

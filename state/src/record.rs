@@ -101,6 +101,20 @@ pub struct DnsMemory {
     pub withdrawn_at: Option<Timestamp>,
 }
 
+/// The way to sleep: nothing of it is final until the pair is condemned, and a request takes it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rest {
+    /// Since when it is to sleep.
+    pub since: Timestamp,
+    /// Requests that its proxy had taken by then; one more wakes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
+    /// Since when its proxy is told to be a lame duck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_at: Option<Timestamp>,
+}
+
 /// Everything remembered of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -135,6 +149,9 @@ pub struct ServiceRecord {
     /// Not put to sleep for idleness before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awake_until: Option<Timestamp>,
+    /// The way to sleep, while it is on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
     /// Last known use; the truth while awake is the proxy's, this survives a restart.
     pub last_activity: Timestamp,
     /// Its task definitions.
@@ -146,6 +163,9 @@ pub struct ServiceRecord {
     /// Pairs that are on their way out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring: Vec<Pair>,
+    /// Tasks that carry its mark and belong to no pair of it, to be stopped: ARN → cluster.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strays: BTreeMap<String, String>,
     /// The newest pair ever intended, so that no name is used twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_pair: Option<PairId>,
@@ -189,12 +209,14 @@ impl ServiceRecord {
             last_wake: None,
             last_sleep: None,
             awake_until: None,
+            rest: None,
             last_activity: now,
             definitions: Definitions::default(),
             pair: None,
             retiring: Vec::new(),
+            strays: BTreeMap::new(),
             last_pair: None,
-            dns: DnsMemory::default(),
+            dns: DnsMemory { withdrawn_at: Some(now), ..DnsMemory::default() },
             failures: 0,
             retry_at: None,
             phase: Phase::Asleep,

@@ -58,7 +58,14 @@ pub trait Store: Send + Sync {
     async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError>;
 
     /// Every service, ordered by name; complete or an error. Rows of others are passed over.
+    /// A row of ours that cannot be read is passed over too: see [`Store::unreadable`].
     async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError>;
+
+    /// Names of the services that the last [`Store::services`] passed over because their rows cannot be read.
+    /// They are declared all the same: nothing of theirs may be taken for nobody's.
+    fn unreadable(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Writes a service in place of version `expected`.
     async fn put_service(
@@ -69,7 +76,12 @@ pub trait Store: Send + Sync {
     ) -> Result<Version, StoreError>;
 
     /// Removes a service's row if it is still at `expected`. No row is success.
-    async fn delete_service(&self, name: &str, expected: Version, fence: Option<u64>) -> Result<(), StoreError>;
+    async fn delete_service(
+        &self,
+        name: &str,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<(), StoreError>;
 
     /// The remembered side of an Auto Scaling group; default values at version 0 when there is none.
     async fn capacity(&self, group: &str) -> Result<Versioned<CapacityMemory>, StoreError>;

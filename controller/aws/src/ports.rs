@@ -104,7 +104,12 @@ pub trait Tasks: Send + Sync {
     async fn list(&self, cluster: &str, started_by: &str) -> Result<Vec<String>, CloudError>;
 
     /// Describes any number of tasks. A task that does not carry `started_by` comes without an identity.
-    async fn describe(&self, cluster: &str, started_by: &str, arns: &[String]) -> Result<Described, CloudError>;
+    async fn describe(
+        &self,
+        cluster: &str,
+        started_by: &str,
+        arns: &[String],
+    ) -> Result<Described, CloudError>;
 
     /// Starts one task.
     async fn run(&self, call: &RunCall) -> Result<RunAnswer, CloudError>;
@@ -176,7 +181,8 @@ pub trait Zones: Send + Sync {
     async fn records(&self, zone: &str) -> Result<Vec<RecordSet>, CloudError>;
 
     /// Applies a batch, whole or not at all.
-    async fn change(&self, zone: &str, changes: &[Change], comment: &str) -> Result<ChangeAnswer, CloudError>;
+    async fn change(&self, zone: &str, changes: &[Change], comment: &str)
+    -> Result<ChangeAnswer, CloudError>;
 
     /// Whether a change has reached every name server.
     async fn is_insync(&self, change_id: &str) -> Result<bool, CloudError>;

@@ -1,1 +1,166 @@
-//! Placeholder.
+//! How the remembered intention changes: declare, wake, sleep, delete.
+//!
+//! Each function answers the next record, or `None` when nothing is to be written.
+
+use dormouse_manifests::Service;
+use dormouse_state::{Cause, Desired, Rest, ServiceRecord};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// Use is written down in steps of this much at the finest: a busy service costs few writes.
+const ACTIVITY_STEP: SignedDuration = SignedDuration::from_secs(10);
+
+/// Why a wake cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is being deleted")]
+pub struct Deleting;
+
+/// The record of a newly declared service, or of a known one after its manifest was declared again.
+pub fn declare(known: Option<&ServiceRecord>, manifest: &Service, now: Timestamp) -> Option<ServiceRecord> {
+    let (name, labels, spec) = (&manifest.metadata.name, &manifest.metadata.labels, &manifest.spec);
+    let Some(known) = known else {
+        let mut record = ServiceRecord::declared(name, labels.clone(), spec.clone(), now);
+        record.note(now, "Declared", "declared");
+        return Some(record);
+    };
+    if known.labels == *labels && known.spec == *spec && !known.deleting {
+        return None;
+    }
+    let mut next = known.clone();
+    next.labels.clone_from(labels);
+    next.spec = spec.clone();
+    next.generation += 1;
+    next.deleting = false;
+    // What failed before need not fail now.
+    next.failures = 0;
+    next.note(now, "Changed", format!("generation {} declared", next.generation));
+    Some(next)
+}
+
+/// Wakes a service, or keeps an awake one from falling asleep.
+pub fn wake(
+    known: &ServiceRecord,
+    origin: &str,
+    reason: &str,
+    at_least: Option<Duration>,
+    now: Timestamp,
+) -> Result<Option<ServiceRecord>, Deleting> {
+    if known.deleting {
+        return Err(Deleting);
+    }
+    let until = at_least.map(|span| later(now, span)).filter(|until| Some(*until) > known.awake_until);
+    let mut next = known.clone();
+    next.last_activity = next.last_activity.max(now);
+    if let Some(until) = until {
+        next.awake_until = Some(until);
+    }
+    if known.desired == Desired::Awake {
+        let worth_it = until.is_some() || now.duration_since(known.last_activity) >= ACTIVITY_STEP;
+        return Ok(worth_it.then_some(next));
+    }
+    next.desired = Desired::Awake;
+    next.epoch += 1;
+    next.rest = None;
+    next.last_wake =
+        Some(Cause { at: now, origin: origin.to_owned(), reason: reason.to_owned(), duration_ms: None });
+    next.note(now, "Woken", sentence(origin, reason));
+    Ok(Some(next))
+}
+
+/// Puts a service to sleep. `requests`: how many its proxy has taken so far, when that is known.
+pub fn sleep(
+    known: &ServiceRecord,
+    origin: &str,
+    reason: &str,
+    requests: Option<u64>,
+    now: Timestamp,
+) -> Option<ServiceRecord> {
+    if known.desired == Desired::Asleep {
+        return None;
+    }
+    let mut next = known.clone();
+    next.desired = Desired::Asleep;
+    next.awake_until = None;
+    next.rest = Some(Rest { since: now, requests, drain_at: None });
+    next.last_sleep =
+        Some(Cause { at: now, origin: origin.to_owned(), reason: reason.to_owned(), duration_ms: None });
+    next.note(now, "Slept", sentence(origin, reason));
+    Some(next)
+}
+
+/// Deletes a service: it sleeps, and its row goes last.
+pub fn delete(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
+    if known.deleting {
+        return None;
+    }
+    let mut next = sleep(known, "delete", "deleted", None, now).unwrap_or_else(|| known.clone());
+    next.deleting = true;
+    next.note(now, "Deleting", "deleted: its tasks and records end first");
+    Some(next)
+}
+
+/// `at + span`, saturating.
+pub fn later(at: Timestamp, span: Duration) -> Timestamp {
+    SignedDuration::try_from(span).ok().and_then(|span| at.checked_add(span).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// Time from `earlier` to `at`; zero when it lies ahead.
+pub fn since(at: Timestamp, earlier: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(earlier)).unwrap_or_default()
+}
+
+fn sentence(origin: &str, reason: &str) -> String {
+    if reason.is_empty() { origin.to_owned() } else { format!("{origin}: {reason}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dormouse_manifests::ServiceSpec;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    fn hello() -> ServiceRecord {
+        declare(None, &Service::new("hello", ServiceSpec::defaults_for("demo")), at(0)).unwrap()
+    }
+
+    #[test]
+    fn declaring_the_same_again_changes_nothing() {
+        let manifest = Service::new("hello", ServiceSpec::defaults_for("demo"));
+        assert_eq!(declare(Some(&hello()), &manifest, at(1)), None);
+        let mut other = manifest.clone();
+        other.spec.port = 80;
+        assert_eq!(declare(Some(&hello()), &other, at(1)).unwrap().generation, 2);
+    }
+
+    #[test]
+    fn each_wake_from_sleep_has_an_epoch_of_its_own() {
+        let awake = wake(&hello(), "api", "", None, at(1)).unwrap().unwrap();
+        assert_eq!((awake.epoch, awake.desired), (1, Desired::Awake));
+        assert_eq!(wake(&awake, "api", "", None, at(2)).unwrap(), None, "a second wake adds nothing");
+        assert_eq!(wake(&awake, "api", "", None, at(30)).unwrap().unwrap().last_activity, at(30));
+        let asleep = sleep(&awake, "idle", "", Some(7), at(40)).unwrap();
+        assert_eq!(asleep.rest.as_ref().unwrap().requests, Some(7));
+        let again = wake(&asleep, "api", "", None, at(41)).unwrap().unwrap();
+        assert_eq!((again.epoch, again.rest), (2, None));
+    }
+
+    #[test]
+    fn for_a_time_at_least() {
+        let hour = Duration::from_secs(3600);
+        let awake = wake(&hello(), "api", "", Some(hour), at(0)).unwrap().unwrap();
+        assert_eq!(awake.awake_until, Some(at(3600)));
+        let shorter = wake(&awake, "api", "", Some(hour / 2), at(1)).unwrap();
+        assert_eq!(shorter, None, "a shorter time takes nothing away");
+    }
+
+    #[test]
+    fn what_is_deleted_does_not_wake() {
+        let going = delete(&hello(), at(1)).unwrap();
+        assert_eq!(wake(&going, "api", "", None, at(2)), Err(Deleting));
+        let manifest = Service::new("hello", ServiceSpec::defaults_for("demo"));
+        assert!(!declare(Some(&going), &manifest, at(3)).unwrap().deleting, "declared again, it stays");
+    }
+}

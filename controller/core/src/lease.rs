@@ -1,1 +1,93 @@
-//! Placeholder.
+//! When to take, renew and give up the lease.
+//!
+//! Times are the caller's own monotonic clock: how long ago it began to see the nonce that it sees now, and
+//! how long ago its own last successful renewal *began*. Nobody compares wall clocks.
+
+use dormouse_state::Lease;
+use std::time::Duration;
+
+/// What to do about the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// Take it: replace the lease with this nonce (`None`: there is none) by one of this epoch.
+    Take {
+        /// The nonce that must still be there.
+        expected: Option<String>,
+        /// Epoch of the new lease.
+        epoch: u64,
+    },
+    /// It is another's and alive: look again.
+    Watch,
+}
+
+/// The move of one that does not lead.
+pub fn candidate(seen: Option<&Lease>, unchanged_for: Duration, duration: Duration) -> Move {
+    match seen {
+        None => Move::Take { expected: None, epoch: 1 },
+        // Released: free to take at once.
+        Some(lease) if lease.nonce.is_empty() => {
+            Move::Take { expected: Some(String::new()), epoch: lease.epoch + 1 }
+        }
+        // A slow clock of the holder is allowed for.
+        Some(lease) if unchanged_for >= duration + margin(duration) => {
+            Move::Take { expected: Some(lease.nonce.clone()), epoch: lease.epoch + 1 }
+        }
+        Some(_) => Move::Watch,
+    }
+}
+
+/// Whether one that leads may go on: its last renewal began less than a lease duration ago.
+pub fn may_lead(renewal_began: Duration, duration: Duration) -> bool {
+    renewal_began < duration
+}
+
+/// How often a holder renews.
+pub fn renew_every(duration: Duration) -> Duration {
+    duration / 3
+}
+
+/// How often a candidate looks.
+pub fn watch_every(duration: Duration) -> Duration {
+    duration / 10
+}
+
+/// Clocks that run at different rates, by 2 % each, and the time a write takes.
+fn margin(duration: Duration) -> Duration {
+    duration / 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(15);
+
+    fn held(nonce: &str) -> Lease {
+        Lease { holder: "other".into(), nonce: nonce.into(), epoch: 4 }
+    }
+
+    #[test]
+    fn a_live_lease_is_left_alone() {
+        assert_eq!(candidate(Some(&held("n")), LEASE, LEASE), Move::Watch);
+    }
+
+    #[test]
+    fn a_dead_released_or_missing_lease_is_taken() {
+        let take = |expected: Option<&str>, epoch| Move::Take { expected: expected.map(Into::into), epoch };
+        assert_eq!(candidate(None, Duration::ZERO, LEASE), take(None, 1));
+        assert_eq!(candidate(Some(&held("")), Duration::ZERO, LEASE), take(Some(""), 5));
+        assert_eq!(candidate(Some(&held("n")), LEASE + LEASE / 20, LEASE), take(Some("n"), 5));
+    }
+
+    #[test]
+    fn takeover_takes_at_most_17_4_seconds() {
+        let worst = LEASE + margin(LEASE) + watch_every(LEASE);
+        assert!(worst <= Duration::from_millis(17_400), "{worst:?}");
+    }
+
+    #[test]
+    fn a_holder_stops_before_another_may_begin() {
+        assert!(may_lead(LEASE - Duration::from_millis(1), LEASE));
+        assert!(!may_lead(LEASE, LEASE));
+    }
+}

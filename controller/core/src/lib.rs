@@ -12,10 +12,12 @@
 //! - [`intent`]: wake, sleep, declare, delete: how the remembered intention changes
 //! - [`idle`]: when a service was last used, and when it falls asleep
 //! - [`lifecycle`]: a service's pairs: run, adopt, retire, stop
+//! - [`peering`]: what a sidecar is answered
 //! - [`status`]: phase and conditions, derived from what is observed
 //! - [`dns`]: wanted records against a zone
 //! - [`capacity`]: wanted service tasks against instances
 //! - [`lease`]: when to take, renew and give up the lease
+//! - [`view`]: a service, an instance and an event as the API shows them
 //! - [`explain`]: ECS's reasons in plain words
 
 pub mod capacity;
@@ -28,5 +30,7 @@ pub mod lease;
 pub mod lifecycle;
 pub mod naming;
 pub mod observed;
+pub mod peering;
 pub mod settings;
 pub mod status;
+pub mod view;

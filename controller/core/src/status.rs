@@ -1,137 +1,256 @@
-//! Phase, conditions and the view of a service that users read, derived from what is observed.
+//! Phase and conditions, derived from what is observed.
 
-use dormouse_manifests::ServiceSpec;
-use dormouse_state::{Cause, Condition, Desired, Event, Phase};
+use crate::capacity::Room;
+use crate::explain::explain;
+use crate::intent::since;
+use crate::lifecycle::{Step, View};
+use crate::observed::{Beat, TaskStatus};
+use crate::settings::Settings;
+use dormouse_peer::wire::{Role, SidecarState};
+use dormouse_state::{Condition, ConditionType as Type, Desired, Pair, Phase, ServiceRecord};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// A service as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceView {
-    /// `dormouse.dev/v1`.
-    pub api_version: String,
-    /// `Service`.
-    pub kind: String,
-    /// Name, labels, and what the server adds.
-    pub metadata: MetadataView,
-    /// The manifest's spec, defaults resolved.
-    pub spec: ServiceSpec,
-    /// What is known of it.
-    pub status: Status,
+/// A probe older than this proves nothing.
+const PROBE_FRESH: Duration = Duration::from_secs(10);
+/// Sidecars that run report at least this often.
+const SILENT_AFTER: Duration = Duration::from_secs(60);
+
+/// What a condition is found to be: status, reason, message.
+type Finding = (bool, &'static str, String);
+
+/// Brings phase and conditions of `next` up to date; asks for a probe when only that is missing.
+pub(crate) fn update(
+    settings: &Settings,
+    next: &mut ServiceRecord,
+    view: &View<'_>,
+    now: Timestamp,
+    steps: &mut Vec<Step>,
+) {
+    let mut found: BTreeMap<Type, Finding> = BTreeMap::new();
+    let pair = next.pair.clone().filter(|pair| pair.condemned.is_none());
+    match (next.desired, &pair) {
+        (Desired::Awake, Some(pair)) => {
+            up(next, pair, view, now, &mut found);
+            let ready = ready(next, pair, view, now, &found, steps);
+            found.insert(Type::Ready, ready);
+        }
+        (Desired::Awake, None) => {
+            let why = next.retry_at.filter(|at| *at > now).map_or_else(
+                || "its task definitions are being registered".to_owned(),
+                |at| format!("the next try is at {}", crate::status::clock(at)),
+            );
+            found.insert(Type::Ready, (false, "Waiting", why));
+        }
+        (Desired::Asleep, _) => {
+            let why = next.last_sleep.as_ref().map_or_else(
+                || "it was not woken yet".to_owned(),
+                |cause| format!("{}: {}", cause.origin, cause.reason),
+            );
+            found.insert(Type::Ready, (false, "Asleep", why));
+        }
+    }
+    if let Some(conflict) = view.conflict {
+        found.insert(Type::Conflict, (true, "ForeignRecord", conflict.to_owned()));
+    }
+    if let Some(finding) = degraded(next, pair.as_ref(), view, now, &found) {
+        found.insert(Type::Degraded, finding);
+    }
+    if found.get(&Type::Ready).is_some_and(|(ready, ..)| *ready) {
+        became_ready(next, now);
+    }
+    next.phase = phase(next, &found);
+    next.conditions = merge(&next.conditions, found, now);
+    let _ = settings;
 }
 
-/// Name, labels, and what the server adds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MetadataView {
-    /// DNS label.
-    pub name: String,
-    /// Labels of the manifest.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// Grows with each change of labels or spec.
-    pub generation: u64,
-    /// When it was declared.
-    pub creation_timestamp: Timestamp,
-    /// It is being deleted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub deleting: bool,
+/// Everything below Ready.
+fn up(
+    next: &ServiceRecord,
+    pair: &Pair,
+    view: &View<'_>,
+    now: Timestamp,
+    found: &mut BTreeMap<Type, Finding>,
+) {
+    let capacity = match (&pair.service.task_arn, view.room) {
+        (Some(_), _) => (true, "Placed", "its task has an instance".to_owned()),
+        (None, Room::Yes) => (true, "Room", "an instance has room for its task".to_owned()),
+        (None, Room::No { reason, message }) => (false, *reason, message.clone()),
+    };
+    found.insert(Type::CapacityAvailable, capacity);
+    let before =
+        |kind: Type| next.conditions.iter().find(|known| known.kind == kind).map(|known| known.status);
+    for (role, kind) in [(Role::Service, Type::ServiceRunning), (Role::Proxy, Type::ProxyRunning)] {
+        let beat = view.beat(&next.name, pair, role);
+        let mut finding = half(pair, role, view, beat, now);
+        // After a restart of the controller nobody has reported yet: what was true stays true until then.
+        if !finding.0
+            && beat.is_none()
+            && pair.ready_at.is_some()
+            && before(kind) == Some(true)
+            && runs(pair, role, view)
+        {
+            finding = (true, "Running", format!("the {role} task runs; its sidecar is to report"));
+        }
+        found.insert(kind, finding);
+    }
+    let watches: Vec<bool> = Role::ALL
+        .iter()
+        .filter_map(|role| view.beat(&next.name, pair, *role)?.peer)
+        .map(|peer| peer.healthy)
+        .collect();
+    let peers = match watches.as_slice() {
+        [true, true] => (true, "Healthy", "proxy and service see each other".to_owned()),
+        [] if before(Type::PeersHealthy) == Some(true) => {
+            (true, "Healthy", "the sidecars are to report".to_owned())
+        }
+        _ if watches.contains(&false) => (false, "Unhealthy", "one does not see the other".to_owned()),
+        _ => (false, "Waiting", "they have not seen each other yet".to_owned()),
+    };
+    found.insert(Type::PeersHealthy, peers);
+    let public = view.task(&pair.proxy).and_then(|task| task.public_address.as_deref());
+    let dns = match (&next.dns.published, &next.dns.pending) {
+        (Some(at), None) if Some(at.as_str()) == public => (true, "Published", format!("its record is {at}")),
+        (_, Some(_)) => (false, "Pending", "its record is on the way to the name servers".to_owned()),
+        _ => (false, "Withdrawn", "it has no record yet".to_owned()),
+    };
+    found.insert(Type::DnsPublished, dns);
 }
 
-/// What is known of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Status {
-    /// Derived from what is observed.
-    pub phase: Phase,
-    /// The remembered intention.
-    pub desired: Desired,
-    /// The generation that the last plan worked from.
-    pub observed_generation: u64,
-    /// Where users find it.
-    pub url: String,
-    /// Wake epoch.
-    pub epoch: u64,
-    /// Sorted by type.
-    pub conditions: Vec<Condition>,
-    /// The service task, when there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<TaskView>,
-    /// The proxy task, when there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxy: Option<TaskView>,
-    /// Use.
-    pub activity: ActivityView,
-    /// The last wake.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_wake: Option<Cause>,
-    /// The last sleep.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_sleep: Option<Cause>,
-    /// Not put to sleep for idleness before this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub awake_until: Option<Timestamp>,
+fn runs(pair: &Pair, role: Role, view: &View<'_>) -> bool {
+    view.task(pair.task(role)).is_some_and(|task| task.status == TaskStatus::Running && !task.stopping)
 }
 
-/// A task of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskView {
-    /// ARN; absent while it is only intended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_arn: Option<String>,
-    /// Private address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    /// Public address; proxies only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_address: Option<String>,
-    /// ECS's `lastStatus`, or `INTENDED`.
-    pub state: String,
+fn half(pair: &Pair, role: Role, view: &View<'_>, beat: Option<&Beat>, now: Timestamp) -> Finding {
+    let intent = pair.task(role);
+    let Some(task) = view.task(intent) else {
+        let reason = if intent.task_arn.is_some() { "Unseen" } else { "Intended" };
+        return (false, reason, format!("the {role} task is being started"));
+    };
+    if task.is_ending() {
+        return (false, "Ending", format!("the {role} task is {}", task.status.as_str()));
+    }
+    match beat {
+        Some(beat) if beat.state == SidecarState::Serving && since(now, beat.at) < SILENT_AFTER => {
+            (true, "Running", format!("the {role} task runs and serves"))
+        }
+        Some(beat) if since(now, beat.at) >= SILENT_AFTER => {
+            (false, "Silent", format!("its sidecar has not reported since {}", clock(beat.at)))
+        }
+        Some(beat) => {
+            let detail = beat.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+            (false, "Starting", format!("the {role} task is up and does not answer yet{detail}"))
+        }
+        None => (false, "Starting", format!("the {role} task is {}", task.status.as_str())),
+    }
 }
 
-/// Use of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ActivityView {
-    /// Requests and sockets open right now.
-    pub in_flight: u64,
-    /// Last use.
-    pub last_request_at: Timestamp,
-    /// When it falls asleep if nobody uses it; absent: not before something changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idle_at: Option<Timestamp>,
+fn ready(
+    next: &ServiceRecord,
+    pair: &Pair,
+    view: &View<'_>,
+    now: Timestamp,
+    found: &BTreeMap<Type, Finding>,
+    steps: &mut Vec<Step>,
+) -> Finding {
+    for kind in [Type::CapacityAvailable, Type::ServiceRunning, Type::ProxyRunning, Type::DnsPublished] {
+        if let Some((false, reason, message)) = found.get(&kind) {
+            return (false, reason, message.clone());
+        }
+    }
+    let Some(address) = view.task(&pair.proxy).and_then(|task| task.public_address.clone()) else {
+        return (false, "NoAddress", "its proxy has no public address yet".to_owned());
+    };
+    let was = next.conditions.iter().any(|known| known.kind == Type::Ready && known.status);
+    let proven =
+        view.probed.is_some_and(|(at, where_to)| where_to == address && since(now, at) <= PROBE_FRESH);
+    if was || proven {
+        return (true, "Ready", format!("it answers at {address}"));
+    }
+    steps.push(Step::Probe { address });
+    (false, "Probing", "the path that users take is being tried".to_owned())
 }
 
-/// An instance as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InstanceView {
-    /// EC2 instance id.
-    pub id: String,
-    /// Auto Scaling lifecycle, e.g. `InService`; absent when the group does not list it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifecycle: Option<String>,
-    /// ECS status, e.g. `ACTIVE`; absent until it joined the cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// Protected from scale-in.
-    pub protected: bool,
-    /// Tasks on it, of whomever.
-    pub tasks: u32,
-    /// Names of the services on it.
-    pub services: Vec<String>,
+fn degraded(
+    next: &ServiceRecord,
+    pair: Option<&Pair>,
+    view: &View<'_>,
+    now: Timestamp,
+    found: &BTreeMap<Type, Finding>,
+) -> Option<Finding> {
+    let is = |kind: Type| found.get(&kind).is_some_and(|(status, ..)| *status);
+    if let Some(refusal) = view.refusal {
+        return Some((true, "CallRefused", explain(&refusal.why)));
+    }
+    if next.desired == Desired::Asleep || is(Type::Ready) {
+        return None;
+    }
+    if is(Type::Conflict) {
+        return Some((
+            true,
+            "Conflict",
+            "its name is taken in the zone by a record that is not ours".to_owned(),
+        ));
+    }
+    if let Room::No { reason, message } = view.room
+        && *reason != "ScalingUp"
+        && pair.is_none_or(|pair| pair.service.task_arn.is_none())
+    {
+        return Some((true, reason, message.clone()));
+    }
+    if next.failures > 0 {
+        let last =
+            next.events.iter().rev().find(|event| event.reason == "TaskEnded" || event.reason == "PairLost");
+        let last = last.map(|event| format!(": {}", event.message)).unwrap_or_default();
+        return Some((true, "CrashLoop", format!("{} pairs in a row were lost{last}", next.failures)));
+    }
+    let waited = next.last_wake.as_ref().map_or(Duration::ZERO, |wake| since(now, wake.at));
+    (waited >= Duration::from_secs(600)).then(|| {
+        let why = found.get(&Type::Ready).map_or_else(String::new, |(_, _, message)| message.clone());
+        (true, "SlowWake", format!("not ready after 10 minutes: {why}"))
+    })
 }
 
-/// An event as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EventView {
-    /// The service it happened to.
-    pub service: String,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
+fn became_ready(next: &mut ServiceRecord, now: Timestamp) {
+    if let Some(pair) = &mut next.pair {
+        pair.ready_at.get_or_insert(now);
+    }
+    let Some(wake) = next.last_wake.as_mut().filter(|wake| wake.duration_ms.is_none()) else { return };
+    let took = since(now, wake.at);
+    wake.duration_ms = Some(took.as_millis().try_into().unwrap_or(u64::MAX));
+    next.note(now, "Ready", format!("ready {:.1} s after the wake", took.as_secs_f64()));
+}
+
+fn phase(next: &ServiceRecord, found: &BTreeMap<Type, Finding>) -> Phase {
+    let ready = found.get(&Type::Ready).is_some_and(|(status, ..)| *status);
+    let left = next.pairs().next().is_some() || next.dns.withdrawn_at.is_none() || !next.strays.is_empty();
+    match (next.desired, ready, left) {
+        (Desired::Awake, true, _) => Phase::Awake,
+        (Desired::Awake, false, _) => Phase::Waking,
+        (Desired::Asleep, _, true) => Phase::Draining,
+        (Desired::Asleep, _, false) => Phase::Asleep,
+    }
+}
+
+/// New findings, with the time of the last change of each status kept.
+fn merge(known: &[Condition], found: BTreeMap<Type, Finding>, now: Timestamp) -> Vec<Condition> {
+    found
+        .into_iter()
+        .map(|(kind, (status, reason, message))| {
+            let same = known.iter().find(|known| known.kind == kind && known.status == status);
+            Condition {
+                kind,
+                status,
+                reason: reason.to_owned(),
+                message,
+                last_transition_time: same.map_or(now, |known| known.last_transition_time),
+            }
+        })
+        .collect()
+}
+
+/// To the second: a message must not change with every plan.
+pub(crate) fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S UTC").to_string()
 }

@@ -104,20 +104,18 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Common, Wrong> {
-        let source = |name: &str| {
-            pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        };
+        let source =
+            |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         Common::read(&source, 1000)
     }
 
     #[test]
     fn nothing_is_required() {
         let common = read(&[]).unwrap();
-        assert_eq!(common.watch, watch::Settings {
-            base: Duration::from_secs(5),
-            max_failures: 5,
-            grace: Duration::from_secs(1),
-        });
+        assert_eq!(
+            common.watch,
+            watch::Settings { base: Duration::from_secs(5), max_failures: 5, grace: Duration::from_secs(1) }
+        );
         assert!(common.link.is_none() && common.health_path == "/");
     }
 

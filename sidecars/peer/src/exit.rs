@@ -35,3 +35,18 @@ impl From<Exit> for ExitCode {
         ExitCode::from(exit.code())
     }
 }
+
+/// Runs a sidecar's life on one thread: it waits far more than it computes, and its task is billed by the
+/// memory it reserves.
+pub fn process(life: impl Future<Output = Exit>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(life);
+            // A name that is being resolved in a thread must not delay the exit.
+            runtime.shutdown_background();
+            exit.into()
+        }
+        Err(_) => Exit::Failed.into(),
+    }
+}

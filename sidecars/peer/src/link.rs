@@ -142,11 +142,8 @@ impl Farewell {
 
 /// Starts the link in a task of its own.
 pub fn start(settings: Settings, sidecar: Arc<dyn Sidecar>) -> (Link, Farewell) {
-    let shared = Arc::new(Shared {
-        start: Instant::now(),
-        changed: Notify::new(),
-        answered: AtomicU64::new(0),
-    });
+    let shared =
+        Arc::new(Shared { start: Instant::now(), changed: Notify::new(), answered: AtomicU64::new(0) });
     let (ask, asked) = oneshot::channel();
     let mut jitter = Jitter::new();
     let sending = Sending {
@@ -201,8 +198,7 @@ impl Sending {
         self.seq += 1;
         let Report { state, peer, activity, sleep_requested, detail } = self.sidecar.report();
         let boot = self.boot.clone();
-        let heartbeat =
-            Heartbeat { boot, seq: self.seq, state, peer, activity, sleep_requested, detail };
+        let heartbeat = Heartbeat { boot, seq: self.seq, state, peer, activity, sleep_requested, detail };
         let result = timeout(limit, self.exchange(&heartbeat)).await;
         match result.unwrap_or_else(|_| Err("no answer in time".into())) {
             Ok(answer) => {
@@ -250,7 +246,8 @@ impl Sending {
         match status {
             StatusCode::OK => Ok(serde_json::from_slice(&body)?),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(format!("it refuses this task's token ({status}): another secret, or another task").into())
+                Err(format!("it refuses this task's token ({status}): another secret, or another task")
+                    .into())
             }
             other => Err(format!("it answered {other}").into()),
         }

@@ -1,11 +1,13 @@
 //! The loop that joins a watch with its checks.
 
 use crate::jitter::Jitter;
+use crate::link::Link;
 use crate::probe::{self, Check};
 use crate::watch::{Settings, Verdict, Watch};
 use crate::wire::{PeerAddress, PeerHealth};
+use std::time::Duration;
 use tokio::sync::watch::Receiver;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Watches whoever listens at the address, once there is one; returns when it is lost, with the last
 /// check's error. `tell` hears of each check: how it is, and what is wrong.
@@ -62,7 +64,21 @@ async fn moved(address: &mut Receiver<Option<PeerAddress>>, from: &PeerAddress) 
     address.wait_for(|now| now.as_ref().is_some_and(|now| now != from)).await.is_ok()
 }
 
-fn say(what: &str, verdict: Verdict, last: Option<Verdict>, error: Option<&str>) {
+/// Waits until nobody can help any more: no address is known, and the controller, which knows addresses, has
+/// been silent for the whole grace period. Without this an orphan would run, and cost, for ever. Cancel safe.
+pub async fn stranded(link: Option<&Link>, address: Receiver<Option<PeerAddress>>, grace: Duration) {
+    let Some(link) = link else { return std::future::pending().await };
+    loop {
+        let silent = link.silent_for();
+        if silent >= grace && address.borrow().is_none() {
+            return;
+        }
+        sleep(grace.saturating_sub(silent).clamp(Duration::from_millis(20), Duration::from_secs(5))).await;
+    }
+}
+
+/// Logs what changed.
+pub fn say(what: &str, verdict: Verdict, last: Option<Verdict>, error: Option<&str>) {
     let error = error.unwrap_or_default();
     match verdict {
         Verdict::Lost => tracing::error!(error, "{what} is lost"),

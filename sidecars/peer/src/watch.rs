@@ -115,11 +115,8 @@ mod tests {
     use Verdict::{Awaited, Failing, Healthy, Lost};
     use proptest::prelude::*;
 
-    const S: Settings = Settings {
-        base: Duration::from_secs(5),
-        max_failures: 3,
-        grace: Duration::from_secs(60),
-    };
+    const S: Settings =
+        Settings { base: Duration::from_secs(5), max_failures: 3, grace: Duration::from_secs(60) };
 
     fn secs(s: u64) -> Duration {
         Duration::from_secs(s)
@@ -136,27 +133,33 @@ mod tests {
 
     #[test]
     fn failures_count_after_the_first_success() {
-        table(S, &[
-            (1, false, Awaited, 0),
-            (2, false, Awaited, 0),
-            (3, true, Healthy, 0),
-            (8, false, Failing, 1),
-            (9, false, Failing, 2),
-            (11, true, Healthy, 0),
-            (16, false, Failing, 1),
-            (17, false, Failing, 2),
-            (19, false, Lost, 3),
-        ]);
+        table(
+            S,
+            &[
+                (1, false, Awaited, 0),
+                (2, false, Awaited, 0),
+                (3, true, Healthy, 0),
+                (8, false, Failing, 1),
+                (9, false, Failing, 2),
+                (11, true, Healthy, 0),
+                (16, false, Failing, 1),
+                (17, false, Failing, 2),
+                (19, false, Lost, 3),
+            ],
+        );
     }
 
     #[test]
     fn failures_count_after_the_grace_period() {
-        table(S, &[
-            (59, false, Awaited, 0),
-            (60, false, Failing, 1),
-            (61, false, Failing, 2),
-            (64, false, Lost, 3),
-        ]);
+        table(
+            S,
+            &[
+                (59, false, Awaited, 0),
+                (60, false, Failing, 1),
+                (61, false, Failing, 2),
+                (64, false, Lost, 3),
+            ],
+        );
     }
 
     #[test]
@@ -202,15 +205,15 @@ mod tests {
             let mut watch = Watch::new(settings, secs(0), Jitter::seeded(seed));
             let takes = if frozen { settings.timeout() } else { Duration::ZERO };
             let mut start = watch.record(true, secs(0)).1;
-            loop {
+            let lost_at = loop {
                 let end = start + takes;
                 let (verdict, delay) = watch.record(false, end);
                 if verdict == Lost {
-                    prop_assert!(end <= settings.base * max_failures + settings.timeout());
-                    return Ok(());
+                    break end;
                 }
                 start = (start + delay).max(end);
-            }
+            };
+            prop_assert!(lost_at <= settings.base * max_failures + settings.timeout());
         }
 
         /// Never lost before `max_failures` failures in a row, counted from the last success.

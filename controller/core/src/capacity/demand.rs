@@ -1,0 +1,65 @@
+//! The service tasks that wait for an instance.
+
+use crate::definition::service_resources;
+use crate::observed::{Resources, Tasks};
+use dormouse_state::{Desired, ServiceRecord};
+use jiff::Timestamp;
+
+/// A service task that is intended and has no instance yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// Service name.
+    pub service: String,
+    /// What it takes.
+    pub resources: Resources,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+/// Everything that instances are wanted for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Demand {
+    /// Waiting, longest first.
+    pub waiting: Vec<Want>,
+    /// Container instance ARN and resources of tasks that were placed after the fleet was read, so that their
+    /// share is not yet missing from it.
+    pub placed_since: Vec<(String, Resources)>,
+}
+
+/// What the records want of a fleet that was read at `fleet_at`.
+pub fn demand<'a>(
+    records: impl Iterator<Item = &'a ServiceRecord>,
+    tasks: &Tasks,
+    fleet_at: Option<Timestamp>,
+) -> Demand {
+    let mut demand = Demand::default();
+    for record in records {
+        let resources = service_resources(&record.spec);
+        for pair in record.pairs() {
+            let intent = &pair.service;
+            if !intent.is_open() {
+                continue;
+            }
+            match &intent.task_arn {
+                None if pair.condemned.is_none() && record.desired == Desired::Awake => {
+                    demand.waiting.push(Want {
+                        service: record.name.clone(),
+                        resources,
+                        since: pair.intended_at,
+                    });
+                }
+                None => {}
+                Some(arn) => {
+                    let on = tasks.by_arn.get(arn).and_then(|task| task.container_instance.clone());
+                    if let Some(on) = on
+                        && intent.started_at >= fleet_at
+                    {
+                        demand.placed_since.push((on, resources));
+                    }
+                }
+            }
+        }
+    }
+    demand.waiting.sort_by(|a, b| (a.since, &a.service).cmp(&(b.since, &b.service)));
+    demand
+}

@@ -1,0 +1,84 @@
+//! Wanted service tasks against instances: who has room, when to grow, what to remove.
+//!
+//! # Layout
+//!
+//! - [`demand`]: the service tasks that wait for an instance
+//! - [`place`]: which instance has room for which
+//! - `removal`: an instance's way out, in steps that can be taken back until the last one
+
+pub mod demand;
+pub mod place;
+mod removal;
+#[cfg(test)]
+mod tests;
+
+pub use demand::{Demand, Want, demand};
+pub use place::{Placement, Room, place};
+
+use crate::observed::Fleet;
+use crate::settings::Settings;
+use dormouse_state::CapacityMemory;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// An effect on the group or its instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Raise the desired capacity; never below what is desired now, never above the maximum.
+    SetDesired(u32),
+    /// Protect instances (EC2 ids) from scale-in.
+    Protect(Vec<String>),
+    /// Set container instances (ARNs) DRAINING.
+    Drain(Vec<String>),
+    /// Set container instances (ARNs) ACTIVE again.
+    Activate(Vec<String>),
+    /// Terminate an instance (EC2 id) and lower the desired capacity by one.
+    Terminate(String),
+}
+
+/// What to remember, then what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// To be written if it differs from the one planned from.
+    pub memory: CapacityMemory,
+    /// Then these.
+    pub steps: Vec<Step>,
+    /// Who has room.
+    pub placement: Placement,
+    /// Plan again at the latest after this time.
+    pub requeue: Option<Duration>,
+}
+
+/// Plans the capacity of the group. `full`: container instances that ECS lately said are full although they
+/// do not look it.
+pub fn plan(
+    settings: &Settings,
+    demand: &Demand,
+    fleet: &Fleet,
+    memory: &CapacityMemory,
+    full: &BTreeSet<String>,
+    now: Timestamp,
+) -> Plan {
+    let mut memory = memory.clone();
+    let mut steps = Vec::new();
+    let placement = place(settings, demand, fleet, &memory, full);
+    let goal = fleet.group.desired.saturating_add(placement.grow).min(fleet.group.max);
+    if goal > fleet.group.desired {
+        memory.target = Some(goal);
+        steps.push(Step::SetDesired(goal));
+    }
+    let requeue = removal::plan(settings, demand, fleet, &placement, &mut memory, &mut steps, now);
+    let bare: Vec<String> = fleet
+        .group
+        .members
+        .iter()
+        .filter(|member| member.lifecycle == "InService" && !member.protected)
+        .filter(|member| !memory.removals.contains_key(&member.ec2_id))
+        .map(|member| member.ec2_id.clone())
+        .collect();
+    if !bare.is_empty() {
+        steps.push(Step::Protect(bare));
+    }
+    Plan { memory, steps, placement, requeue }
+}

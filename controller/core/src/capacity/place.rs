@@ -1,0 +1,173 @@
+//! Which instance has room for which waiting task, and how many instances are missing.
+
+use super::demand::{Demand, Want};
+use crate::observed::{Fleet, Instance, Resources};
+use crate::settings::Settings;
+use dormouse_state::CapacityMemory;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether an instance has room for a service task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Room {
+    /// RunTask may be called.
+    Yes,
+    /// Not yet, and why.
+    No {
+        /// One CamelCase word for the condition: `ScalingUp`, `AtMaximum`, `TooLarge`, `Unknown`.
+        reason: &'static str,
+        /// A sentence.
+        message: String,
+    },
+}
+
+impl Room {
+    /// Before the fleet was read.
+    pub fn unknown() -> Room {
+        Room::No { reason: "Unknown", message: "the instances have not been read yet".to_owned() }
+    }
+}
+
+/// Who goes where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placement {
+    /// Waiting service → whether it has room.
+    pub rooms: BTreeMap<String, Room>,
+    /// EC2 ids of the instances that waiting tasks count on: these must stay.
+    pub nominated: BTreeSet<String>,
+    /// Instances on their way out whose removal is to be taken back.
+    pub recalled: BTreeSet<String>,
+    /// By how many instances the group is to grow.
+    pub grow: u32,
+}
+
+struct Slot<'a> {
+    instance: &'a Instance,
+    free: Resources,
+    tasks: u32,
+}
+
+/// Places waiting tasks on the fullest instances first, so that the emptiest can go.
+pub fn place(
+    settings: &Settings,
+    demand: &Demand,
+    fleet: &Fleet,
+    memory: &CapacityMemory,
+    full: &BTreeSet<String>,
+) -> Placement {
+    let mut placement = Placement::default();
+    let leaving =
+        |id: &str| fleet.group.members.iter().any(|member| member.ec2_id == id && member.is_leaving());
+    let (mut slots, mut parked): (Vec<Slot>, Vec<Slot>) = fleet
+        .instances
+        .iter()
+        .filter(|instance| instance.connected && !leaving(&instance.ec2_id))
+        .map(|instance| slot(instance, demand))
+        .partition(|slot| slot.instance.active && !memory.removals.contains_key(&slot.instance.ec2_id));
+    slots.retain(|slot| !full.contains(&slot.instance.arn));
+    // Only those can be called back that are not being terminated, and that we drained ourselves.
+    parked.retain(|slot| {
+        memory.removals.get(&slot.instance.ec2_id).is_some_and(|removal| removal.terminate_at.is_none())
+    });
+    slots.sort_by(|a, b| (b.tasks, &a.instance.ec2_id).cmp(&(a.tasks, &b.instance.ec2_id)));
+
+    let limit = settings.max_tasks_per_instance;
+    let largest =
+        fleet.instances.iter().map(|instance| instance.registered).max_by_key(|size| (size.memory, size.cpu));
+    let joined = fleet.instances.iter().filter(|instance| {
+        fleet.group.members.iter().any(|member| member.ec2_id == instance.ec2_id && !member.is_leaving())
+    });
+    let coming = fleet.group.desired.saturating_sub(count(joined));
+    let spare = fleet.group.max.saturating_sub(fleet.group.desired);
+    let mut fresh: Vec<(Resources, u32)> = Vec::new();
+
+    for want in &demand.waiting {
+        let room = if let Some(slot) = take(&mut slots, want, limit) {
+            placement.nominated.insert(slot);
+            Room::Yes
+        } else if let Some(slot) = take(&mut parked, want, limit) {
+            placement.recalled.insert(slot.clone());
+            placement.nominated.insert(slot);
+            scaling_up("an instance is being kept that was to go")
+        } else if largest.is_some_and(|size| !size.fits(want.resources)) {
+            too_large(want, largest.unwrap_or_default())
+        } else if on_new(&mut fresh, want, largest, limit, coming.saturating_add(spare)) {
+            match &fleet.launch_failure {
+                Some(why) => Room::No {
+                    reason: "LaunchFailed",
+                    message: format!("no instance can be launched: {why}"),
+                },
+                None => scaling_up("an instance is being started for it"),
+            }
+        } else {
+            Room::No {
+                reason: "AtMaximum",
+                message: format!(
+                    "all {} instances of the group are full: raise its maximum",
+                    fleet.group.max
+                ),
+            }
+        };
+        placement.rooms.insert(want.service.clone(), room);
+    }
+    placement.grow = count(fresh.iter()).saturating_sub(coming);
+    placement
+}
+
+fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
+    let since: Vec<Resources> =
+        demand.placed_since.iter().filter(|(on, _)| *on == instance.arn).map(|(_, size)| *size).collect();
+    Slot {
+        instance,
+        free: since.iter().fold(instance.remaining, |free, taken| free.minus(*taken)),
+        tasks: instance.tasks.saturating_add(count(since.iter())),
+    }
+}
+
+fn take(slots: &mut [Slot<'_>], want: &Want, limit: u32) -> Option<String> {
+    let slot = slots.iter_mut().find(|slot| slot.tasks < limit && slot.free.fits(want.resources))?;
+    slot.tasks += 1;
+    slot.free = slot.free.minus(want.resources);
+    Some(slot.instance.ec2_id.clone())
+}
+
+/// Puts a want on an instance that does not exist yet; `false` when there may be no more of them. While no
+/// instance was ever seen their size is unknown, and only the number of tasks limits them.
+fn on_new(
+    fresh: &mut Vec<(Resources, u32)>,
+    want: &Want,
+    size: Option<Resources>,
+    limit: u32,
+    most: u32,
+) -> bool {
+    let size = size.unwrap_or(Resources { cpu: u32::MAX, memory: u32::MAX });
+    if let Some((free, tasks)) =
+        fresh.iter_mut().find(|(free, tasks)| *tasks < limit && free.fits(want.resources))
+    {
+        *free = free.minus(want.resources);
+        *tasks += 1;
+        return true;
+    }
+    if count(fresh.iter()) >= most {
+        return false;
+    }
+    fresh.push((size.minus(want.resources), 1));
+    true
+}
+
+fn scaling_up(message: &str) -> Room {
+    Room::No { reason: "ScalingUp", message: message.to_owned() }
+}
+
+fn too_large(want: &Want, size: Resources) -> Room {
+    Room::No {
+        reason: "TooLarge",
+        message: format!(
+            "it takes {} CPU units and {} MiB with its sidecar; the largest instance has {} and {}",
+            want.resources.cpu, want.resources.memory, size.cpu, size.memory
+        ),
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    items.count().try_into().unwrap_or(u32::MAX)
+}

@@ -1,0 +1,153 @@
+//! An instance's way out: empty for long → intended → DRAINING → looked at again → terminated.
+//!
+//! Everything but the last step is taken back as soon as the instance is wanted or turns out busy.
+
+use super::{Demand, Placement, Step};
+use crate::intent::{later, since};
+use crate::observed::{Fleet, Instance, Member};
+use crate::settings::Settings;
+use dormouse_state::{CapacityMemory, Removal};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An instance that has not joined the cluster by then never will.
+const NEVER_JOINED: Duration = Duration::from_secs(600);
+
+pub(super) fn plan(
+    settings: &Settings,
+    demand: &Demand,
+    fleet: &Fleet,
+    placement: &Placement,
+    memory: &mut CapacityMemory,
+    steps: &mut Vec<Step>,
+    now: Timestamp,
+) -> Option<Duration> {
+    let joined: BTreeMap<&str, &Instance> =
+        fleet.instances.iter().map(|instance| (instance.ec2_id.as_str(), instance)).collect();
+    let staying: BTreeMap<&str, &Member> = fleet
+        .group
+        .members
+        .iter()
+        .filter(|member| !member.is_leaving())
+        .map(|member| (member.ec2_id.as_str(), member))
+        .collect();
+    memory.removals.retain(|id, _| staying.contains_key(id.as_str()));
+    memory.empty_since.retain(|id, _| staying.contains_key(id.as_str()));
+    let busy = |id: &str| {
+        placement.nominated.contains(id)
+            || joined.get(id).is_some_and(|instance| {
+                instance.tasks > 0 || demand.placed_since.iter().any(|(on, _)| *on == instance.arn)
+            })
+    };
+    for id in staying.keys() {
+        if busy(id) {
+            memory.empty_since.remove(*id);
+        } else {
+            memory.empty_since.entry((*id).to_owned()).or_insert(now);
+        }
+    }
+    take_back(&joined, &busy, memory, steps);
+    choose(settings, fleet, &joined, &staying, memory, now);
+    advance(settings, &joined, memory, steps, now);
+    requeue(settings, &joined, memory, now)
+}
+
+/// Removals of instances that are wanted again.
+fn take_back(
+    joined: &BTreeMap<&str, &Instance>,
+    busy: &dyn Fn(&str) -> bool,
+    memory: &mut CapacityMemory,
+    steps: &mut Vec<Step>,
+) {
+    let back: Vec<String> = memory
+        .removals
+        .iter()
+        .filter(|(id, removal)| removal.terminate_at.is_none() && busy(id))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in back {
+        let Some(instance) = joined.get(id.as_str()) else { continue };
+        // Forgotten only once it is seen ACTIVE: until then the call is repeated.
+        if instance.active {
+            memory.removals.remove(&id);
+        } else {
+            steps.push(Step::Activate(vec![instance.arn.clone()]));
+        }
+    }
+}
+
+/// Chooses instances that were empty for long, within the budget: at most one in ten at a time, one at least.
+fn choose(
+    settings: &Settings,
+    fleet: &Fleet,
+    joined: &BTreeMap<&str, &Instance>,
+    staying: &BTreeMap<&str, &Member>,
+    memory: &mut CapacityMemory,
+    now: Timestamp,
+) {
+    let budget = (staying.len() / 10).max(1);
+    let above_min =
+        usize::try_from(fleet.group.desired.saturating_sub(fleet.group.min)).unwrap_or(usize::MAX);
+    for (id, empty_since) in memory.empty_since.clone() {
+        let open = memory.removals.len();
+        if open >= budget || open >= above_min {
+            return;
+        }
+        let (delay, fit) = match joined.get(id.as_str()) {
+            Some(instance) => (settings.scale_in_delay, instance.active || !instance.connected),
+            None => (NEVER_JOINED, true),
+        };
+        if fit && since(now, empty_since) >= delay && !memory.removals.contains_key(&id) {
+            memory.removals.insert(id, Removal { intended_at: now, draining_at: None, terminate_at: None });
+        }
+    }
+}
+
+fn advance(
+    settings: &Settings,
+    joined: &BTreeMap<&str, &Instance>,
+    memory: &mut CapacityMemory,
+    steps: &mut Vec<Step>,
+    now: Timestamp,
+) {
+    for (id, removal) in &mut memory.removals {
+        let instance = joined.get(id.as_str());
+        if !memory.empty_since.contains_key(id) && removal.terminate_at.is_none() {
+            continue;
+        }
+        match instance {
+            Some(instance) if instance.active => {
+                removal.draining_at = None;
+                steps.push(Step::Drain(vec![instance.arn.clone()]));
+                continue;
+            }
+            // Never joined, or left the cluster: there is nothing to drain, the wait is the same.
+            _ => {
+                removal.draining_at.get_or_insert(now);
+            }
+        }
+        let waited = removal.draining_at.is_some_and(|at| since(now, at) >= settings.drain_wait);
+        if waited {
+            removal.terminate_at.get_or_insert(now);
+            steps.push(Step::Terminate(id.clone()));
+        }
+    }
+}
+
+fn requeue(
+    settings: &Settings,
+    joined: &BTreeMap<&str, &Instance>,
+    memory: &CapacityMemory,
+    now: Timestamp,
+) -> Option<Duration> {
+    let empties = memory.empty_since.iter().map(|(id, at)| {
+        later(*at, if joined.contains_key(id.as_str()) { settings.scale_in_delay } else { NEVER_JOINED })
+    });
+    let drains = memory
+        .removals
+        .values()
+        .filter_map(|removal| removal.draining_at)
+        .map(|at| later(at, settings.drain_wait));
+    empties.chain(drains).filter(|at| *at > now).min().map(|at| since(at, now) + Duration::from_millis(5))
+}

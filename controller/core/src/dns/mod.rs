@@ -1,0 +1,206 @@
+//! Wanted records against a zone: compare and swap, never upsert, and nothing that is not ours.
+//!
+//! # Layout
+//!
+//! - [`zone`]: a zone's record sets by name and type, and the changes of a batch
+//! - [`owner`]: the TXT that says whose a record is and what it was given
+//! - [`compare`]: one owner's wanted records against the zone
+//! - [`wanted`]: which records a service is to have
+//! - [`batch`]: changes of many owners in as few calls as Route 53 allows
+
+pub mod batch;
+pub mod compare;
+pub mod owner;
+#[cfg(test)]
+mod tests;
+pub mod wanted;
+pub mod zone;
+
+pub use compare::{Standing, compare};
+pub use wanted::Wanted;
+pub use zone::{Change, Zone};
+
+use crate::intent::since;
+use crate::settings::Settings;
+use dormouse_state::{DnsChange, DnsMemory, ServiceRecord};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Owner of the wildcard record; no service can have this name.
+pub const WILDCARD: &str = "_wildcard";
+/// Route 53 propagates within 60 seconds as a rule; when a change's id was lost this long is waited instead.
+///
+/// Source: Amazon Route 53 Developer Guide, "Checking the status of your changes".
+const PROPAGATES_IN: Duration = Duration::from_secs(60);
+
+/// The changes of one owner: they stand or fall together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Service name or [`WILDCARD`].
+    pub owner: String,
+    /// Applied whole or not at all.
+    pub changes: Vec<Change>,
+}
+
+/// What to remember, then what to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Services whose DNS memory changes.
+    pub memories: BTreeMap<String, DnsMemory>,
+    /// Changes to make, once the memories are written.
+    pub groups: Vec<Group>,
+    /// Changes to ask Route 53 about: id → services.
+    pub polls: BTreeMap<String, Vec<String>>,
+    /// Service → what of its name is not ours.
+    pub conflicts: BTreeMap<String, String>,
+    /// Plan again at the latest after this time.
+    pub requeue: Option<Duration>,
+}
+
+/// Plans the public zone.
+pub fn plan(
+    settings: &Settings,
+    records: &BTreeMap<String, ServiceRecord>,
+    wanted: &BTreeMap<String, Wanted>,
+    zone: &Zone,
+    now: Timestamp,
+) -> Plan {
+    let mut plan = Plan::default();
+    for (name, record) in records {
+        service(settings, record, wanted.get(name), zone, now, &mut plan);
+    }
+    let wildcard = settings.wildcard.as_ref().map(|addresses| Wanted::wildcard(settings, addresses));
+    others(
+        settings,
+        &settings.domain,
+        &records.keys().cloned().collect(),
+        wildcard.as_ref(),
+        zone,
+        &mut plan,
+    );
+    plan
+}
+
+/// Plans the private zone, which has no clients that wait for it: nothing of it is remembered, the records of
+/// the public one are intents enough.
+pub fn plan_private(
+    settings: &Settings,
+    domain: &str,
+    wanted: &BTreeMap<String, Wanted>,
+    zone: &Zone,
+) -> Plan {
+    let mut plan = Plan::default();
+    for (name, want) in wanted {
+        match compare(settings, domain, zone, name, Some(want)) {
+            Standing::Differs(changes) => plan.groups.push(Group { owner: name.clone(), changes }),
+            Standing::Foreign(why) => {
+                plan.conflicts.insert(name.clone(), why);
+            }
+            Standing::AsWanted => {}
+        }
+    }
+    others(settings, domain, &wanted.keys().cloned().collect(), None, zone, &mut plan);
+    plan
+}
+
+fn service(
+    settings: &Settings,
+    record: &ServiceRecord,
+    want: Option<&Wanted>,
+    zone: &Zone,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let name = &record.name;
+    let address = want.map(|want| want.address.clone());
+    let mut memory = record.dns.clone();
+    let standing = compare(settings, &settings.domain, zone, name, want);
+    let pair = want.map(|want| want.pair).or(record.last_pair).unwrap_or_default();
+    let intended = |memory: &mut DnsMemory| {
+        memory.pending =
+            Some(DnsChange { address: address.clone(), pair, intended_at: now, change_id: None });
+        memory.withdrawn_at = None;
+    };
+    let pending = memory.pending.clone().filter(|pending| pending.address == address);
+    match (pending, standing) {
+        (_, Standing::Foreign(why)) => {
+            plan.conflicts.insert(name.clone(), why);
+            // A name that is somebody else's has no record of ours in it.
+            memory = DnsMemory { withdrawn_at: memory.withdrawn_at.or(Some(now)), ..DnsMemory::default() };
+        }
+        // Accepted, on its way to the name servers.
+        (Some(DnsChange { change_id: Some(id), .. }), Standing::AsWanted) => {
+            plan.polls.entry(id).or_default().push(name.clone());
+        }
+        // Made, but the answer was lost: no id to ask with.
+        (Some(pending), Standing::AsWanted) => {
+            let waited = since(now, pending.intended_at);
+            if waited >= PROPAGATES_IN {
+                settled(&mut memory, now);
+            } else {
+                let rest = PROPAGATES_IN.saturating_sub(waited);
+                plan.requeue = Some(plan.requeue.map_or(rest, |other| other.min(rest)));
+            }
+        }
+        (None, Standing::AsWanted) => match &address {
+            // The change before was replaced by one that asks for what already stands there.
+            Some(_) if memory.published != address || memory.pending.is_some() => {
+                memory = DnsMemory { pending: None, published: address.clone(), withdrawn_at: None };
+            }
+            None if memory.withdrawn_at.is_none() => {
+                memory = DnsMemory { pending: None, published: None, withdrawn_at: Some(now) };
+            }
+            _ => {}
+        },
+        (pending, Standing::Differs(changes)) => {
+            if pending.is_none() {
+                intended(&mut memory);
+            } else if let Some(pending) = memory.pending.as_mut() {
+                // Somebody undid it, or it never happened: the id says nothing any more.
+                pending.change_id = None;
+            }
+            plan.groups.push(Group { owner: name.clone(), changes });
+        }
+    }
+    if memory != record.dns {
+        plan.memories.insert(name.clone(), memory);
+    }
+}
+
+/// The wildcard, and what is ours in the zone and belongs to nobody any more.
+fn others(
+    settings: &Settings,
+    domain: &str,
+    known: &BTreeSet<String>,
+    wildcard: Option<&Wanted>,
+    zone: &Zone,
+    plan: &mut Plan,
+) {
+    let mut owners: BTreeSet<String> = owner::owners(settings, domain, zone).collect();
+    owners.extend(wildcard.map(|_| WILDCARD.to_owned()));
+    for name in owners.difference(known) {
+        let want = wildcard.filter(|_| name == WILDCARD);
+        match compare(settings, domain, zone, name, want) {
+            Standing::Differs(changes) => plan.groups.push(Group { owner: name.clone(), changes }),
+            Standing::Foreign(why) => {
+                plan.conflicts.insert(name.clone(), why);
+            }
+            Standing::AsWanted => {}
+        }
+    }
+}
+
+/// The pending change has reached every name server.
+pub fn settled(memory: &mut DnsMemory, now: Timestamp) {
+    let Some(done) = memory.pending.take() else { return };
+    memory.withdrawn_at = done.address.is_none().then_some(now);
+    memory.published = done.address;
+}
+
+/// Route 53 accepted the pending change under `id`.
+pub fn accepted(memory: &mut DnsMemory, id: &str) {
+    if let Some(pending) = &mut memory.pending {
+        pending.change_id = Some(id.to_owned());
+    }
+}

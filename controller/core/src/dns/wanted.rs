@@ -1,0 +1,76 @@
+//! Which records a service is to have.
+
+use super::WILDCARD;
+use crate::lifecycle::View;
+use crate::naming;
+use crate::observed::TaskStatus;
+use crate::settings::Settings;
+use dormouse_peer::wire::{Role, SidecarState};
+use dormouse_state::{Desired, Pair, PairId, ServiceRecord};
+use std::collections::BTreeMap;
+
+/// The records of one owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The pair they lead to.
+    pub pair: PairId,
+    /// The address that users end up at.
+    pub address: String,
+    /// Record name → addresses, sorted.
+    pub records: BTreeMap<String, Vec<String>>,
+}
+
+impl Wanted {
+    /// The wildcard: every name without a record of its own leads to the activator.
+    pub fn wildcard(settings: &Settings, addresses: &[String]) -> Wanted {
+        let mut addresses = addresses.to_vec();
+        addresses.sort();
+        Wanted {
+            pair: PairId::default(),
+            address: addresses.join("+"),
+            records: [(naming::record_name("*", &settings.domain), addresses)].into(),
+        }
+    }
+}
+
+/// What a service is to have in the public zone, while its proxy can carry traffic.
+pub fn public(settings: &Settings, record: &ServiceRecord, view: &View<'_>) -> Option<Wanted> {
+    let pair = carrying(record, view)?;
+    let task = view.task(&pair.proxy)?;
+    // An address that cannot be looked up right now is not an address that is gone.
+    let address = task.public_address.clone().or_else(|| record.dns.published.clone())?;
+    Some(Wanted {
+        pair: pair.id,
+        records: [(naming::record_name(&record.name, &settings.domain), vec![address.clone()])].into(),
+        address,
+    })
+}
+
+/// What it is to have in the private zone: `<name>.service` and `<name>.proxy`.
+pub fn private(zone_name: &str, record: &ServiceRecord, view: &View<'_>) -> Option<Wanted> {
+    let pair = carrying(record, view)?;
+    let mut records = BTreeMap::new();
+    for role in Role::ALL {
+        let address = view.task(pair.task(role))?.private_address.clone()?;
+        records.insert(format!("{}.{role}.{zone_name}", record.name), vec![address]);
+    }
+    let address = view.task(&pair.service)?.private_address.clone()?;
+    Some(Wanted { pair: pair.id, address, records })
+}
+
+/// The pair that is to be found by name: awake, both halves there, and the proxy forwards (or did, and nobody
+/// said otherwise since).
+fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> {
+    let pair = record.pair.as_ref().filter(|pair| pair.condemned.is_none())?;
+    let lives = |role| {
+        let intent = pair.task(role);
+        intent.is_open() && view.task(intent).is_some_and(|task| !task.is_ending())
+    };
+    if record.desired == Desired::Asleep || record.name == WILDCARD || !Role::ALL.into_iter().all(lives) {
+        return None;
+    }
+    let runs = view.task(&pair.proxy).is_some_and(|task| task.status == TaskStatus::Running);
+    let beat = view.beat(&record.name, pair, Role::Proxy);
+    let forwards = beat.is_some_and(|beat| beat.state == SidecarState::Serving);
+    (runs && (forwards || pair.ready_at.is_some())).then_some(pair)
+}

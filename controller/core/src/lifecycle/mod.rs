@@ -1,0 +1,198 @@
+//! A service's pairs: run, adopt, retire, stop.
+//!
+//! # Layout
+//!
+//! - `settle`: what became of the tasks that were intended
+//! - `desire`: when the intention flips by itself
+//! - `definitions`: task definitions to register and deregister
+//! - `pairs`: the serving pair, and those on their way out
+//! - [`outcome`]: what is remembered of a step once it was taken
+
+mod definitions;
+mod desire;
+pub mod outcome;
+mod pairs;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use crate::capacity::Room;
+use crate::definition::Content;
+use crate::idle::{self, AtActivator, Use};
+use crate::intent::{later, since};
+use crate::observed::{Beat, Task, Tasks};
+use crate::settings::Settings;
+use crate::status;
+use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
+use dormouse_state::{Desired, Pair, PairId, RunParameters, ServiceRecord, TaskIntent};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A call that was refused or went unanswered, and how often in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// When last.
+    pub at: Timestamp,
+    /// How often in a row, from 1.
+    pub tries: u32,
+    /// In words.
+    pub why: String,
+}
+
+impl Refusal {
+    /// When the call may be tried again.
+    pub fn retry_at(&self) -> Timestamp {
+        later(self.at, backoff(self.tries.saturating_sub(1)))
+    }
+}
+
+/// What is observed, as far as one service is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// All known tasks of the installation.
+    pub tasks: &'a Tasks,
+    /// The last heartbeat of each sidecar.
+    pub beats: &'a BTreeMap<Identity, Beat>,
+    /// Requests at the activator.
+    pub activator: AtActivator,
+    /// Whether an instance has room for its service task.
+    pub room: &'a Room,
+    /// Whether a service that depends on this one is to be awake.
+    pub dependents_awake: bool,
+    /// When a probe through the path that users take last succeeded, and at which address.
+    pub probed: Option<(Timestamp, &'a str)>,
+    /// What of its name in the zone is not ours.
+    pub conflict: Option<&'a str>,
+    /// The last refusal of a call made for it.
+    pub refusal: Option<&'a Refusal>,
+}
+
+impl View<'_> {
+    /// The observed task of an intent.
+    pub fn task(&self, intent: &TaskIntent) -> Option<&Task> {
+        self.tasks.by_arn.get(intent.task_arn.as_deref()?)
+    }
+
+    /// The last heartbeat of a role of a pair.
+    pub fn beat(&self, service: &str, pair: &Pair, role: Role) -> Option<&Beat> {
+        self.beats.get(&identity(service, pair.id, role))
+    }
+
+    /// Use of a service.
+    pub fn usage(&self, record: &ServiceRecord, now: Timestamp) -> Use {
+        let beat = record.pair.as_ref().and_then(|pair| self.beat(&record.name, pair, Role::Proxy));
+        idle::usage(record, beat, self.activator, now)
+    }
+}
+
+/// An effect on the world. Each is named by an intent in the plan's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Register a task definition.
+    Register {
+        /// Of which half.
+        role: Role,
+        /// Its content.
+        content: Box<Content>,
+    },
+    /// Deregister a revision that nothing names any more.
+    Deregister {
+        /// Its ARN.
+        arn: String,
+    },
+    /// Run a task; the same call however often it is made.
+    Run {
+        /// Which task.
+        identity: Identity,
+        /// Everything else.
+        parameters: RunParameters,
+    },
+    /// Stop a task.
+    Stop {
+        /// Cluster.
+        cluster: String,
+        /// ARN.
+        arn: String,
+        /// For `stoppedReason`.
+        reason: String,
+    },
+    /// Ask the proxy at its public address whether it serves.
+    Probe {
+        /// Public address.
+        address: String,
+    },
+    /// Remove the service's row: nothing of it is left.
+    Remove,
+}
+
+/// What to remember, and what to do once that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The record to write, if it differs from the one planned from.
+    pub record: ServiceRecord,
+    /// Then these.
+    pub steps: Vec<Step>,
+    /// Plan again at the latest after this time; `None`: when something changes.
+    pub requeue: Option<Duration>,
+}
+
+/// Plans one service. Nothing mutates before the first complete listing of tasks.
+pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Plan {
+    let mut next = record.clone();
+    let mut steps = Vec::new();
+    if view.tasks.listed_at.is_none() {
+        return Plan { record: next, steps, requeue: None };
+    }
+    settle::settle(settings, &mut next, view, now);
+    desire::decide(&mut next, view, now);
+    definitions::plan(settings, &mut next, &mut steps);
+    pairs::plan(settings, &mut next, view, now, &mut steps);
+    status::update(settings, &mut next, view, now, &mut steps);
+    if next.deleting && is_gone(&next) {
+        steps.push(Step::Remove);
+    }
+    let requeue = requeue(settings, &next, view, now);
+    Plan { record: next, steps, requeue }
+}
+
+/// Whether nothing of a service is left but its row.
+fn is_gone(record: &ServiceRecord) -> bool {
+    record.pairs().next().is_none()
+        && record.strays.is_empty()
+        && record.definitions == dormouse_state::Definitions::default()
+        && record.dns.withdrawn_at.is_some()
+}
+
+/// The next moment at which time alone changes the plan.
+fn requeue(settings: &Settings, next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Option<Duration> {
+    let usage = view.usage(next, now);
+    let rest = next.rest.as_ref();
+    let moments = [
+        idle::idle_at(next, &usage, view.dependents_awake, now),
+        next.retry_at.filter(|_| next.desired == Desired::Awake && next.pair.is_none()),
+        view.refusal.map(Refusal::retry_at),
+        rest.and(next.dns.withdrawn_at).map(|at| later(at, settings.dns_ttl)),
+        rest.and_then(|rest| rest.drain_at).map(|at| later(at, next.spec.drain)),
+        // Windows open and close on the minute.
+        (!next.spec.awake.is_empty()).then(|| later(now, Duration::from_secs(20))),
+    ];
+    moments
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now)
+        .min()
+        // A little past the moment, so that it has come.
+        .map(|at| since(at, now) + Duration::from_millis(5))
+}
+
+/// Seconds between tries: 5, 10, 20 … 300.
+pub fn backoff(tries: u32) -> Duration {
+    Duration::from_secs(5u64.saturating_mul(1 << tries.min(10)).min(300))
+}
+
+/// The identity of a role of a pair.
+pub fn identity(service: &str, pair: PairId, role: Role) -> Identity {
+    Identity { service: service.to_owned(), role, epoch: pair.epoch, attempt: pair.attempt }
+}

@@ -1,0 +1,52 @@
+//! What is remembered of a step once it was taken. Each function is applied to the newest record, which may
+//! have moved on since the plan.
+
+use super::definitions::of_mut;
+use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
+use dormouse_state::{PairId, ServiceRecord, TaskEnd, TaskIntent};
+use jiff::Timestamp;
+
+/// A task definition was registered.
+pub fn registered(record: &mut ServiceRecord, role: Role, hash: &str, arn: &str) {
+    match of_mut(&mut record.definitions, role) {
+        Some(known) if known.hash == hash => known.arn = Some(arn.to_owned()),
+        // The manifest changed meanwhile.
+        _ => record.definitions.retired.push(arn.to_owned()),
+    }
+}
+
+/// A revision was deregistered.
+pub fn deregistered(record: &mut ServiceRecord, arn: &str) {
+    record.definitions.retired.retain(|known| known != arn);
+}
+
+/// RunTask answered with a task.
+pub fn started(record: &mut ServiceRecord, identity: &Identity, arn: &str, now: Timestamp) {
+    if let Some(intent) = intent_of(record, identity) {
+        intent.task_arn = Some(arn.to_owned());
+        intent.started_at.get_or_insert(now);
+    }
+}
+
+/// The client token cannot be used any more: the intent ends without a task.
+pub fn burnt(record: &mut ServiceRecord, identity: &Identity, why: &str, now: Timestamp) {
+    if let Some(intent) = intent_of(record, identity) {
+        intent.end.get_or_insert(TaskEnd {
+            at: now,
+            code: "TokenConflict".into(),
+            reason: why.to_owned(),
+            clean: false,
+        });
+    }
+}
+
+fn intent_of<'a>(record: &'a mut ServiceRecord, identity: &Identity) -> Option<&'a mut TaskIntent> {
+    let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
+    record
+        .pair
+        .iter_mut()
+        .chain(&mut record.retiring)
+        .find(|pair| pair.id == id)
+        .map(|pair| pair.task_mut(identity.role))
+}

@@ -1,0 +1,194 @@
+//! The serving pair, and those on their way out.
+
+use super::{Refusal, Step, View, backoff, definitions, identity};
+use crate::capacity::Room;
+use crate::intent::{later, since};
+use crate::observed::TaskStatus;
+use crate::settings::Settings;
+use dormouse_peer::wire::{Role, SidecarState};
+use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// A task that has not come to run by then never will.
+const STUCK_AFTER: Duration = Duration::from_secs(600);
+/// A pair that lasted this long since it was ready did not fail at starting.
+const LASTED: Duration = Duration::from_secs(600);
+/// How long a dead pair's proxy is kept for its record to be withdrawn first.
+const WITHDRAW_FIRST: Duration = Duration::from_secs(30);
+
+pub(super) fn plan(
+    settings: &Settings,
+    next: &mut ServiceRecord,
+    view: &View<'_>,
+    now: Timestamp,
+    steps: &mut Vec<Step>,
+) {
+    condemn_the_dead(next, view, now);
+    rest(settings, next, view, now);
+    if let Some(pair) = next.pair.take_if(|pair| pair.condemned.is_some()) {
+        next.retiring.push(pair);
+    }
+    retire(next, view, now, steps);
+    intend(settings, next, now);
+    run(next, view, now, steps);
+}
+
+/// A half without its other half is of no use, nor is one that never came up.
+fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
+    let Some(pair) = next.pair.as_mut() else { return };
+    let ended = Role::ALL.iter().find(|role| !pair.task(**role).is_open());
+    let stuck = Role::ALL.iter().find(|role| {
+        let intent = pair.task(**role);
+        let starting = view.task(intent).is_none_or(|task| task.status < TaskStatus::Running);
+        starting && intent.started_at.is_some_and(|at| since(now, at) >= STUCK_AFTER)
+    });
+    let why = match (ended, stuck) {
+        (Some(role), _) => format!("its {role} task ended"),
+        (None, Some(role)) => format!("its {role} task did not come to run within 10 minutes"),
+        (None, None) => return,
+    };
+    let lasted = pair.ready_at.is_some_and(|at| since(now, at) >= LASTED);
+    let intended_at = pair.intended_at;
+    pair.condemned = Some((now, why.clone()));
+    if next.desired == Desired::Awake {
+        next.failures = if lasted { 0 } else { next.failures.saturating_add(1) };
+        // Tries are spaced from intent to intent: a pair that lasted is replaced at once.
+        next.retry_at = Some(later(intended_at, backoff(next.failures)));
+        next.note(now, "PairLost", why);
+    }
+}
+
+/// The way to sleep: record gone and forgotten by resolvers, then the drain, then the end.
+fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
+    if next.desired == Desired::Awake {
+        return;
+    }
+    let (name, drain) = (next.name.clone(), next.spec.drain);
+    let (Some(pair), Some(rest)) = (next.pair.as_mut(), next.rest.as_mut()) else { return };
+    let Some(withdrawn_at) = next.dns.withdrawn_at else { return };
+    if pair.condemned.is_some() || now < later(withdrawn_at, settings.dns_ttl) {
+        return;
+    }
+    let drain_at = *rest.drain_at.get_or_insert(now);
+    let beat = view.beat(&name, pair, Role::Proxy);
+    let never_served = pair.ready_at.is_none()
+        && beat.is_none_or(|beat| beat.state == SidecarState::Starting)
+        && view.activator.in_flight == 0;
+    let empty = beat.is_some_and(|beat| {
+        beat.state == SidecarState::Draining
+            && beat.at >= drain_at
+            && beat.activity.is_some_and(|activity| activity.in_flight + activity.open_sockets == 0)
+    }) && view.activator.in_flight == 0;
+    let late = now >= later(drain_at, drain);
+    if never_served || empty {
+        pair.condemned = Some((now, "it sleeps".into()));
+    } else if late {
+        let open = view.usage_of(beat);
+        pair.condemned = Some((now, "it sleeps; the drain's time was up".into()));
+        if open > 0 {
+            next.note(now, "DrainCut", format!("{open} requests or sockets were still open after the drain"));
+        }
+    }
+}
+
+impl View<'_> {
+    fn usage_of(&self, proxy: Option<&crate::observed::Beat>) -> u64 {
+        let at_proxy = proxy.and_then(|beat| beat.activity).map_or(0, |a| a.in_flight + a.open_sockets);
+        at_proxy + self.activator.in_flight
+    }
+}
+
+/// Ends condemned pairs: proxy first, its service once it is gone.
+fn retire(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Vec<Step>) {
+    for (arn, cluster) in &next.strays {
+        let (arn, cluster) = (arn.clone(), cluster.clone());
+        steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
+    }
+    let public = next.dns.published.clone().or_else(|| next.dns.pending.as_ref()?.address.clone());
+    for pair in &mut next.retiring {
+        let Some((since_when, why)) = pair.condemned.clone() else { continue };
+        let proxy_address = view.task(&pair.proxy).and_then(|task| task.public_address.clone());
+        let in_zone = public.is_some() && proxy_address == public;
+        if pair.proxy.is_open() && in_zone && since(now, since_when) < WITHDRAW_FIRST {
+            continue;
+        }
+        let role = if pair.proxy.is_open() { Role::Proxy } else { Role::Service };
+        let intent = pair.task_mut(role);
+        let Some(arn) = intent.task_arn.clone().filter(|_| intent.is_open()) else { continue };
+        let ending = view.tasks.by_arn.get(&arn).is_some_and(|task| task.is_ending());
+        let cluster = intent.parameters.cluster.clone();
+        intent.stop_at.get_or_insert(now);
+        if !ending {
+            steps.push(Step::Stop { cluster, arn, reason: format!("dormouse: {why}") });
+        }
+    }
+    next.retiring.retain(|pair| !pair.is_over());
+}
+
+/// Intends a new pair when there is to be one.
+fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
+    if next.desired == Desired::Asleep || next.pair.is_some() || next.retry_at.is_some_and(|at| now < at) {
+        return;
+    }
+    // Two generations at the most: a pair that does not want to go must not let others pile up.
+    if next.retiring.iter().filter(|pair| !pair.is_over()).count() >= 2 {
+        return;
+    }
+    let registered = |role| definitions::of(&next.definitions, role).and_then(|known| known.arn.clone());
+    let (Some(proxy), Some(service)) = (registered(Role::Proxy), registered(Role::Service)) else { return };
+    let attempt = next.last_pair.filter(|last| last.epoch == next.epoch).map_or(1, |last| last.attempt + 1);
+    let id = PairId { epoch: next.epoch, attempt };
+    next.retry_at = None;
+    next.last_pair = Some(id);
+    next.pair = Some(Pair {
+        id,
+        intended_at: now,
+        generation: next.generation,
+        ready_at: None,
+        condemned: None,
+        proxy: TaskIntent::new(RunParameters {
+            cluster: settings.proxy_cluster.clone(),
+            task_definition: proxy,
+            container: crate::naming::PROXY_CONTAINER.into(),
+            subnets: settings.proxy_subnets.clone(),
+            security_groups: settings.security_groups.clone(),
+            launch: if next.spec.proxy.spot { Launch::FargateSpot } else { Launch::Fargate },
+            public_ip: true,
+            controller_url: settings.controller_url.clone(),
+        }),
+        service: TaskIntent::new(RunParameters {
+            cluster: settings.service_cluster.clone(),
+            task_definition: service,
+            container: crate::naming::SIDECAR_CONTAINER.into(),
+            subnets: settings.service_subnets.clone(),
+            security_groups: settings.security_groups.clone(),
+            launch: Launch::Ec2,
+            public_ip: false,
+            controller_url: settings.controller_url.clone(),
+        }),
+    });
+}
+
+/// Runs what is intended and not known to run; the client token makes a repeated call harmless.
+fn run(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Vec<Step>) {
+    if view.refusal.map(Refusal::retry_at).is_some_and(|at| now < at) {
+        return;
+    }
+    let name = next.name.clone();
+    let Some(pair) = next.pair.as_mut().filter(|pair| pair.condemned.is_none()) else { return };
+    // An idle service that was never up is not brought up to be put down.
+    if next.desired == Desired::Asleep {
+        return;
+    }
+    for role in Role::ALL {
+        let own = identity(&name, pair.id, role);
+        let intent = pair.task_mut(role);
+        let waits = role == Role::Service && *view.room != Room::Yes;
+        if intent.task_arn.is_some() || !intent.is_open() || waits {
+            continue;
+        }
+        intent.attempted_at.get_or_insert(now);
+        steps.push(Step::Run { identity: own, parameters: intent.parameters.clone() });
+    }
+}

@@ -1,0 +1,187 @@
+//! A service, an instance and an event as the API shows them.
+
+use crate::idle::idle_at;
+use crate::lifecycle::View;
+use crate::naming;
+use crate::settings::Settings;
+use dormouse_manifests::ServiceSpec;
+use dormouse_state::{Cause, Condition, Desired, Event, Phase, ServiceRecord, TaskIntent};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A service as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceView {
+    /// `dormouse.dev/v1`.
+    pub api_version: String,
+    /// `Service`.
+    pub kind: String,
+    /// Name, labels, and what the server adds.
+    pub metadata: MetadataView,
+    /// The manifest's spec, defaults resolved.
+    pub spec: ServiceSpec,
+    /// What is known of it.
+    pub status: Status,
+}
+
+/// Name, labels, and what the server adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetadataView {
+    /// DNS label.
+    pub name: String,
+    /// Labels of the manifest.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Grows with each change of labels or spec.
+    pub generation: u64,
+    /// When it was declared.
+    pub creation_timestamp: Timestamp,
+    /// It is being deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
+}
+
+/// What is known of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Derived from what is observed.
+    pub phase: Phase,
+    /// The remembered intention.
+    pub desired: Desired,
+    /// The generation that the last plan worked from.
+    pub observed_generation: u64,
+    /// Where users find it.
+    pub url: String,
+    /// Wake epoch.
+    pub epoch: u64,
+    /// Sorted by type.
+    pub conditions: Vec<Condition>,
+    /// The service task, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<TaskView>,
+    /// The proxy task, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<TaskView>,
+    /// Use.
+    pub activity: ActivityView,
+    /// The last wake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_wake: Option<Cause>,
+    /// The last sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sleep: Option<Cause>,
+    /// Not put to sleep for idleness before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_until: Option<Timestamp>,
+}
+
+/// A task of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskView {
+    /// ARN; absent while it is only intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_arn: Option<String>,
+    /// Private address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Public address; proxies only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_address: Option<String>,
+    /// ECS's `lastStatus`, or `INTENDED`.
+    pub state: String,
+}
+
+/// Use of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityView {
+    /// Requests and sockets open right now.
+    pub in_flight: u64,
+    /// Last use.
+    pub last_request_at: Timestamp,
+    /// When it falls asleep if nobody uses it; absent: not before something changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_at: Option<Timestamp>,
+}
+
+/// An instance as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceView {
+    /// EC2 instance id.
+    pub id: String,
+    /// Auto Scaling lifecycle, e.g. `InService`; absent when the group does not list it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<String>,
+    /// ECS status, e.g. `ACTIVE`; absent until it joined the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Protected from scale-in.
+    pub protected: bool,
+    /// Tasks on it, of whomever.
+    pub tasks: u32,
+    /// Names of the services on it.
+    pub services: Vec<String>,
+}
+
+/// An event as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventView {
+    /// The service it happened to.
+    pub service: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What the API shows of a record.
+pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: Timestamp) -> ServiceView {
+    let usage = view.usage(record, now);
+    // While it goes to sleep, its last pair is still of interest.
+    let pair = record.pair.as_ref().or_else(|| record.retiring.last());
+    let task = |intent: &TaskIntent| {
+        let task = view.task(intent);
+        intent.is_open().then(|| TaskView {
+            task_arn: intent.task_arn.clone(),
+            address: task.and_then(|task| task.private_address.clone()),
+            public_address: task.and_then(|task| task.public_address.clone()),
+            state: task.map_or("INTENDED", |task| task.status.as_str()).to_owned(),
+        })
+    };
+    ServiceView {
+        api_version: dormouse_manifests::API_VERSION.to_owned(),
+        kind: dormouse_manifests::KIND.to_owned(),
+        metadata: MetadataView {
+            name: record.name.clone(),
+            labels: record.labels.clone(),
+            generation: record.generation,
+            creation_timestamp: record.created_at,
+            deleting: record.deleting,
+        },
+        spec: record.spec.clone(),
+        status: Status {
+            phase: record.phase,
+            desired: record.desired,
+            observed_generation: record.observed_generation,
+            url: naming::url(&record.name, &settings.domain),
+            epoch: record.epoch,
+            conditions: record.conditions.clone(),
+            service: pair.and_then(|pair| task(&pair.service)),
+            proxy: pair.and_then(|pair| task(&pair.proxy)),
+            activity: ActivityView {
+                in_flight: usage.in_flight,
+                last_request_at: usage.last,
+                idle_at: idle_at(record, &usage, view.dependents_awake, now),
+            },
+            last_wake: record.last_wake.clone(),
+            last_sleep: record.last_sleep.clone(),
+            awake_until: record.awake_until,
+        },
+    }
+}

@@ -1,0 +1,204 @@
+//! The table's values to a [`ControllerConfig`]. Every problem is found, not just the first.
+
+use super::parse::{self, Parsed};
+use super::table::{SECRETS, SETTINGS};
+use super::{ControllerConfig, Installation, Log, Policy, PublicIp, Secret};
+use std::fmt;
+use std::time::Duration;
+
+/// A setting that cannot be used: which, its value, and what is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The variable.
+    pub variable: &'static str,
+    /// The flag that sets the same, without dashes.
+    pub flag: &'static str,
+    /// Its value; `None` when it is unset.
+    pub value: Option<String>,
+    /// What is accepted, as a noun phrase.
+    pub accepted: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wrong { variable, flag, value, accepted } = self;
+        match value {
+            None => write!(f, "{variable} (--{flag}) is missing: give {accepted}"),
+            Some(_) if SECRETS.contains(variable) => {
+                write!(f, "{variable} (--{flag}) is not accepted: give {accepted}")
+            }
+            Some(value) => write!(f, "{variable}={value:?} (--{flag}) is not accepted: give {accepted}"),
+        }
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+/// Reads the settings from wherever they are: flags and environment, or a test's table.
+///
+/// # Errors
+/// Everything that is missing or wrong, in the order of `--help`.
+pub fn read(source: impl Fn(&str) -> Option<String>) -> Result<ControllerConfig, Vec<Wrong>> {
+    let mut reader = Reader { source: &source, wrong: Vec::new() };
+    let config = assemble(&mut reader);
+    match config {
+        Some(config) if reader.wrong.is_empty() => Ok(config),
+        _ => {
+            reader.wrong.sort_by_key(|wrong| position(wrong.variable));
+            Err(reader.wrong)
+        }
+    }
+}
+
+fn position(variable: &str) -> Option<usize> {
+    SETTINGS.iter().position(|setting| setting.variable == variable)
+}
+
+struct Reader<'a> {
+    source: &'a dyn Fn(&str) -> Option<String>,
+    wrong: Vec<Wrong>,
+}
+
+impl Reader<'_> {
+    /// The text that was given, or else the default. Blank is as good as unset: compose files and task
+    /// definitions set such.
+    fn text(&self, variable: &str) -> Option<String> {
+        let given = (self.source)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let default = || SETTINGS.iter().find(|setting| setting.variable == variable)?.default;
+        given.or_else(|| default().map(str::to_owned))
+    }
+
+    fn complain(&mut self, variable: &'static str, value: Option<String>, accepted: String) {
+        let flag = SETTINGS.iter().find(|setting| setting.variable == variable).map_or("", |setting| setting.flag);
+        self.wrong.push(Wrong { variable, flag, value, accepted });
+    }
+
+    /// The value if there is one and it is right.
+    fn optional<T>(&mut self, variable: &'static str, parse: impl FnOnce(&str) -> Parsed<T>) -> Option<T> {
+        let text = self.text(variable)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(accepted) => {
+                self.complain(variable, Some(text), accepted);
+                None
+            }
+        }
+    }
+
+    /// The value; it is a problem when there is none.
+    fn required<T>(&mut self, variable: &'static str, parse: impl FnOnce(&str) -> Parsed<T>) -> Option<T> {
+        if self.text(variable).is_some() {
+            return self.optional(variable, parse);
+        }
+        // What is accepted is known from asking for nothing.
+        let accepted = parse("").err().unwrap_or_else(|| "a value".to_owned());
+        self.complain(variable, None, accepted);
+        None
+    }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn secret(text: &str) -> Parsed<Secret> {
+    match text.len() {
+        32.. => Ok(Secret::new(text)),
+        0 => Err("a random text of at least 32 bytes".to_owned()),
+        bytes => Err(format!("a random text of at least 32 bytes (this has {bytes})")),
+    }
+}
+
+fn token(text: &str) -> Parsed<Secret> {
+    if text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(Secret::new(text))
+    } else {
+        Err("a token of printable ASCII characters without spaces".to_owned())
+    }
+}
+
+/// `None` as soon as one value is missing, but only after all were looked at.
+fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
+    let installation = installation(reader);
+    let table = reader.required("LAUNCH_LOCKS_TABLE_NAME", parse::name);
+    let api_listen = reader.required("DORMOUSE_API_LISTEN", parse::listen);
+    let activator_listen = reader.required("DORMOUSE_ACTIVATOR_LISTEN", parse::listen);
+    let secret = reader.required("DORMOUSE_SECRET", secret);
+    let api_token = reader.optional("DORMOUSE_API_TOKEN", token);
+    let manifests = reader.optional("DORMOUSE_MANIFESTS", parse::directory);
+    let policy = reader.optional("DORMOUSE_POLICY", parse::policy).unwrap_or(Policy::Enforce);
+    let lease = reader.required("DORMOUSE_LEASE", |text| parse::duration(text, seconds(1)..=seconds(600)));
+    let filter = reader.required("DORMOUSE_LOG", parse::log_filter);
+    let format = reader.optional("DORMOUSE_LOG_FORMAT", parse::log_format);
+    Some(ControllerConfig {
+        installation: installation?,
+        table: table?,
+        api_listen: api_listen?,
+        activator_listen: activator_listen?,
+        secret: secret?,
+        api_token,
+        manifests,
+        policy,
+        lease: lease?,
+        log: Log { filter: filter?, format },
+    })
+}
+
+fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
+    let domain = reader.required("DOMAIN", parse::domain);
+    let zone = reader.required("HOSTED_ZONE_ID", parse::zone_id);
+    let proxy_cluster = reader.required("PROXY_CLUSTER", parse::name);
+    let service_cluster = reader.required("SERVICE_CLUSTER", parse::name);
+    let group = reader.required("SERVICE_ASG_NAME", parse::name);
+    let proxy_subnets = reader.required("PROXY_SUBNET_IDS", |text| parse::ids(text, "subnet-"));
+    let service_subnets = reader.required("SERVICE_SUBNET_IDS", |text| parse::ids(text, "subnet-"));
+    let security_groups = reader.required("SECURITY_GROUP_ID", |text| parse::ids(text, "sg-"));
+    let max_tasks = reader.required("MAX_TASKS_PER_INSTANCE", |text| parse::number(text, 1..=1000));
+    let proxy_image = reader.required("PROXY_IMAGE", parse::image);
+    let sidecar_image = reader.required("SERVICE_SIDECAR_IMAGE", parse::image);
+    let poll_fast =
+        reader.required("DORMOUSE_POLL_FAST", |text| parse::duration(text, Duration::from_millis(100)..=seconds(60)));
+    let poll_slow = reader.required("DORMOUSE_POLL_SLOW", |text| parse::duration(text, seconds(1)..=seconds(3600)));
+    let dns_ttl = reader.required("DORMOUSE_DNS_TTL", parse::ttl);
+    let scale_in_delay =
+        reader.required("DORMOUSE_SCALE_IN_DELAY", |text| parse::duration(text, seconds(0)..=seconds(86_400)));
+    let drain_wait = reader.required("DORMOUSE_DRAIN_WAIT", |text| parse::duration(text, seconds(0)..=seconds(3600)));
+    let execution_role = reader.optional("TASK_EXECUTION_ROLE_ARN", parse::role_arn);
+    let private_zone = reader.optional("PRIVATE_HOSTED_ZONE_ID", parse::zone_id);
+    let install = reader.optional("DORMOUSE_INSTALL_ID", parse::install_id);
+    let controller_url = reader.optional("DORMOUSE_CONTROLLER_URL", parse::controller_url);
+    let public_ip = reader.optional("DORMOUSE_PUBLIC_IP", parse::public_ip).unwrap_or(PublicIp::Own);
+    if let (Some(fast), Some(slow)) = (poll_fast, poll_slow)
+        && slow < fast
+    {
+        let value = reader.text("DORMOUSE_POLL_SLOW");
+        reader.complain("DORMOUSE_POLL_SLOW", value, "no less than DORMOUSE_POLL_FAST".to_owned());
+    }
+    Some(Installation {
+        install,
+        domain: domain?,
+        zone: zone?,
+        private_zone,
+        proxy_cluster: proxy_cluster?,
+        service_cluster: service_cluster?,
+        group: group?,
+        proxy_subnets: proxy_subnets?,
+        service_subnets: service_subnets?,
+        security_groups: security_groups?,
+        proxy_image: proxy_image?,
+        sidecar_image: sidecar_image?,
+        execution_role,
+        controller_url,
+        public_ip,
+        max_tasks_per_instance: max_tasks?,
+        dns_ttl: dns_ttl?,
+        scale_in_delay: scale_in_delay?,
+        drain_wait: drain_wait?,
+        poll_fast: poll_fast?,
+        poll_slow: poll_slow?,
+    })
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

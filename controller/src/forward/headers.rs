@@ -1,0 +1,177 @@
+//! What a request and an answer lose and gain on the way.
+
+use axum::body::Body;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode, Uri, Version};
+use std::net::IpAddr;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Headers that are about one connection only (RFC 9110, 7.6.1). `Trailer` stays: trailers are passed on.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+];
+
+/// The protocol that a request asks to switch to.
+pub fn wants_upgrade<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let listed = lists(request.headers(), "upgrade");
+    // HTTP/2 knows no such switch.
+    let switches = request.version() == Version::HTTP_11 && listed;
+    request.headers().get(header::UPGRADE).filter(|_| switches).cloned()
+}
+
+/// Whether `Connection` lists a token.
+fn lists(headers: &HeaderMap, token: &str) -> bool {
+    connection_tokens(headers).any(|listed| listed.eq_ignore_ascii_case(token))
+}
+
+fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::CONNECTION).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> =
+        connection_tokens(headers).filter_map(|token| HeaderName::try_from(token).ok()).collect();
+    for name in named {
+        // Who lists these two wants them lost, not the message.
+        if name != header::HOST && name != header::CONTENT_LENGTH {
+            headers.remove(name);
+        }
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers.remove(header::UPGRADE);
+}
+
+/// Makes the request that goes to the service from the one that came. `host` is what the caller asked for.
+pub fn outgoing(mut request: Request<Body>, host: &HeaderValue, from: IpAddr) -> Request<Body> {
+    let upgrade = wants_upgrade(&request);
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+    *request.version_mut() = Version::HTTP_11;
+    let headers = request.headers_mut();
+    remove_hop_by_hop(headers);
+    // The listener's own business: it says "continue" once somebody reads the body.
+    headers.remove(header::EXPECT);
+    if let Some(protocol) = upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol);
+    }
+    headers.insert(header::HOST, host.clone());
+    // HTTP/2 splits cookies; HTTP/1.1 has one header (RFC 9113, 8.2.3).
+    join(headers, &header::COOKIE, "; ");
+    append_address(headers, from);
+    headers.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
+    headers.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
+    request
+}
+
+fn join(headers: &mut HeaderMap, name: &HeaderName, separator: &str) {
+    let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    if values.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&values.join(separator.as_bytes()))
+    {
+        headers.insert(name.clone(), joined);
+    }
+}
+
+fn append_address(headers: &mut HeaderMap, from: IpAddr) {
+    let from = from.to_canonical().to_string();
+    let mut chain: Vec<&str> =
+        headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    chain.push(&from);
+    if let Ok(value) = HeaderValue::from_str(&chain.join(", ")) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+}
+
+/// Makes the answer that goes to the caller from the service's.
+pub fn answer<B>(mut response: Response<B>) -> Response<B> {
+    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let upgrade = response.headers().get(header::UPGRADE).cloned();
+    remove_hop_by_hop(response.headers_mut());
+    if let Some(protocol) = upgrade.filter(|_| switched) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        response.headers_mut().insert(header::UPGRADE, protocol);
+    }
+    *response.version_mut() = Version::HTTP_11;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Request<Body> {
+        let mut request = Request::builder().uri("http://hello.example.com/a?b=c");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    fn sent(headers: &[(&str, &str)]) -> Request<Body> {
+        outgoing(request(headers), &HeaderValue::from_static("hello.example.com"), [10, 0, 0, 7].into())
+    }
+
+    #[test]
+    fn what_is_about_one_connection_stays_there() {
+        let sent = sent(&[
+            ("connection", "close, X-Secret, host"),
+            ("x-secret", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("expect", "100-continue"),
+            ("accept", "*/*"),
+        ]);
+        let mut names: Vec<&str> = sent.headers().keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]);
+        assert_eq!(sent.uri(), "/a?b=c");
+    }
+
+    #[test]
+    fn an_upgrade_is_passed_on() {
+        let sent = sent(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
+        assert_eq!(sent.headers()["connection"], "upgrade");
+        assert_eq!(sent.headers()["upgrade"], "websocket");
+    }
+
+    #[test]
+    fn the_caller_is_told_about() {
+        let sent = sent(&[
+            ("x-forwarded-for", "198.51.100.1"),
+            ("x-forwarded-proto", "https"),
+            ("cookie", "a=1"),
+            ("cookie", "b=2"),
+        ]);
+        assert_eq!(sent.headers()["x-forwarded-for"], "198.51.100.1, 10.0.0.7");
+        assert_eq!(sent.headers()["x-forwarded-proto"], "https");
+        assert_eq!(sent.headers()["x-forwarded-host"], "hello.example.com");
+        assert_eq!(sent.headers()["cookie"], "a=1; b=2");
+    }
+
+    #[test]
+    fn an_answer_loses_what_was_between_us_and_the_service() {
+        let response = Response::builder()
+            .header("connection", "close")
+            .header("transfer-encoding", "chunked")
+            .header("x-kept", "1")
+            .body(())
+            .unwrap();
+        let answered = answer(response);
+        assert_eq!(answered.headers().len(), 1);
+        assert_eq!(answered.headers()["x-kept"], "1");
+    }
+}

@@ -1,0 +1,119 @@
+//! Errors as `application/problem+json` (RFC 9457): what was wrong, the value, what is accepted.
+
+use crate::plane::PlaneError;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The media type.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error as a caller sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    detail: String,
+    #[serde(flatten)]
+    more: Map<String, Value>,
+    #[serde(skip)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of a kind (`urn:dormouse:<kind>`), in words.
+    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind: format!("urn:dormouse:{kind}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            more: Map::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// A wrong value: which, and what is accepted.
+    pub fn invalid(what: &str, value: &str, accepted: &str) -> Problem {
+        let shown: String = value.chars().take(100).collect();
+        Problem::new(StatusCode::BAD_REQUEST, "invalid", format!("{what} cannot be {shown:?}: give {accepted}"))
+            .with("field", what)
+            .with("value", shown)
+            .with("accepted", accepted)
+    }
+
+    /// A name that no service can have.
+    pub fn bad_name(name: &str) -> Problem {
+        let accepted = "a DNS label: 1 to 63 of a-z, 0-9 and -, no hyphen at its ends";
+        Problem::invalid("the service's name", name, accepted)
+    }
+
+    /// No such service.
+    pub fn not_declared(name: &str) -> Problem {
+        Problem::from(PlaneError::NotFound(name.to_owned()))
+    }
+
+    /// The caller did not show the token.
+    pub fn unauthorized(detail: &str) -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"dormouse\""))
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Problem {
+        self.header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<PlaneError> for Problem {
+    fn from(error: PlaneError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            PlaneError::NotFound(name) => {
+                Problem::new(StatusCode::NOT_FOUND, "not-declared", detail).with("name", name)
+            }
+            PlaneError::Conflict(_) => Problem::new(StatusCode::CONFLICT, "conflict", detail),
+            PlaneError::Unavailable(_) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)
+            }
+            PlaneError::Invalid(_) => Problem::new(StatusCode::BAD_REQUEST, "invalid", detail),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers);
+        response
+    }
+}

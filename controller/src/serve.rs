@@ -1,0 +1,113 @@
+//! A listener and its connections: HTTP/1.1 with upgrades, HTTP/2 without TLS, bounded headers, an orderly end.
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a request's head may take to arrive.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How large a request's head may be.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Between two tries to accept, when the machine has no sockets left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop`, then lets what is under way finish, for `grace` at most.
+///
+/// `service` makes the service of one connection, from the address of who is at its other end.
+pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, grace: Duration, service: F)
+where
+    F: Fn(SocketAddr) -> S,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let service = service(peer);
+                let (stop, cut) = (stop.clone(), cut.clone());
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = cut.cancelled() => {}
+                        () = accepted_connection(stream, service, stop) => {}
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if timeout(grace, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "cut off at the end of the grace period");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn accepted_connection<S>(stream: TcpStream, service: S, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let _ = stream.set_nodelay(true);
+    // Which protocol is spoken is only known from the first bytes: who sends none holds nothing else.
+    let first = tokio::select! {
+        () = stop.cancelled() => return,
+        first = timeout(HEADER_READ_TIMEOUT, stream.readable()) => first,
+    };
+    if matches!(first, Ok(Ok(()))) {
+        connection(stream, service, stop).await;
+    }
+}
+
+/// Serves one connection until it ends; from `stop` on it takes no further request.
+pub async fn connection<I, S>(io: I, service: S, stop: CancellationToken)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEADER_READ_TIMEOUT)
+        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX));
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}

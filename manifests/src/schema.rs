@@ -1,0 +1,64 @@
+//! The JSON Schema of the manifest, for editors and for other programs.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use crate::fargate;
+use crate::types::Service;
+
+/// The schema, as draft 2020-12. The same is checked in as `manifests/schema.json`.
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Service>().to_value();
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("title".to_owned(), json!("Dormouse service manifest"));
+    }
+    // Which memory goes with which CPU cannot be said field by field.
+    if let Some(proxy) = schema.pointer_mut("/$defs/ProxySpec").and_then(Value::as_object_mut) {
+        proxy.insert("allOf".to_owned(), proxy_sizes());
+    }
+    schema
+}
+
+fn proxy_sizes() -> Value {
+    fargate::cpu_sizes()
+        .map(|cpu| {
+            json!({
+                "if": {"properties": {"cpu": {"const": cpu}}, "required": ["cpu"]},
+                "then": {"properties": {"memory": {"enum": fargate::memory_sizes(cpu)}}},
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::schema;
+    use crate::fields;
+
+    /// The reader's names and the types' are the same.
+    #[test]
+    fn fields_are_those_of_the_types() {
+        let schema = schema();
+        for (pointer, section) in [
+            ("", &fields::DOCUMENT),
+            ("/$defs/Metadata", &fields::METADATA),
+            ("/$defs/ServiceSpec", &fields::SPEC),
+            ("/$defs/Health", &fields::HEALTH),
+            ("/$defs/Wake", &fields::WAKE),
+            ("/$defs/Ignore", &fields::IGNORE),
+            ("/$defs/AwakeWindow", &fields::AWAKE),
+            ("/$defs/ProxySpec", &fields::PROXY),
+        ] {
+            let properties = schema.pointer(&format!("{pointer}/properties"));
+            let properties = properties.and_then(Value::as_object).unwrap();
+            let mut names = section.fields.to_vec();
+            names.sort_unstable();
+            let mut types: Vec<&str> = properties.keys().map(String::as_str).collect();
+            types.sort_unstable();
+            assert_eq!(names, types, "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A client's request, all the way: checked, rewritten, exchanged, answered.
+
+use crate::answer;
+use crate::body::{Carried, RequestBody, ResponseBody};
+use crate::exchange::{Failure, exchange};
+use crate::headers;
+use crate::proxy::{Alive, Proxy};
+use crate::tunnel;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use hyper::header::{EXPECT, HOST, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Answers one request. `alive` goes on with a socket that the request may turn into.
+pub async fn handle(
+    proxy: Arc<Proxy>,
+    client: IpAddr,
+    alive: Alive,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    if is_health(request.method(), request.uri()) {
+        return answer::health(&proxy);
+    }
+    let (busy, news) = proxy.activity.request();
+    if news {
+        proxy.touch();
+    }
+    let (mut parts, body) = request.into_parts();
+    if let Err(refused) = check(&mut parts) {
+        return refused;
+    }
+    let upgrade = headers::upgrade(&parts.headers)
+        .and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
+    let out = outgoing(&proxy, parts, body, client);
+    let (answer, connection) = match exchange(&proxy.upstream, &proxy.activity, out).await {
+        Ok(answered) => answered,
+        Err(Failure::Unsent(reason)) => {
+            tracing::warn!("503: {reason}");
+            return closing(&proxy, answer::unavailable(&proxy, &reason.to_string()));
+        }
+        Err(Failure::Unanswered(error)) => {
+            tracing::warn!("503: the service broke the connection off: {error}");
+            let reason = "the service closed the connection without an answer";
+            return closing(&proxy, answer::unavailable(&proxy, reason));
+        }
+    };
+    let (mut parts, body) = answer.into_parts();
+    let reason = parts.extensions.remove::<ReasonPhrase>();
+    let switched = parts.extensions.remove::<OnUpgrade>();
+    parts.extensions.clear();
+    parts.extensions.extend(reason.map(|reason| {
+        let mut kept = hyper::http::Extensions::new();
+        kept.insert(reason);
+        kept
+    }).unwrap_or_default());
+    // The client's version decides how this is framed, not the service's.
+    parts.version = Version::HTTP_11;
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        let (Some((_, client_side)), Some(service_side)) = (upgrade, switched) else {
+            return answer::unavailable(&proxy, "the service switched protocols unasked");
+        };
+        let socket = proxy.activity.socket();
+        tunnel::start(client_side, service_side, connection, Arc::clone(&proxy.activity), socket, alive);
+        headers::to_client(&mut parts.headers, true, false);
+        return Response::from_parts(parts, ResponseBody::Own(None));
+    }
+    let offers = parts.status == StatusCode::UPGRADE_REQUIRED;
+    headers::to_client(&mut parts.headers, offers, proxy.is_draining());
+    let (pool, activity) = (Arc::clone(proxy.upstream.pool()), Arc::clone(&proxy.activity));
+    Response::from_parts(parts, ResponseBody::Carried(Carried::new(body, connection, pool, activity, busy)))
+}
+
+fn is_health(method: &Method, uri: &Uri) -> bool {
+    uri.path() == "/health" && matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Refuses what no service should see, and brings the target into origin form.
+fn check(parts: &mut Parts) -> Result<(), Response<ResponseBody>> {
+    if parts.method == Method::CONNECT {
+        return Err(answer::problem(StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy"));
+    }
+    if let Some(authority) = parts.uri.authority() {
+        // RFC 9112, 3.2.2: an absolute target overrides the Host header.
+        let host = HeaderValue::try_from(authority.as_str());
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).parse();
+        let (Ok(host), Ok(target)) = (host, target) else {
+            return Err(answer::problem(StatusCode::BAD_REQUEST, "the request target cannot be read"));
+        };
+        parts.headers.insert(HOST, host);
+        parts.uri = target;
+    }
+    let hosts = parts.headers.get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && parts.version == Version::HTTP_11 {
+        return Err(answer::problem(StatusCode::BAD_REQUEST, "a request has exactly one Host header"));
+    }
+    Ok(())
+}
+
+fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr) -> Request<RequestBody> {
+    headers::to_upstream(&mut parts.headers, client);
+    parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
+    let expects = parts.headers.get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let mut body = RequestBody::new((!body.is_end_stream()).then_some(body), Arc::clone(&proxy.activity));
+    let gate = (expects && !body.is_end_stream()).then(|| Mutex::new(Some(body.hold())));
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = parts.uri;
+    *request.headers_mut() = parts.headers;
+    if let Some(gate) = gate {
+        hyper::ext::on_informational(&mut request, move |interim| {
+            if interim.status() == StatusCode::CONTINUE
+                && let Some(open) = gate.lock().unwrap_or_else(PoisonError::into_inner).take()
+            {
+                let _ = open.send(());
+            }
+        });
+    }
+    request
+}
+
+/// While it drains, each answer asks the client to come back over a new connection.
+fn closing(proxy: &Proxy, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
+    headers::to_client(answer.headers_mut(), false, proxy.is_draining());
+    answer
+}

@@ -1,0 +1,197 @@
+//! Which headers go on, and which are added: pure.
+
+use hyper::HeaderMap;
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use std::net::IpAddr;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Meant for the next hop only, whoever names them (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+];
+
+/// Whether a comma-separated header has this token.
+pub fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|t| t.eq_ignore_ascii_case(token))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+/// What a request asks to turn its connection into.
+pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    has_token(headers, &CONNECTION, "upgrade").then(|| headers.get(UPGRADE).cloned()).flatten()
+}
+
+/// Removes what is meant for this hop only, including what `Connection` names.
+pub fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
+        .filter_map(|token| token.parse().ok())
+        // Nobody may talk the proxy into dropping what frames or routes the message.
+        .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Makes a client's headers those of the request to the service.
+pub fn to_upstream(headers: &mut HeaderMap, client: IpAddr) {
+    let upgrade = upgrade(headers);
+    let trailers = has_token(headers, &TE, "trailers");
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    strip(headers);
+    if chunked {
+        // Said out loud, because of a GET with a body hyper would otherwise send the head alone.
+        headers.remove(CONTENT_LENGTH);
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    } else if trailers {
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    forwarded(headers, client.to_canonical());
+}
+
+/// Who asks, for the service. Scheme and host are kept when a balancer in front has set them.
+fn forwarded(headers: &mut HeaderMap, client: IpAddr) {
+    let client = client.to_string();
+    let mut path: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
+    path.push(&client);
+    // Made of header values and an address: always a header value.
+    if let (Ok(path), Ok(client)) = (HeaderValue::try_from(path.join(", ")), HeaderValue::try_from(&client)) {
+        headers.insert(FORWARDED_FOR, path);
+        headers.insert(REAL_IP, client);
+    }
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
+    if let Some(host) = headers.get(HOST).cloned() {
+        headers.entry(FORWARDED_HOST).or_insert(host);
+    }
+}
+
+/// Makes the service's headers those of the answer to the client. `switches`: it is a 101, or a 426 that says
+/// to what the client should upgrade.
+pub fn to_client(headers: &mut HeaderMap, switches: bool, close: bool) {
+    let upgrade = headers.get(UPGRADE).filter(|_| switches).cloned();
+    strip(headers);
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    } else if close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
+            .collect()
+    }
+
+    fn sent(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut headers = map(pairs);
+        to_upstream(&mut headers, "::ffff:192.0.2.7".parse().unwrap());
+        let mut got: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        got.sort();
+        got
+    }
+
+    #[test]
+    fn hop_by_hop_headers_stay_here() {
+        let got = sent(&[
+            ("host", "h"),
+            ("connection", "close, X-Mine, host"),
+            ("connection", "content-length"),
+            ("content-length", "3"),
+            ("x-mine", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("proxy-authorization", "secret"),
+            ("te", "gzip"),
+            ("upgrade", "h2c"),
+            ("accept", "*/*"),
+        ]);
+        assert_eq!(got, [
+            "accept: */*",
+            "content-length: 3",
+            "host: h",
+            "x-forwarded-for: 192.0.2.7",
+            "x-forwarded-host: h",
+            "x-forwarded-proto: http",
+            "x-real-ip: 192.0.2.7",
+        ]);
+    }
+
+    #[test]
+    fn upgrades_trailers_and_chunks_are_said_again() {
+        let got = sent(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
+        assert_eq!(got[..2], ["connection: upgrade", "upgrade: websocket"]);
+        let got = sent(&[("te", "trailers, deflate;q=0.5"), ("connection", "TE")]);
+        assert_eq!(got[..2], ["connection: te", "te: trailers"]);
+        let got = sent(&[("transfer-encoding", "chunked"), ("content-length", "9")]);
+        assert_eq!(got[0], "transfer-encoding: chunked");
+    }
+
+    #[test]
+    fn the_path_of_a_request_grows() {
+        let got = sent(&[
+            ("host", "inner"),
+            ("x-forwarded-for", "198.51.100.1, 198.51.100.2"),
+            ("x-forwarded-for", "198.51.100.3"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "outer"),
+            ("x-real-ip", "6.6.6.6"),
+        ]);
+        assert_eq!(got, [
+            "host: inner",
+            "x-forwarded-for: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7",
+            "x-forwarded-host: outer",
+            "x-forwarded-proto: https",
+            "x-real-ip: 192.0.2.7",
+        ]);
+    }
+
+    #[test]
+    fn answers() {
+        let mut plain = map(&[("connection", "keep-alive"), ("trailer", "x-sum"), ("upgrade", "h2")]);
+        to_client(&mut plain, false, false);
+        assert_eq!(plain, map(&[("trailer", "x-sum")]));
+        let mut closing = map(&[("connection", "keep-alive")]);
+        to_client(&mut closing, false, true);
+        assert_eq!(closing, map(&[("connection", "close")]));
+        let mut switched = map(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
+        to_client(&mut switched, true, true);
+        assert_eq!(switched, map(&[("connection", "upgrade"), ("upgrade", "websocket")]));
+    }
+}

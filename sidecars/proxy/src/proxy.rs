@@ -1,0 +1,143 @@
+//! What one proxy process knows: its service, its counters, and whether it drains.
+
+use crate::activity::Activity;
+use crate::settings::Settings;
+use crate::upstream::Upstream;
+use dormouse_peer::link::{Link, Report, Sidecar};
+use dormouse_peer::wire::{Answer, Heartbeat, PeerHealth, SidecarState};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::{mpsc, watch};
+
+/// Held by everything that a stop should wait for; when the last one is gone, the receiver sees the end.
+pub type Alive = mpsc::Sender<Infallible>;
+
+/// The state that connections, watch and link share.
+#[derive(Debug)]
+pub struct Proxy {
+    /// What it was told at its start.
+    pub settings: Settings,
+    /// What it counts.
+    pub activity: Arc<Activity>,
+    /// Its service.
+    pub upstream: Upstream,
+    /// The controller wants a lame duck.
+    drained: AtomicBool,
+    /// Asked to stop: `true` for good.
+    finishing: watch::Sender<bool>,
+    /// About to exit.
+    leaving: AtomicBool,
+    health: Mutex<Health>,
+    link: OnceLock<Link>,
+}
+
+#[derive(Debug, Default)]
+struct Health {
+    peer: Option<PeerHealth>,
+    error: Option<String>,
+}
+
+impl Proxy {
+    /// A proxy that does nothing yet.
+    pub fn new(settings: Settings) -> Proxy {
+        Proxy {
+            activity: Arc::new(Activity::new()),
+            upstream: Upstream::new(settings.upstream.clone(), settings.hold),
+            drained: AtomicBool::new(false),
+            finishing: watch::Sender::new(false),
+            leaving: AtomicBool::new(false),
+            health: Mutex::default(),
+            link: OnceLock::new(),
+            settings,
+        }
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> SidecarState {
+        if self.leaving.load(SeqCst) {
+            SidecarState::Stopping
+        } else if self.is_draining() {
+            SidecarState::Draining
+        } else if self.peer_health().is_some_and(|peer| peer.ever_healthy) {
+            SidecarState::Serving
+        } else {
+            SidecarState::Starting
+        }
+    }
+
+    /// Whether clients should go elsewhere. What comes is served all the same.
+    pub fn is_draining(&self) -> bool {
+        self.drained.load(SeqCst) || *self.finishing.borrow()
+    }
+
+    /// The watch over the service; `None` until it was checked.
+    pub fn peer_health(&self) -> Option<PeerHealth> {
+        self.health().peer
+    }
+
+    /// Tells the controller now.
+    pub fn touch(&self) {
+        if let Some(link) = self.link.get() {
+            link.touch();
+        }
+    }
+
+    /// The link to the controller, unless this stands alone.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.get()
+    }
+
+    pub(crate) fn set_link(&self, link: Link) {
+        // Only `serve` sets it, once.
+        let _ = self.link.set(link);
+    }
+
+    pub(crate) fn checked(&self, peer: PeerHealth, error: Option<String>) {
+        if peer.healthy {
+            self.upstream.has_answered();
+        }
+        let before = std::mem::replace(&mut *self.health(), Health { peer: Some(peer), error }).peer;
+        if before != Some(peer) {
+            self.touch();
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.finishing.send_replace(true);
+        self.touch();
+    }
+
+    pub(crate) fn finishing(&self) -> watch::Receiver<bool> {
+        self.finishing.subscribe()
+    }
+
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, SeqCst);
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sidecar for Proxy {
+    fn report(&self) -> Report {
+        let (peer, detail) = {
+            let health = self.health();
+            (health.peer, health.error.clone())
+        };
+        let activity = Some(self.activity.snapshot());
+        Report { state: self.state(), peer, activity, sleep_requested: None, detail }
+    }
+
+    fn heard(&self, _told: &Heartbeat, answer: Answer) {
+        if let Some(peer) = answer.peer.filter(|_| self.settings.upstream.is_none()) {
+            self.upstream.moved_to(peer);
+        }
+        if self.drained.swap(answer.drain, SeqCst) != answer.drain {
+            tracing::info!("{}", if answer.drain { "drains" } else { "drains no more" });
+            self.touch();
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A proxy's life: listen, watch, report, and one of the ways it ends.
+
+use crate::activity::is_abandoned;
+use crate::front::{Purpose, accept, accept_rest};
+use crate::pool::KEPT_FOR;
+use crate::proxy::Proxy;
+use crate::settings::Settings;
+use dormouse_peer::exit::Exit;
+use dormouse_peer::probe::Check;
+use dormouse_peer::settings::Protocol;
+use dormouse_peer::stop::Stop;
+use dormouse_peer::{link, patrol};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// The proxy's open ports.
+#[derive(Debug)]
+pub struct Listeners {
+    traffic: TcpListener,
+    /// In tcp mode only.
+    health: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// What the system says, as when a port is taken.
+    pub async fn open(settings: &Settings) -> io::Result<Listeners> {
+        let address = settings.common.listen_address;
+        let traffic = TcpListener::bind((address, settings.port)).await?;
+        let health = match settings.common.protocol {
+            Protocol::Http => None,
+            Protocol::Tcp => Some(TcpListener::bind((address, settings.health_port)).await?),
+        };
+        Ok(Listeners { traffic, health })
+    }
+
+    /// Where traffic goes in.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn traffic(&self) -> io::Result<SocketAddr> {
+        self.traffic.local_addr()
+    }
+
+    /// Where `/health` is.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn health(&self) -> io::Result<SocketAddr> {
+        self.health.as_ref().unwrap_or(&self.traffic).local_addr()
+    }
+}
+
+/// Runs until there is a reason to end, and ends in order.
+pub async fn serve(proxy: Arc<Proxy>, listeners: Listeners, mut stop: Stop) -> Exit {
+    let sidecar: Arc<dyn link::Sidecar> = Arc::<Proxy>::clone(&proxy);
+    let farewell = proxy.settings.common.link.clone().map(|settings| {
+        let (link, farewell) = link::start(settings, sidecar);
+        proxy.set_link(link);
+        farewell
+    });
+    let (alive, mut ended) = mpsc::channel(1);
+    let exit = tokio::select! {
+        () = stop.asked() => Exit::Asked,
+        exit = reason(&proxy) => exit,
+        () = accept(&proxy, &listeners.traffic, Purpose::Traffic, &alive) => Exit::Failed,
+        () = health(&proxy, &listeners, &alive) => Exit::Failed,
+    };
+    if exit != Exit::PeerLost {
+        // A lost service answers nobody: there is nothing to finish.
+        tracing::info!(?exit, "finishes what is in flight");
+        proxy.finish();
+        let finished = async {
+            let Listeners { traffic, health } = listeners;
+            accept_rest(&proxy, traffic, Purpose::Traffic, &alive).await;
+            drop(alive);
+            while ended.recv().await.is_some() {}
+            drop(health);
+        };
+        tokio::select! {
+            done = timeout(proxy.settings.drain, finished) => {
+                if done.is_err() {
+                    tracing::warn!(activity = ?proxy.activity.snapshot(), "cut off at the end of the drain");
+                }
+            }
+            () = stop.asked() => tracing::warn!("asked again: stops at once"),
+        }
+    }
+    proxy.leave();
+    if let Some(farewell) = farewell {
+        farewell.say().await;
+    }
+    tracing::info!(code = exit.code(), "ends");
+    exit
+}
+
+async fn health(proxy: &Arc<Proxy>, listeners: &Listeners, alive: &crate::proxy::Alive) {
+    match &listeners.health {
+        Some(listener) => accept(proxy, listener, Purpose::Health, alive).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The proxy's own reasons to end.
+async fn reason(proxy: &Arc<Proxy>) -> Exit {
+    let common = &proxy.settings.common;
+    let check = match common.protocol {
+        Protocol::Http => Check::Service { path: common.health_path.clone() },
+        Protocol::Tcp => Check::Tcp,
+    };
+    let address = proxy.upstream.address();
+    let watched = patrol::keep("the service", common.watch, check, address.clone(), |health, error| {
+        proxy.checked(health, error);
+    });
+    tokio::select! {
+        error = watched => {
+            tracing::error!("ends, because the service is lost: {error}");
+            Exit::PeerLost
+        }
+        () = patrol::stranded(proxy.link(), address, common.watch.grace) => {
+            tracing::error!("ends, because nobody says where the service is");
+            Exit::PeerLost
+        }
+        () = abandoned(proxy) => {
+            tracing::warn!("ends, because nobody uses it and no controller answers");
+            Exit::Idle
+        }
+        () = prune(proxy) => Exit::Failed,
+    }
+}
+
+/// Waits until the proxy is idle for its limit, and the controller silent for as long.
+async fn abandoned(proxy: &Proxy) {
+    let Some(limit) = proxy.settings.idle_limit else { return std::future::pending().await };
+    let period = (limit / 10).clamp(Duration::from_millis(20), Duration::from_secs(5));
+    loop {
+        sleep(period).await;
+        // Without a controller nobody but the proxy itself counts idleness.
+        let silent = proxy.link().map_or(Duration::MAX, link::Link::silent_for);
+        if is_abandoned(limit, silent, &proxy.activity.snapshot()) {
+            return;
+        }
+    }
+}
+
+async fn prune(proxy: &Proxy) {
+    loop {
+        sleep(KEPT_FOR).await;
+        proxy.upstream.pool().prune();
+    }
+}

@@ -1,0 +1,119 @@
+//! The proxy's settings.
+
+use dormouse_peer::common::{Common, optional_millis, port};
+use dormouse_peer::settings::{self, Source, Wrong};
+use dormouse_peer::wire::PeerAddress;
+use std::time::Duration;
+
+/// Port of the user's container, unless told otherwise.
+const SERVICE_PORT: u16 = 9050;
+/// A service may take long to get an instance, an image and a start.
+const GRACE_MS: u64 = 600_000;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// What the proxy is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What both sidecars read.
+    pub common: Common,
+    /// `PROXY_PORT`; 0 takes any free one.
+    pub port: u16,
+    /// `HEALTH_PORT`: `/health` in tcp mode; 0 takes any free one.
+    pub health_port: u16,
+    /// `UPSTREAM_HOST` and `UPSTREAM_PORT`; `None` = from the controller.
+    pub upstream: Option<PeerAddress>,
+    /// `HOLD_MS`: how long a request waits for a service that starts.
+    pub hold: Duration,
+    /// `DRAIN_MS`: what requests in flight get after a signal.
+    pub drain: Duration,
+    /// `IDLE_AFTER_MS` + `IDLE_MARGIN_MS`: idle and without a controller for this long, it ends itself.
+    pub idle_limit: Option<Duration>,
+    /// `MAX_CONNECTIONS`: more clients than this wait in the listener's backlog.
+    pub max_connections: usize,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The first wrong one.
+    pub fn read(source: &dyn Source) -> Result<Settings, Wrong> {
+        let common = Common::read(source, GRACE_MS)?;
+        let upstream_port = port(source, "UPSTREAM_PORT", SERVICE_PORT)?;
+        let upstream = settings::host(source, "UPSTREAM_HOST")?
+            .map(|host| PeerAddress { host, port: upstream_port });
+        if upstream.is_none() && common.link.is_none() {
+            return Err(Wrong::new(
+                "UPSTREAM_HOST",
+                None,
+                "the service's host, or a DORMOUSE_CONTROLLER_URL that knows it",
+            ));
+        }
+        let margin = settings::millis(source, "IDLE_MARGIN_MS", 0..=DAY_MS, 60_000)?;
+        let listen = listen(source)?;
+        if listen.port == listen.health_port && listen.port != 0 && common.protocol == settings::Protocol::Tcp {
+            let port = listen.port.to_string();
+            return Err(Wrong::new("HEALTH_PORT", Some(&port), "another port than PROXY_PORT"));
+        }
+        Ok(Settings {
+            common,
+            port: listen.port,
+            health_port: listen.health_port,
+            upstream,
+            hold: settings::millis(source, "HOLD_MS", 0..=600_000, 5000)?,
+            drain: settings::millis(source, "DRAIN_MS", 0..=DAY_MS, 30_000)?,
+            idle_limit: optional_millis(source, "IDLE_AFTER_MS")?.map(|idle| idle + margin),
+            max_connections: settings::number(source, "MAX_CONNECTIONS", 1..=1_000_000, 10_000)?,
+        })
+    }
+}
+
+/// The two ports.
+pub(crate) struct Listen {
+    pub port: u16,
+    pub health_port: u16,
+}
+
+pub(crate) fn listen(source: &dyn Source) -> Result<Listen, Wrong> {
+    Ok(Listen {
+        port: settings::number(source, "PROXY_PORT", 0..=u16::MAX, 9060)?,
+        health_port: settings::number(source, "HEALTH_PORT", 0..=u16::MAX, 9061)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Wrong> {
+        let source = |name: &str| {
+            pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::read(&source)
+    }
+
+    #[test]
+    fn somebody_must_know_the_service() {
+        assert_eq!(read(&[]).unwrap_err().name, "UPSTREAM_HOST");
+        let settings = read(&[("UPSTREAM_HOST", "demo")]).unwrap();
+        assert_eq!(settings.upstream, Some(PeerAddress { host: "demo".into(), port: 9050 }));
+        let controller = [("DORMOUSE_CONTROLLER_URL", "http://c:9070"), ("DORMOUSE_TASK_TOKEN", "t")];
+        assert_eq!(read(&controller).unwrap().upstream, None);
+    }
+
+    #[test]
+    fn idle_is_never_unless_set() {
+        let limit = |value| read(&[("UPSTREAM_HOST", "demo"), ("IDLE_AFTER_MS", value)]).unwrap().idle_limit;
+        assert_eq!(limit(""), None);
+        assert_eq!(limit("0"), None);
+        assert_eq!(limit("900000"), Some(Duration::from_secs(960)));
+    }
+
+    #[test]
+    fn the_two_ports_differ_in_tcp_mode() {
+        let base = [("UPSTREAM_HOST", "demo"), ("PROXY_PORT", "9061")];
+        assert!(read(&base).is_ok());
+        let wrong = read(&[base[0], base[1], ("PROTOCOL", "tcp")]).unwrap_err();
+        assert_eq!((wrong.name, wrong.value.as_deref()), ("HEALTH_PORT", Some("9061")));
+    }
+}
