@@ -3,5 +3,41 @@
 //! # Layout
 //!
 //! - [`plane`]: what the API, the activator and the pages ask of the control plane
+//! - [`engine`]: the control plane's shell: schedule, read, apply what the core planned
+//! - [`run`]: `dormouse controller`, every part of it; [`startup`]: what it finds out first;
+//!   [`directory`]: manifests that it follows
+//! - [`config`]: settings of `dormouse controller`
+//! - [`api`]: the HTTP API
+//! - [`activator`]: answers for services that sleep, by waking them
+//! - [`pages`]: the waiting page and its like
+//! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
+//! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service
+//! - [`waker`], [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
 
+pub mod activator;
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod directory;
+pub mod engine;
+pub mod exit;
+pub mod forward;
+pub mod label;
+pub mod metrics;
+pub mod pages;
 pub mod plane;
+pub mod problem;
+pub mod request;
+pub mod run;
+pub mod serve;
+pub mod startup;
+pub mod views;
+pub mod waker;
+
+// Integration tests include the same file, and know this crate by its name.
+#[cfg(test)]
+extern crate self as dormouse;
+#[cfg(test)]
+mod testing;

@@ -87,6 +87,8 @@ class AutoScaling:
                 if one not in members:
                     raise invalid(f"The instance {one} is not part of Auto Scaling group {name}.")
             protect(backend, name, ids, on)
+            # A group that could not shrink for protection does so as soon as it may.
+            fleet.reconcile(group)
 
         def terminate_instance(backend: AutoScalingBackend, instance_id: str, decrement: bool) -> Any:
             state = fleet.member(backend, instance_id)
@@ -94,12 +96,14 @@ class AutoScaling:
                 raise invalid(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
             group = state.auto_scaling_group
             before = group.desired_capacity
-            if decrement and state.lifecycle_state in LIVE:
+            if state.lifecycle_state not in LIVE:
+                return TerminateInstanceActivity(state.instance, before)
+            if decrement:
                 if before <= group.min_size:
                     raise invalid(
                         f"Currently, desiredSize equals minSize ({group.min_size}). Terminating instance without "
-                        "replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity "
-                        "flag to false or lower group's min size."
+                        "replacement will violate group's min size constraint. Either set "
+                        "shouldDecrementDesiredCapacity flag to false or lower group's min size."
                     )
                 group.desired_capacity -= 1
             fleet.terminate(state, "TerminateInstanceInAutoScalingGroup")
@@ -166,7 +170,7 @@ class AutoScaling:
             else:
                 self._launch(group, missing)
         elif missing < 0:
-            for state in [state for state in live if not state.protected_from_scale_in][: -missing]:
+            for state in [state for state in live if not state.protected_from_scale_in][:-missing]:
                 self.terminate(state, "scale-in")
 
     def _launch(self, group: FakeAutoScalingGroup, count: int) -> None:
@@ -193,8 +197,8 @@ class AutoScaling:
             return
         zone = group.availability_zones[0]
         reason = (
-            f"We currently do not have sufficient {group.instance_type} capacity in the Availability Zone you requested "
-            f"({zone}). Our system will be working on provisioning additional capacity. "
+            f"We currently do not have sufficient {group.instance_type} capacity in the Availability Zone you "
+            f"requested ({zone}). Our system will be working on provisioning additional capacity. "
             "Launching EC2 instance failed."
         )
         self._note(group, f"Launching a new EC2 instance.  Status Reason: {reason}", "Failed", reason)
@@ -236,6 +240,10 @@ class AutoScaling:
         group.instance_states = [one for one in group.instance_states if one is not state]
         if instance._state.name != "terminated":
             instance.terminate()
+        for interface in list(instance.nics.values()):
+            # Moto keeps them, and a small subnet then runs out of addresses.
+            if interface.id in interface.ec2_backend.enis:
+                interface.delete()
 
     def fail(self, state: Any) -> None:
         """The host dies: nothing on it gets a chance to end well."""
@@ -252,7 +260,8 @@ class AutoScaling:
                 "ActivityId": str(uuid.uuid4()),
                 "AutoScalingGroupName": group.name,
                 "Description": description,
-                "Cause": cause or f"At {now:%Y-%m-%dT%H:%M:%SZ} an instance was started in response to a difference "
+                "Cause": cause
+                or f"At {now:%Y-%m-%dT%H:%M:%SZ} an instance was started in response to a difference "
                 "between desired and actual capacity.",
                 "StartTime": now,
                 "EndTime": now,

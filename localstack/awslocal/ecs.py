@@ -1,4 +1,4 @@
-"""ECS with real tasks: RunTask, StopTask and everything that lists or describes tasks and container instances."""
+"""ECS with real tasks: the state of all clusters, RunTask and StopTask."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from moto.ec2 import ec2_backends
 from moto.ecs import ecs_backends
 from moto.ecs.models import EC2ContainerServiceBackend
 
-from awslocal import paging
-from awslocal.errors import AwsError
+from awslocal import registration
+from awslocal.errors import AwsError, invalid
 from awslocal.instances import ContainerInstance, new_arn, place
+from awslocal.inventory import Inventory
 from awslocal.lifecycle import Lifecycle
 from awslocal.network import Loopback
 from awslocal.tasks import Container, Task
@@ -26,12 +27,8 @@ TOKEN_PARAMETERS = (
 )  # fmt: skip
 
 
-def invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameterException", message)
-
-
 class Ecs:
-    """The state of all clusters, and the operations that are not moto's."""
+    """All tasks and container instances; task definitions and clusters stay moto's."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -45,14 +42,9 @@ class Ecs:
         self.operations: dict[str, Callable[[dict[str, Any], float], dict[str, Any]]] = {
             "RunTask": self.run_task,
             "StopTask": self.stop_task,
-            "ListTasks": self.list_tasks,
-            "DescribeTasks": self.describe_tasks,
-            "ListContainerInstances": self.list_container_instances,
-            "DescribeContainerInstances": self.describe_container_instances,
-            "UpdateContainerInstancesState": self.update_container_instances_state,
-            "DeregisterContainerInstance": self.deregister_container_instance,
-            "ListTaskDefinitions": self.list_task_definitions,
+            **Inventory(self).operations,
         }
+        registration.teach_moto()
         self._teach_moto()
 
     def _network(self) -> Loopback:
@@ -152,7 +144,7 @@ class Ecs:
                 key = (reference.split(":")[7:8] or [""])[0]
                 return str(json.loads(value)[key]) if key else value
             name = reference.split(":parameter", 1)[-1]
-            return ssm_backends[ACCOUNT][region].get_parameter(name).value
+            return ssm_backends[ACCOUNT][region].get_parameter(name).response_object(decrypt=True)["Value"]
         except Exception as problem:
             raise ValueError(
                 "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve "
@@ -192,8 +184,6 @@ class Ecs:
         launch_type, provider = self._launch_type(params, cluster)
         if launch_type == "FARGATE" and "FARGATE" not in (definition.requires_compatibilities or []):
             raise invalid("Task definition does not support launch_type FARGATE.")
-        if launch_type == "EC2" and "EC2" not in (definition.requires_compatibilities or ["EC2"]):
-            raise invalid("Task definition does not support launch_type EC2.")
         network = (params.get("networkConfiguration") or {}).get("awsvpcConfiguration")
         awsvpc = definition.network_mode == "awsvpc"
         if awsvpc and not network:
@@ -252,7 +242,9 @@ class Ecs:
         names = {one["name"] for one in definition.container_definitions}
         for one in overrides.get("containerOverrides") or []:
             if one.get("name") not in names:
-                raise invalid("Override for container named " f"{one.get('name')} is not a container in the TaskDefinition.")
+                raise invalid(
+                    f"Override for container named {one.get('name')} is not a container in the TaskDefinition."
+                )
         if len(json.dumps(overrides)) > 8192:
             raise invalid("Container Overrides length must be at most 8192")
 
@@ -290,7 +282,9 @@ class Ecs:
         overridden = {one["name"]: one for one in overrides.get("containerOverrides") or []}
         for one in definition.container_definitions:
             arn = self.world.arn("ecs", f"container/{cluster.name}/{task_id}/{uuid.uuid4()}")
-            log = self.world.config.data / "logs" / cluster.name / f"{definition.family}.{task_id[:12]}.{one['name']}.log"
+            log = (
+                self.world.config.data / "logs" / cluster.name / f"{definition.family}.{task_id[:12]}.{one['name']}.log"
+            )
             log.parent.mkdir(parents=True, exist_ok=True)
             task.containers.append(Container(one, arn, log, overridden.get(one["name"], {})))
         if definition.network_mode == "awsvpc":
@@ -310,121 +304,6 @@ class Ecs:
         self.life.stop(task, "UserInitiated", params.get("reason") or "Task stopped by user")
         return {"task": {**task.history.at(0), "tags": task.tags}}
 
-    # Reads. `lag` asks for the state of some time ago.
-
-    def list_tasks(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        cluster = self.cluster(params.get("cluster"))
-        filters = [name for name in ("family", "serviceName", "launchType", "containerInstance") if params.get(name)]
-        if params.get("startedBy") and filters:
-            raise invalid(f"Filtering by startedBy cannot be combined with {filters[0]}.")
-        if params.get("family") and params.get("serviceName"):
-            raise invalid("Filtering by family cannot be combined with serviceName.")
-        desired = params.get("desiredStatus") or "RUNNING"
-        host = (params.get("containerInstance") or "").rsplit("/", 1)[-1]
-        arns = []
-        for task in self.tasks.values():
-            if task.cluster != cluster.name or params.get("serviceName"):
-                continue
-            view = task.history.at(lag)
-            if view is None or view["desiredStatus"] != desired:
-                continue
-            if params.get("family") and task.family != params["family"]:
-                continue
-            if params.get("startedBy") and task.started_by != params["startedBy"]:
-                continue
-            if params.get("launchType") and task.launch_type != params["launchType"]:
-                continue
-            if host and (task.container_instance is None or task.container_instance.id != host):
-                continue
-            arns.append(task.arn)
-        return paging.page(arns, params, "taskArns")
-
-    def describe_tasks(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        cluster = self.cluster(params.get("cluster"))
-        wanted = params.get("tasks") or []
-        if not wanted:
-            raise invalid("Tasks cannot be empty.")
-        if len(wanted) > 100:
-            raise invalid("Tasks cannot have more than 100 elements.")
-        tags = "TAGS" in (params.get("include") or [])
-        found, failures = [], []
-        for reference in dict.fromkeys(wanted):
-            arn = reference if ":" in reference else self.world.arn("ecs", f"task/{cluster.name}/{reference}")
-            task = self.tasks.get(arn)
-            view = task.history.at(lag) if task is not None and task.cluster == cluster.name else None
-            if view is None:
-                failures.append({"arn": arn, "reason": "MISSING"})
-            else:
-                found.append({**view, "tags": task.tags if tags else []})
-        return {"tasks": found, "failures": failures}
-
-    def list_container_instances(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        cluster = self.cluster(params.get("cluster"))
-        views = [one.history.at(lag) for one in self.of_cluster(cluster.name)]
-        status = params.get("status")
-        arns = [view["containerInstanceArn"] for view in views if view and status in (None, view["status"])]
-        return paging.page(arns, params, "containerInstanceArns")
-
-    def _named_instances(self, params: dict[str, Any], most: int) -> tuple[list[ContainerInstance], list[dict[str, str]]]:
-        cluster = self.cluster(params.get("cluster"))
-        wanted = params.get("containerInstances") or []
-        if not wanted:
-            raise AwsError("ClientException", "Container Instances cannot be empty.")
-        if len(wanted) > most:
-            raise invalid(f"Container instances cannot have more than {most} elements.")
-        found, failures = [], []
-        for reference in dict.fromkeys(wanted):
-            arn = self.world.arn("ecs", f"container-instance/{cluster.name}/{reference.rsplit('/', 1)[-1]}")
-            if arn in self.instances:
-                found.append(self.instances[arn])
-            else:
-                failures.append({"arn": arn, "reason": "MISSING"})
-        return found, failures
-
-    def describe_container_instances(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        found, failures = self._named_instances(params, 100)
-        tags = "TAGS" in (params.get("include") or [])
-        views = []
-        for one in found:
-            view = one.history.at(lag)
-            if view is None:
-                failures.append({"arn": one.arn, "reason": "MISSING"})
-            else:
-                views.append({**view, "tags": one.tags if tags else []})
-        return {"containerInstances": views, "failures": failures}
-
-    def update_container_instances_state(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        if params.get("status") not in ("ACTIVE", "DRAINING"):
-            raise invalid("Container instance status should be one of [ACTIVE, DRAINING]")
-        found, failures = self._named_instances(params, 10)
-        for one in found:
-            one.status = params["status"]
-            one.changed()
-        return {"containerInstances": [one.history.at(0) for one in found], "failures": failures}
-
-    def deregister_container_instance(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        found, _ = self._named_instances({**params, "containerInstances": [params.get("containerInstance") or ""]}, 1)
-        if not found:
-            raise invalid("Referenced container instance was not found.")
-        if found[0].busy() and not params.get("force"):
-            raise invalid("Found running tasks on the instance.")
-        self.remove_instance(found[0])
-        return {"containerInstance": {**found[0].history.at(0), "status": "INACTIVE"}}
-
-    def list_task_definitions(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:
-        status = params.get("status") or "ACTIVE"
-        found = sorted(
-            (family, revision, one.arn)
-            for family, revisions in self.moto.task_definitions.items()
-            if params.get("familyPrefix") in (None, family)
-            for revision, one in revisions.items()
-            if one.status == status
-        )
-        arns = [arn for _, _, arn in found]
-        if params.get("sort") == "DESC":
-            arns.reverse()
-        return paging.page(arns, params, "taskDefinitionArns")
-
 
 def _size(definition: Any, overrides: dict[str, Any]) -> tuple[int, int]:
     """What placement reserves: the task's own size, or the sum of its containers'."""
@@ -434,4 +313,3 @@ def _size(definition: Any, overrides: dict[str, Any]) -> tuple[int, int]:
     if not memory:
         memory = sum(one.get("memoryReservation") or one.get("memory") or 0 for one in containers)
     return int(cpu), int(memory)
-

@@ -20,7 +20,12 @@ THROTTLED = {
     "autoscaling": ("Throttling", 400),
     "sts": ("Throttling", 400),
 }
-DENIED = {"ec2": "UnauthorizedOperation", "route53": "AccessDenied", "autoscaling": "AccessDenied", "sts": "AccessDenied"}
+DENIED = {
+    "ec2": "UnauthorizedOperation",
+    "route53": "AccessDenied",
+    "autoscaling": "AccessDenied",
+    "sts": "AccessDenied",
+}
 
 
 class AwsError(ServiceException):
@@ -32,6 +37,11 @@ class AwsError(ServiceException):
         self.details = details
         for name, value in details.items():
             setattr(self, name, value)
+
+
+def invalid(message: str) -> AwsError:
+    """ECS's error for most of what is wrong with a request."""
+    return AwsError("InvalidParameterException", message)
 
 
 def throttled(service: str, code: str | None = None, message: str | None = None) -> AwsError:

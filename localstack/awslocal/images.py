@@ -13,20 +13,21 @@ from pathlib import Path
 
 DEMO_APP = Path(__file__).resolve().parent.parent / "demo" / "app.py"
 DEFAULT_IMAGES = [
-    {"image": "dormouse-demo:*", "command": [sys.executable, str(DEMO_APP)]},
+    {"image": "dormouse-demo:*", "command": ["${PYTHON}", str(DEMO_APP)]},
 ]
 
 
-def expand(text: str) -> str:
-    """Replaces ${NAME} from the server's environment; an unset name is a mistake worth stopping for."""
+def expand(text: str, here: str) -> str:
+    """Replaces ${NAME} and ${NAME:-default} from the environment; an unset name is a mistake worth stopping for."""
 
     def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
+        name, default = match.groups()
+        if name not in os.environ and default is None:
             raise ValueError(f"images: ${{{name}}} is not set in the environment (in {text!r})")
-        return os.environ[name]
+        return os.environ.get(name) or default or ""
 
-    return re.sub(r"\$\{(\w+)\}", value, text)
+    known = text.replace("${HERE}", here).replace("${PYTHON}", sys.executable)
+    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, known)
 
 
 @dataclass
@@ -69,27 +70,31 @@ class Images:
         entries = json.loads(path.read_text()) if path else []
         if isinstance(entries, dict):
             entries = entries["images"]
-        self._images = [self._parse(entry) for entry in [*entries, *DEFAULT_IMAGES]]
+        here = str(path.absolute().parent) if path else ""
+        self._images = [self._parse(entry, here) for entry in [*entries, *DEFAULT_IMAGES]]
 
     @staticmethod
-    def _parse(entry: dict) -> Image:
+    def _parse(entry: dict, here: str) -> Image:
         known = {"image", "kind", "command", "environment", "healthcheck", "comment"}
         if unknown := set(entry) - known:
             raise ValueError(f"images: unknown field {sorted(unknown)[0]!r} (accepted: {', '.join(sorted(known))})")
         kind = entry.get("kind", "binary")
         if kind not in ("binary", "exec"):
             raise ValueError(f"images: kind {kind!r} of {entry['image']!r} (accepted: binary, exec)")
-        command = [expand(word) for word in entry.get("command", [])]
+        command = [expand(word, here) for word in entry.get("command", [])]
         if kind == "binary" and not command:
             raise ValueError(f"images: {entry['image']!r} needs a command")
         check = entry.get("healthcheck")
         return Image(
-            pattern=expand(entry["image"]),
+            pattern=expand(entry["image"], here),
             kind=kind,
             command=command,
-            environment={name: expand(value) for name, value in entry.get("environment", {}).items()},
-            healthcheck=[expand(word) for word in check] if check else None,
+            environment={name: expand(value, here) for name, value in entry.get("environment", {}).items()},
+            healthcheck=[expand(word, here) for word in check] if check else None,
         )
 
     def find(self, name: str) -> Image | None:
+        # An image without a tag or digest means its latest, as for every registry.
+        if ":" not in name.rsplit("/", 1)[-1] and "@" not in name:
+            name += ":latest"
         return next((image for image in self._images if fnmatch.fnmatchcase(name, image.pattern)), None)

@@ -70,7 +70,9 @@ class Lifecycle:
             if one.status == "PENDING" and any(_hopeless(task, need) for need in one.definition.get("dependsOn", [])):
                 self.stop(task, "TaskFailedToStart", f"A dependency of container {one.name} did not succeed")
                 return
-            if one.status != "PENDING" or not all(_satisfied(task, need) for need in one.definition.get("dependsOn", [])):
+            if one.status != "PENDING" or not all(
+                _satisfied(task, need) for need in one.definition.get("dependsOn", [])
+            ):
                 continue
             try:
                 self._start(task, one)
@@ -164,6 +166,11 @@ class Lifecycle:
         running = [one for one in task.containers if one.status == "RUNNING"]
         if not running:
             self._executed(task)
+            return
+        host = task.container_instance
+        if host is not None and not host.agent_connected and grace is None:
+            # The agent is what stops containers: until it is back, the task is asked to stop, and runs.
+            self.clock.after(0.1, lambda: self._stopping(task, grace))
             return
         task.last_status = "STOPPING"
         self.changed(task)

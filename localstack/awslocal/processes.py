@@ -44,9 +44,7 @@ class Processes:
         threading.Thread(target=self._read, name="spawner-reader", daemon=True).start()
         clock.every_tick(self._drain)
 
-    def start(
-        self, argv: list[str], env: dict[str, str], cwd: Path, log: Path, on_exit: Callable[[int], None]
-    ) -> int:
+    def start(self, argv: list[str], env: dict[str, str], cwd: Path, log: Path, on_exit: Callable[[int], None]) -> int:
         """Starts a process in a group of its own; `on_exit(code)` comes later, from the clock. Raises OSError."""
         request = {"id": next(self._ids), "argv": argv, "env": env, "cwd": str(cwd), "log": str(log)}
         self._channel.sendall(json.dumps(request).encode() + b"\n")

@@ -185,7 +185,8 @@ class Route53:
                 return f"Tried to delete resource record set {label} but it was not found"
             if not same(view(table[identity]), shown):
                 return (
-                    f"Tried to delete resource record set {label} but the values provided do not match the current values"
+                    f"Tried to delete resource record set {label} but the values provided do not match the current "
+                    "values"
                 )
             if name == apex and kind in ("NS", "SOA"):
                 return f"A HostedZone must contain at least one {kind} record for the zone itself."
@@ -206,8 +207,8 @@ class Route53:
         others = {one[1] for one in table if one[0] == name and one != identity}
         if others and (kind == "CNAME" or "CNAME" in others) and not (kind == "CNAME" and others == {"CNAME"}):
             return (
-                f"RRSet of type {kind} with DNS name {name} is not permitted as it conflicts with other records with the "
-                f"same DNS name in zone {apex}"
+                f"RRSet of type {kind} with DNS name {name} is not permitted as it conflicts with other records with "
+                f"the same DNS name in zone {apex}"
             )
         table[identity] = given
         return None
@@ -254,7 +255,7 @@ def _invalid_value(shown: dict[str, Any]) -> str | None:
                 )
         elif shown["Type"] == "TXT" and not (len(value) > 1 and value.startswith('"') and value.endswith('"')):
             return (
-                "Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in quotation "
-                f"marks) encountered with '{value}''"
+                "Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in "
+                f"quotation marks) encountered with '{value}''"
             )
     return None

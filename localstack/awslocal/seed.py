@@ -66,7 +66,7 @@ def plant(world: World, services: Services) -> None:
     # Without it moto's network interfaces have no private DNS name.
     vpc.enable_dns_hostnames = "true"
     subnets = [
-        ec2.create_subnet(vpc.id, f"10.0.{number}.0/24", availability_zone=f"{region}{'ab'[number % 2]}").id
+        ec2.create_subnet(vpc.id, f"10.0.{number * 16}.0/20", availability_zone=f"{region}{'ab'[number % 2]}").id
         for number in range(seed["subnets"])
     ]
     group = ec2.create_security_group("dormouse", "Dormouse", vpc_id=vpc.id)

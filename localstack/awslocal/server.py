@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import sys
 import time
@@ -28,6 +29,7 @@ from awslocal.world import World
 
 # Services whose moto application has the name with which requests are signed; others are found by moto's dispatcher.
 DIRECT = {"ecs", "autoscaling", "route53", "ec2", "dynamodb", "sts", "iam", "ssm", "secretsmanager", "cloudformation"}
+ERROR_CODE = re.compile(rb'"__type":\s*"(?:[^"#]*#)?([^"]+)"|<Code>([^<]+)</Code>')
 
 
 class Application:
@@ -43,7 +45,8 @@ class Application:
         self._past: dict[tuple[str, bytes], History] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        body = environ["wsgi.input"].read(-1 if chunked else int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         if environ.get("PATH_INFO", "").startswith("/_local"):
             status, headers, content = self.control.answer(environ, body)
@@ -109,7 +112,8 @@ class Application:
             traceback.print_exc(file=sys.stderr)
             return self._error(call, AwsError("InternalFailure", "The local AWS failed: see its log.", 500))
         if answer[0] >= 400:
-            self.world.stats.failed(call.name, str(answer[0]))
+            code = ERROR_CODE.search(answer[2])
+            self.world.stats.failed(call.name, (code.group(1) or code.group(2)).decode() if code else str(answer[0]))
         return self._lagging(call, answer, lag) if lag and call.service != "route53" else answer
 
     def _call_moto(self, environ: dict[str, Any], call: Call) -> Answer:

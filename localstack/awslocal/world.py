@@ -80,7 +80,7 @@ class Addresses:
 
 @dataclass
 class World:
-    """Shared state. Everything here is touched under `lock` only, but for `faults` and `stats`, which have their own."""
+    """Shared state, touched under `lock` only, but for `faults` and `stats`, which have locks of their own."""
 
     config: Config
     lock: threading.RLock = field(default_factory=threading.RLock)

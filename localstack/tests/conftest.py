@@ -138,9 +138,7 @@ class Local:
 
     def capacity(self, count: int, cluster: str = "dormouse-service") -> list[dict[str, Any]]:
         """Lets the group have so many instances, and waits until they have joined."""
-        self.client("autoscaling").set_desired_capacity(
-            AutoScalingGroupName=self.world["asg"], DesiredCapacity=count
-        )
+        self.client("autoscaling").set_desired_capacity(AutoScalingGroupName=self.world["asg"], DesiredCapacity=count)
 
         def joined() -> list[dict[str, Any]] | None:
             instances = self.get("instances")["instances"]

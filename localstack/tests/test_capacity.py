@@ -23,7 +23,9 @@ def test_an_instance_joins_and_is_described(local: Local) -> None:
     local.capacity(2)
     group = asg.describe_auto_scaling_groups(AutoScalingGroupNames=["dormouse-asg"])["AutoScalingGroups"][0]
     assert group["DesiredCapacity"] == 2
-    assert {(one["LifecycleState"], one["ProtectedFromScaleIn"]) for one in group["Instances"]} == {("InService", False)}
+    assert {(one["LifecycleState"], one["ProtectedFromScaleIn"]) for one in group["Instances"]} == {
+        ("InService", False)
+    }
     arns = ecs.list_container_instances(cluster="dormouse-service", status="ACTIVE")["containerInstanceArns"]
     assert len(arns) == 2
     answer = ecs.describe_container_instances(cluster="dormouse-service", containerInstances=[*arns, "nope"])
@@ -57,9 +59,9 @@ def test_placement_respects_size_and_interfaces(local: Local) -> None:
     assert set(hosted) == {one["taskArn"] for one in answer["tasks"]}
     ecs.stop_task(cluster="dormouse-service", task=answer["tasks"][0]["taskArn"])
     local.reaches(answer["tasks"][0], "STOPPED")
-    big = local.define("big", cpu="4096", memory="512")
+    big = local.define("big", cpu="4096", memory="512", requiresCompatibilities=["EC2"])
     assert place(local, big)["failures"][0]["reason"] == "RESOURCE:CPU"
-    fat = local.define("fat", cpu="256", memory="8192")
+    fat = local.define("fat", cpu="256", memory="8192", requiresCompatibilities=["EC2"])
     assert place(local, fat)["failures"][0]["reason"] == "RESOURCE:MEMORY"
     assert len(place(local, small)["tasks"]) == 1
 
@@ -72,7 +74,9 @@ def test_draining_and_disconnected_instances_get_nothing(local: Local) -> None:
         cluster="dormouse-service", containerInstances=[first], status="DRAINING"
     )
     assert answer["containerInstances"][0]["status"] == "DRAINING"
-    assert ecs.list_container_instances(cluster="dormouse-service", status="DRAINING")["containerInstanceArns"] == [first]
+    assert ecs.list_container_instances(cluster="dormouse-service", status="DRAINING")["containerInstanceArns"] == [
+        first
+    ]
     for _ in range(2):
         assert place(local, small)["tasks"][0]["containerInstanceArn"] == two["containerInstance"]["arn"]
     local.post(f"instances/{two['instance']}/disconnect")
@@ -83,6 +87,20 @@ def test_draining_and_disconnected_instances_get_nothing(local: Local) -> None:
         "InvalidParameterException", "10", ecs.update_container_instances_state,
         cluster="dormouse-service", containerInstances=[f"{number:032}" for number in range(11)], status="ACTIVE",
     )  # fmt: skip
+
+
+def test_a_disconnected_agent_stops_nothing(local: Local) -> None:
+    (one,) = local.capacity(1)
+    task = place(local, local.define("cut"))["tasks"][0]
+    local.reaches(task, "RUNNING")
+    local.post(f"instances/{one['instance']}/disconnect")
+    local.client("ecs").stop_task(cluster="dormouse-service", task=task["taskArn"])
+    local.client("ecs").stop_task(cluster="dormouse-service", task=task["taskArn"])
+    seen = local.describe(task)
+    assert (seen["lastStatus"], seen["desiredStatus"]) == ("DEACTIVATING", "STOPPED")
+    assert local.get(f"tasks/{task['taskArn']}")["containers"][0]["pid"]
+    local.post(f"instances/{one['instance']}/connect")
+    local.reaches(task, "STOPPED")
 
 
 def test_limits_of_the_group(local: Local) -> None:
@@ -114,9 +132,10 @@ def test_protection_and_scale_in(local: Local) -> None:
             InstanceIds=[f"i-{number:017x}" for number in range(51)])  # fmt: skip
     asg.set_desired_capacity(**name, DesiredCapacity=0)
     eventually(lambda: [this["instance"] for this in local.get("instances")["instances"]] == [one["instance"]], "")
-    asg.set_desired_capacity(**name, DesiredCapacity=1)
+    asg.set_instance_protection(**name, InstanceIds=[one["instance"]], ProtectedFromScaleIn=False)
+    eventually(lambda: not local.get("instances")["instances"], "it goes as soon as it may")
     stats = local.get("stats")
-    assert [change["to"] for change in stats["setDesiredCapacity"]] == [2, 0, 1]
+    assert [change["to"] for change in stats["setDesiredCapacity"]] == [2, 0]
     assert stats["busyTerminations"] == []
     assert two["instance"] not in str(local.get("instances"))
 

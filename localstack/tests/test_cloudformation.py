@@ -14,8 +14,9 @@ TEMPLATE = {
             "VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1a"}},
         "Services": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "services"}},
         "Zone": {"Type": "AWS::Route53::HostedZone", "Properties": {"Name": "stack.test"}},
-        "Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateName": "hosts", "LaunchTemplateData": {
-            "ImageId": "ami-12345678", "InstanceType": "t3.xlarge", "UserData": USER_DATA}}},
+        "Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {
+            "LaunchTemplateName": "hosts",
+            "LaunchTemplateData": {"ImageId": "ami-12345678", "InstanceType": "t3.xlarge", "UserData": USER_DATA}}},
         "Hosts": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {
             "AutoScalingGroupName": "hosts", "MinSize": "0", "MaxSize": "2", "DesiredCapacity": "0",
             "VPCZoneIdentifier": [{"Ref": "Subnet"}], "NewInstancesProtectedFromScaleIn": True,

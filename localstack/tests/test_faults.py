@@ -23,7 +23,11 @@ PROXY = {"cluster": "dormouse-proxy"}
 def test_throttling_in_every_protocol(local: Local) -> None:
     calls = {
         "ecs.ListTasks": (local.client("ecs").list_tasks, PROXY, "ThrottlingException"),
-        "autoscaling.DescribeAutoScalingGroups": (local.client("autoscaling").describe_auto_scaling_groups, {}, "Throttling"),
+        "autoscaling.DescribeAutoScalingGroups": (
+            local.client("autoscaling").describe_auto_scaling_groups,
+            {},
+            "Throttling",
+        ),
         "route53.ListHostedZones": (local.client("route53").list_hosted_zones, {}, "Throttling"),
         "ec2.DescribeVpcs": (local.client("ec2").describe_vpcs, {}, "RequestLimitExceeded"),
         "sts.GetCallerIdentity": (local.client("sts").get_caller_identity, {}, "Throttling"),
@@ -76,7 +80,9 @@ def test_errors_before_and_failures(local: Local) -> None:
     local.post("faults", {"operation": "ecs.RunTask", "kind": "http500", "match": {"startedBy": "other"}})
     local.post("faults", {"operation": "ecs.Run*", "kind": "http500", "match": {"startedBy": "dormouse/*"}})
     refused("InternalFailure", "", run, **params)
-    local.post("faults", {"operation": "ecs.RunTask", "kind": "error-before", "code": "ServerException", "message": "no"})
+    local.post(
+        "faults", {"operation": "ecs.RunTask", "kind": "error-before", "code": "ServerException", "message": "no"}
+    )
     refused("ServerException", "no", run, **params)
     local.post("faults", {"operation": "ecs.RunTask", "kind": "failures", "code": "RESOURCE:MEMORY"})
     assert run(**params)["failures"][0]["reason"] == "RESOURCE:MEMORY"

@@ -76,7 +76,10 @@ def test_tags(local: Local) -> None:
     arn = task["taskArn"]
     assert ecs.describe_tasks(**PROXY, tasks=[arn])["tasks"][0]["tags"] == []
     ecs.tag_resource(resourceArn=arn, tags=[{"key": "more", "value": "2"}])
-    shown = {one["key"]: one["value"] for one in ecs.describe_tasks(**PROXY, tasks=[arn], include=["TAGS"])["tasks"][0]["tags"]}
+    shown = {
+        one["key"]: one["value"]
+        for one in ecs.describe_tasks(**PROXY, tasks=[arn], include=["TAGS"])["tasks"][0]["tags"]
+    }
     assert shown == {"from": "definition", "mine": "1", "more": "2", "aws:ecs:clusterName": "dormouse-proxy"}
     ecs.untag_resource(resourceArn=arn, tagKeys=["more"])
     assert "more" not in {one["key"] for one in ecs.list_tags_for_resource(resourceArn=arn)["tags"]}

@@ -46,7 +46,10 @@ def test_each_task_has_a_stack_and_its_link_can_be_cut(start) -> None:
     assert not answers(one) and answers(two)
     local.post(f"tasks/{tasks[0]['taskArn']}/link", {"up": True})
     eventually(lambda: answers(one), "it is back")
-    reach = {"name": "reach", "command": ["python3", "-c", f"import socket; socket.create_connection(('{two}', 9050), 3)"]}
+    reach = {
+        "name": "reach",
+        "command": ["python3", "-c", f"import socket; socket.create_connection(('{two}', 9050), 3)"],
+    }
     task = local.reaches(local.run(local.define("reach", reach)), "STOPPED")
     assert task["containers"][0]["exitCode"] == 0, local.get(f"logs/{task['taskArn'].split('/')[-1]}/reach")
     local.end()

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from awslocal.images import Images
 from tests.conftest import ROOT, Local, eventually
 
 
@@ -101,6 +104,18 @@ def test_wrong_options_are_told(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_images_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DORMOUSE_BIN", raising=False)
+    images = Images(ROOT / "images.json")
+    assert images.find("dormouse-proxy:dev").command == [f"{ROOT}/../target/release/dormouse-proxy"]
+    assert images.find("public.ecr.aws/nginx/nginx:1.27").argv([], ["nginx"])[1:] == [f"{ROOT}/demo/app.py", "nginx"]
+    assert images.find("dormouse-demo:1").command == [sys.executable, str(ROOT / "demo" / "app.py")]
+    assert images.find("elsewhere:1") is None
+    monkeypatch.setenv("DORMOUSE_BIN", "/bin")
+    image = Images(ROOT / "images.json").find("dormouse-service:1")
+    assert image.health_argv(["CMD", "/dormouse-service", "healthcheck"]) == ["/bin/dormouse-service", "healthcheck"]
 
 
 def test_callers_are_told_apart(local: Local) -> None:

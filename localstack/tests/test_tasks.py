@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,9 @@ def test_a_task_lives_through_its_states(local: Local) -> None:
 
 
 def test_the_process_gets_its_environment_and_metadata(local: Local) -> None:
-    script = 'echo "$LISTEN_ADDRESS $TASK_IP $ONE $TWO ${AWS_ACCESS_KEY_ID:-none} $ECS_CONTAINER_METADATA_URI_V4"; sleep 60'
+    script = (
+        'echo "$LISTEN_ADDRESS $TASK_IP $ONE $TWO ${AWS_ACCESS_KEY_ID:-none} $ECS_CONTAINER_METADATA_URI_V4"; sleep 60'
+    )
     environment = [{"name": "ONE", "value": "1"}, {"name": "TWO", "value": "2"}]
     definition = local.define("env", {"name": "main", "command": ["sh", "-c", script], "environment": environment})
     overrides = {"containerOverrides": [{"name": "main", "environment": [{"name": "TWO", "value": "zwei"}]}]}
@@ -69,9 +72,7 @@ def test_the_process_gets_its_environment_and_metadata(local: Local) -> None:
 
 def test_the_network_interface_is_known_to_ec2(local: Local) -> None:
     definition = local.define("eni")
-    task = local.reaches(
-        local.run(definition, networkConfiguration=local.network(assignPublicIp="ENABLED")), "RUNNING"
-    )
+    task = local.reaches(local.run(definition, networkConfiguration=local.network(assignPublicIp="ENABLED")), "RUNNING")
     details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
     ec2, eni = local.client("ec2"), details["networkInterfaceId"]
     shown = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
@@ -176,11 +177,27 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_health_checks_are_run(local: Local, tmp_path: Any) -> None:
+def test_health_checks_are_run(local: Local, tmp_path: Path) -> None:
     flag = tmp_path / "well"
-    check = {"command": ["CMD-SHELL", f"test -e {flag}"], "interval": 5, "timeout": 2, "retries": 1, "startPeriod": 0}
+    check = {"command": ["CMD-SHELL", f"test -e {flag}"], "interval": 1, "timeout": 2, "retries": 1}
     definition = local.define("health", {"name": "main", "healthCheck": check}, {"name": "other"})
-    assert local.reaches(local.run(definition), "RUNNING")["healthStatus"] == "UNKNOWN"
+    task = local.run(definition)
+    unchecked = local.reaches(local.run(local.define("unchecked")), "RUNNING")
+    assert local.reaches(task, "RUNNING")["healthStatus"] == "UNKNOWN"
+    eventually(lambda: local.describe(task)["healthStatus"] == "UNHEALTHY", "unhealthy")
+    assert local.describe(task)["lastStatus"] == "RUNNING"
+    flag.touch()
+    eventually(lambda: local.describe(task)["healthStatus"] == "HEALTHY", "healthy")
+    assert local.describe(task)["containers"][0]["healthStatus"] == "HEALTHY"
+    assert local.describe(unchecked)["healthStatus"] == "UNKNOWN"
+
+
+def test_a_check_inside_the_image_means_the_local_program(local: Local) -> None:
+    check = {"command": ["CMD", "/sleep", "healthcheck"], "interval": 1, "retries": 1}
+    task = local.run(
+        local.define("inside", {"name": "main", "image": "sleeper:1", "command": ["60"], "healthCheck": check})
+    )
+    eventually(lambda: local.describe(task)["healthStatus"] == "HEALTHY", "healthy")
 
 
 def test_depends_on_waits(local: Local) -> None:
@@ -267,3 +284,40 @@ def test_task_definitions_keep_what_they_were_given(local: Local) -> None:
     ecs.deregister_task_definition(taskDefinition=arn)
     assert arn not in ecs.list_task_definitions(familyPrefix="kept")["taskDefinitionArns"]
     assert arn in ecs.list_task_definitions(familyPrefix="kept", status="INACTIVE")["taskDefinitionArns"]
+
+
+def test_registration_is_validated(local: Local) -> None:
+    register = local.client("ecs").register_task_definition
+    main = {"name": "main", "image": "exec:1"}
+    fargate = {
+        "family": "bad",
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": "256",
+        "memory": "512",
+    }
+    for change, words in (
+        ({"memory": "4096"}, "No Fargate configuration exists for given values"),
+        ({"networkMode": "bridge"}, "network mode"),
+        ({"containerDefinitions": [main, main]}, "unique"),
+        ({"containerDefinitions": [{**main, "healthCheck": {"command": ["CMD", "x"], "timeout": 200}}]}, "timeout"),
+        ({"containerDefinitions": [{**main, "dependsOn": [{"containerName": "x", "condition": "START"}]}]}, "depend"),
+        ({"containerDefinitions": [{**main, "essential": False}]}, "essential"),
+    ):
+        refused("ClientException", words, register, **{**fargate, "containerDefinitions": [main], **change})
+    made = register(**fargate, containerDefinitions=[main])["taskDefinition"]
+    assert made["registeredAt"] and made["status"] == "ACTIVE"
+
+
+def test_secrets_are_resolved(local: Local) -> None:
+    local.client("ssm").put_parameter(Name="/db/url", Value="from-ssm", Type="SecureString")
+    arn = local.client("secretsmanager").create_secret(Name="s", SecretString='{"k": "from-secret"}')["ARN"]
+    parameter = "arn:aws:ssm:us-east-1:123456789012:parameter/db/url"
+    secrets = [{"name": "A", "valueFrom": parameter}, {"name": "B", "valueFrom": f"{arn}:k::"}]
+    shell = {"name": "main", "command": ["sh", "-c", 'echo "$A $B"; sleep 60']}
+    task = local.reaches(local.run(local.define("secret", {**shell, "secrets": secrets})), "RUNNING")
+    read = lambda: local.get(f"logs/{task['taskArn'].split('/')[-1]}/main").strip()  # noqa: E731
+    assert eventually(read, "the log") == "from-ssm from-secret"
+    wrong = [{"name": "A", "valueFrom": parameter + "/none"}]
+    task = local.reaches(local.run(local.define("wrong", {**shell, "secrets": wrong})), "STOPPED")
+    assert "ResourceInitializationError" in task["stoppedReason"]

@@ -14,85 +14,28 @@
 //! Every write is conditional and carries a `writeId` of its own. When an answer is lost, the row tells by that
 //! id whether the write happened.
 
+mod row;
+mod write;
+
 use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
 use crate::record::ServiceRecord;
 use crate::store::{Store, StoreError, Version, Versioned};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue::{N, S};
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionalCheckFailedException, ReturnValuesOnConditionCheckFailure as OnFailure,
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue::{self, S};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure as OnFailure;
+use row::{
+    Item, KEY, Key, SERVICES, body, is_fenced, judge, number, parse, read, read_service, text, version,
 };
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::collections::HashMap;
-use std::error::Error;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use write::{WriteIds, Written, of_delete, of_update, settle, words};
 
-/// Bytes of a record's JSON. DynamoDB's limit is 400 KB for the whole item.
-/// Source: Amazon DynamoDB Developer Guide, "Quotas".
-const MAX_BODY: usize = 350_000;
-
-const KEY: &str = "serviceName";
-const SERVICES: &str = "svc#";
-const GROUPS: &str = "asg#";
-const LEASE: &str = "lease#controller";
-const INSTALL: &str = "meta#install";
-
-type Item = HashMap<String, AttributeValue>;
-
-/// A row of the table, and what errors call it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    row: String,
-    name: String,
-}
-
-impl Key {
-    fn service(name: &str) -> Key {
-        Key { row: format!("{SERVICES}{name}"), name: name.to_owned() }
-    }
-
-    fn group(name: &str) -> Key {
-        Key { row: format!("{GROUPS}{name}"), name: name.to_owned() }
-    }
-
-    fn lease() -> Key {
-        Key { row: LEASE.into(), name: "lease".into() }
-    }
-
-    fn install() -> Key {
-        Key { row: INSTALL.into(), name: "install".into() }
-    }
-
-    fn attribute(&self) -> AttributeValue {
-        S(self.row.clone())
-    }
-
-    fn corrupt(&self, why: impl Into<String>) -> StoreError {
-        StoreError::Corrupt { key: self.name.clone(), why: why.into() }
-    }
-
-    fn conflict(&self) -> StoreError {
-        StoreError::Conflict { key: self.name.clone() }
-    }
-}
-
-/// What a write did.
-enum Written {
-    /// It happened.
-    Done,
-    /// Its condition did not hold: the row as it was, if there was one.
-    Refused(Option<Item>),
-    /// Nobody knows.
-    Unknown(String),
-}
+const ABSENT: &str = "attribute_not_exists(serviceName)";
+const AT_VERSION: &str = "#version = :expected";
+const NO_LATER_LEADER: &str = "(attribute_not_exists(leaderEpoch) OR leaderEpoch <= :fence)";
 
 /// A table in DynamoDB. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
@@ -138,7 +81,7 @@ impl DynamoDbStore {
         // An update, not a put: a write without a fence leaves the row's leader epoch as it is.
         let mut update = self.update(key, fields);
         update = match expected {
-            0 => update.condition_expression("attribute_not_exists(serviceName)"),
+            0 => update.condition_expression(ABSENT),
             _ => {
                 let update = update.expression_attribute_values(":expected", number(expected));
                 match fence {
@@ -164,11 +107,7 @@ impl DynamoDbStore {
     }
 
     /// An update that sets all these fields of a row, and answers the row as it was when its condition fails.
-    fn update(
-        &self,
-        key: &Key,
-        fields: Vec<(&str, AttributeValue)>,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn update(&self, key: &Key, fields: Vec<(&str, AttributeValue)>) -> UpdateItemFluentBuilder {
         let mut update = self
             .client
             .update_item()
@@ -187,9 +126,6 @@ impl DynamoDbStore {
         update.update_expression(format!("SET {}", sets.join(", ")))
     }
 }
-
-const AT_VERSION: &str = "#version = :expected";
-const NO_LATER_LEADER: &str = "(attribute_not_exists(leaderEpoch) OR leaderEpoch <= :fence)";
 
 #[async_trait]
 impl Store for DynamoDbStore {
@@ -314,7 +250,7 @@ impl Store for DynamoDbStore {
         ];
         let update = self.update(&key, fields);
         let update = match expected {
-            None => update.condition_expression("attribute_not_exists(serviceName)"),
+            None => update.condition_expression(ABSENT),
             Some(nonce) => update
                 .condition_expression("#nonce = :expected")
                 .expression_attribute_values(":expected", S(nonce.to_owned())),
@@ -338,7 +274,7 @@ impl Store for DynamoDbStore {
             return parse(&key, &row);
         }
         let fields = vec![("body", S(body(&key, &proposal)?)), ("writeId", S(self.writes.next()))];
-        let update = self.update(&key, fields).condition_expression("attribute_not_exists(serviceName)");
+        let update = self.update(&key, fields).condition_expression(ABSENT);
         let written = settle(update.send().await, of_update);
         // Whoever was first: the row says it.
         match (self.get(&key).await?, written) {
@@ -346,130 +282,5 @@ impl Store for DynamoDbStore {
             (None, Written::Unknown(why)) => Err(StoreError::Unavailable(why)),
             (None, _) => Err(StoreError::Unavailable("the installation's id is not in its row".into())),
         }
-    }
-}
-
-/// Why a write did not happen, by the row that stands there; `Ok` when it did happen after all.
-fn judge(key: &Key, row: Option<&Item>, write_id: &str, fence: Option<u64>) -> Result<(), StoreError> {
-    if row.and_then(|row| text(row, "writeId")) == Some(write_id) {
-        return Ok(());
-    }
-    match fence {
-        Some(epoch) if is_fenced(row, fence) => Err(StoreError::Fenced { key: key.name.clone(), epoch }),
-        _ => Err(key.conflict()),
-    }
-}
-
-/// Whether a later leader than `fence` wrote the row.
-fn is_fenced(row: Option<&Item>, fence: Option<u64>) -> bool {
-    let held = row.and_then(|row| integer(row, "leaderEpoch"));
-    matches!((held, fence), (Some(held), Some(fence)) if held > fence)
-}
-
-/// The version that a row stands at; 0 = there is no row.
-fn version(row: Option<&Item>) -> Version {
-    row.and_then(|row| integer(row, "version")).unwrap_or(0)
-}
-
-fn read_service(key: &Key, item: &Item) -> Result<Versioned<ServiceRecord>, StoreError> {
-    let service: Versioned<ServiceRecord> = read(key, item)?;
-    if service.value.name != key.name {
-        return Err(key.corrupt(format!("it holds the record of `{}`", service.value.name)));
-    }
-    Ok(service)
-}
-
-fn read<T: DeserializeOwned>(key: &Key, item: &Item) -> Result<Versioned<T>, StoreError> {
-    match version(Some(item)) {
-        0 => Err(key.corrupt("it has no version")),
-        version => Ok(Versioned { value: parse(key, item)?, version }),
-    }
-}
-
-fn parse<T: DeserializeOwned>(key: &Key, item: &Item) -> Result<T, StoreError> {
-    let body = text(item, "body").ok_or_else(|| key.corrupt("it has no body"))?;
-    serde_json::from_str(body).map_err(|error| key.corrupt(error.to_string()))
-}
-
-fn body<T: Serialize>(key: &Key, value: &T) -> Result<String, StoreError> {
-    let body = serde_json::to_string(value).map_err(|error| key.corrupt(error.to_string()))?;
-    if body.len() > MAX_BODY {
-        let why = format!("it would take {} bytes, and a row holds at most {MAX_BODY}", body.len());
-        return Err(key.corrupt(why));
-    }
-    Ok(body)
-}
-
-fn number(n: u64) -> AttributeValue {
-    N(n.to_string())
-}
-
-fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
-}
-
-fn integer(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
-}
-
-fn of_update(error: &UpdateItemError) -> Option<&ConditionalCheckFailedException> {
-    match error {
-        UpdateItemError::ConditionalCheckFailedException(failed) => Some(failed),
-        _ => None,
-    }
-}
-
-fn of_delete(error: &DeleteItemError) -> Option<&ConditionalCheckFailedException> {
-    match error {
-        DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed),
-        _ => None,
-    }
-}
-
-/// Sorts the outcome of a write. Any error but a failed condition counts as unknown: the client may have tried
-/// before, with an answer that was lost.
-fn settle<T, E: ProvideErrorMetadata + Error + 'static>(
-    result: Result<T, SdkError<E>>,
-    failed: impl Fn(&E) -> Option<&ConditionalCheckFailedException>,
-) -> Written {
-    match result {
-        Ok(_) => Written::Done,
-        Err(error) => match error.as_service_error().and_then(failed) {
-            Some(failed) => Written::Refused(failed.item().cloned()),
-            None => Written::Unknown(words(&error)),
-        },
-    }
-}
-
-/// An error on one line: DynamoDB's code and words, or the chain of what went wrong on the way.
-fn words<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> String {
-    if let Some(code) = error.code() {
-        return format!("{code}: {}", error.message().unwrap_or("no message"));
-    }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// Ids of writes: unlike any other process's, and each one once.
-#[derive(Debug)]
-struct WriteIds {
-    process: u64,
-    count: AtomicU64,
-}
-
-impl WriteIds {
-    fn new() -> WriteIds {
-        // The standard library seeds its hashers from the system's random source.
-        WriteIds { process: RandomState::new().hash_one(0), count: AtomicU64::new(0) }
-    }
-
-    fn next(&self) -> String {
-        format!("{:016x}-{}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -92,6 +92,7 @@ impl Zones for Route53Zones {
         match error.as_service_error() {
             Some(ChangeError::PriorRequestNotComplete(_)) => Ok(ChangeAnswer::Busy),
             Some(ChangeError::InvalidChangeBatch(invalid)) => {
+                // Route 53 puts all its words into one message, in brackets; the list is of older times.
                 let messages = invalid.messages().to_vec();
                 let alone = || invalid.message().unwrap_or("the batch is invalid").to_owned();
                 Ok(ChangeAnswer::Refused(if messages.is_empty() { vec![alone()] } else { messages }))

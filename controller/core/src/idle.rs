@@ -3,14 +3,17 @@
 use crate::intent::{later, since};
 use crate::observed::Beat;
 use dormouse_manifests::{AwakeWindow, IdleAfter};
+use dormouse_peer::wire::Activity;
 use dormouse_state::{Desired, ServiceRecord};
-use jiff::civil::Weekday;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// A proxy's report older than this says nothing about use any more.
 pub const FRESH: Duration = Duration::from_secs(30);
+/// A service that comes up at all has done so by then.
+const COMES_UP_IN: Duration = Duration::from_secs(600);
 
 /// Requests that the activator holds or forwards for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,10 +43,10 @@ pub fn usage(record: &ServiceRecord, proxy: Option<&Beat>, activator: AtActivato
     let mut is_known = false;
     if let Some((beat, activity)) = activity {
         is_known = since(now, beat.at) <= FRESH;
-        in_flight += activity.in_flight + activity.open_sockets;
+        in_flight = in_flight.saturating_add(open(&activity));
         let idle = SignedDuration::from_millis(activity.idle_for_ms.try_into().unwrap_or(i64::MAX));
         // A proxy that was never used is idle since its start: that is no use.
-        if activity.requests + activity.open_sockets + activity.bytes > 0 {
+        if activity.requests > 0 || activity.open_sockets > 0 || activity.bytes > 0 {
             last = last.max(beat.at.checked_sub(idle).unwrap_or(last));
         }
     }
@@ -51,6 +54,11 @@ pub fn usage(record: &ServiceRecord, proxy: Option<&Beat>, activator: AtActivato
         last = last.max(now);
     }
     Use { in_flight, last, is_known }
+}
+
+/// Requests and sockets that a proxy has open. Whatever a sidecar counts, the sum is one.
+pub fn open(activity: &Activity) -> u64 {
+    activity.in_flight.saturating_add(activity.open_sockets)
 }
 
 /// When the service falls asleep if nobody uses it any more; `None`: not before something changes.
@@ -61,28 +69,45 @@ pub fn idle_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let IdleAfter::After(after) = record.spec.idle_after else { return None };
-    // Waking takes its time; the clock starts when there is something to use.
-    let ready_at = record.pair.as_ref()?.ready_at?;
-    if record.desired == Desired::Asleep || dependents_awake || usage.in_flight > 0 || !usage.is_known {
+    if record.desired == Desired::Asleep || dependents_awake || usage.in_flight > 0 {
         return None;
     }
+    // Waking takes its time; the clock starts when there is something to use.
+    let usable_at = match record.pair.as_ref().and_then(|pair| pair.ready_at) {
+        Some(ready_at) => usage.is_known.then_some(ready_at)?,
+        // It does not come up. Tries cost money too: they end when nobody has asked for long. Without a record
+        // in the zone, whoever asks is seen at the activator.
+        None => {
+            let known = usage.is_known || record.dns.withdrawn_at.is_some();
+            later(record.last_wake.as_ref().filter(|_| known)?.at, COMES_UP_IN)
+        }
+    };
     if record.spec.awake.iter().any(|window| is_inside(window, now)) {
         return None;
     }
-    let idle = later(usage.last.max(ready_at), after);
+    let idle = later(usage.last.max(usable_at), after);
     Some(record.awake_until.map_or(idle, |until| idle.max(until)))
 }
 
-/// Whether a manifest's window keeps the service awake now. A zone that cannot be read keeps nothing awake:
-/// the manifest's validation refuses those.
+/// Whether a manifest's window keeps the service awake now.
 pub fn is_inside(window: &AwakeWindow, now: Timestamp) -> bool {
-    let Ok(zone) = TimeZone::get(&window.timezone) else { return false };
-    let local = now.to_zoned_datetime(zone);
+    opened_on(window, now).is_some()
+}
+
+/// The local day on which the window that is open at `at` was opened; `None` while it is closed. What counts is
+/// what a clock on the wall shows: a time that a change of clocks leaves out never comes, one that it repeats
+/// comes twice. A zone that cannot be read keeps nothing awake: the manifest's validation refuses those.
+pub fn opened_on(window: &AwakeWindow, at: Timestamp) -> Option<Date> {
+    let local = TimeZone::get(&window.timezone).ok()?.to_datetime(at);
     let (day, time) = (local.weekday(), local.time());
     if window.from < window.to {
-        return window.days.contains(day) && (window.from..window.to).contains(&time);
+        let open = window.days.contains(day) && (window.from..window.to).contains(&time);
+        return open.then_some(local.date());
     }
     // Across midnight: the window belongs to the day on which it begins.
-    let before: Weekday = day.previous();
-    (window.days.contains(day) && time >= window.from) || (window.days.contains(before) && time < window.to)
+    if window.days.contains(day) && time >= window.from {
+        return Some(local.date());
+    }
+    let open = window.days.contains(day.previous()) && time < window.to;
+    open.then(|| local.date().yesterday().ok()).flatten()
 }

@@ -1,10 +1,10 @@
 //! What a sidecar is answered: where its other half is, whether to drain, when to report again.
 
-use crate::observed::Tasks;
+use crate::observed::{Beat, Tasks};
 use dormouse_manifests::Protocol;
 use dormouse_peer::token::Identity;
-use dormouse_peer::wire::{Answer, PeerAddress, Role};
-use dormouse_state::{Desired, PairId, ServiceRecord};
+use dormouse_peer::wire::{Answer, PeerAddress, Role, SidecarState};
+use dormouse_state::{ConditionType, Desired, PairId, ServiceRecord};
 
 /// While a pair is on its way up, seconds of waiting are at stake.
 const WAKING_MS: u64 = 200;
@@ -35,14 +35,30 @@ pub fn answer(record: &ServiceRecord, tasks: &Tasks, identity: &Identity) -> Opt
         (Role::Service, Protocol::Http) => PROXY_PORT,
         (Role::Service, Protocol::Tcp) => PROXY_HEALTH_PORT,
     };
-    let interval_ms = match (record.desired, pair.ready_at) {
+    // A drain that is taken back is as urgent as a start.
+    let both_serve = [ConditionType::ServiceRunning, ConditionType::ProxyRunning]
+        .iter()
+        .all(|kind| record.conditions.iter().any(|known| known.kind == *kind && known.status));
+    let interval_ms = match (record.desired, both_serve) {
         (Desired::Asleep, _) => RESTING_MS,
-        (Desired::Awake, None) => WAKING_MS,
-        (Desired::Awake, Some(_)) => STEADY_MS,
+        (Desired::Awake, false) => WAKING_MS,
+        (Desired::Awake, true) => STEADY_MS,
     };
     Some(Answer {
         peer: address.map(|host| PeerAddress { host, port }),
         drain: leaving || drains,
         interval_ms,
     })
+}
+
+/// Whether a heartbeat says something that a plan may depend on now. A steady one does not.
+pub fn is_news(record: &ServiceRecord, before: Option<&Beat>, beat: &Beat) -> bool {
+    let Some(before) = before else { return true };
+    let counts = |beat: &Beat| beat.activity.map(|activity| (activity.requests, activity.in_flight));
+    before.state != beat.state
+        || before.peer != beat.peer
+        || before.sleep_requested != beat.sleep_requested
+        || before.detail != beat.detail
+        // On the way to sleep a request matters at once, and so does the end of the last one.
+        || (record.rest.is_some() && (counts(before) != counts(beat) || beat.state == SidecarState::Draining))
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 /// A probe older than this proves nothing.
 const PROBE_FRESH: Duration = Duration::from_secs(10);
 /// Sidecars that run report at least this often.
-const SILENT_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(60);
+/// A wake that takes longer is explained.
+pub(crate) const SLOW: Duration = Duration::from_secs(600);
 
 /// What a condition is found to be: status, reason, message.
 type Finding = (bool, &'static str, String);
@@ -33,14 +35,15 @@ pub(crate) fn update(
     match (next.desired, &pair) {
         (Desired::Awake, Some(pair)) => {
             up(next, pair, view, now, &mut found);
-            let ready = ready(next, pair, view, now, &found, steps);
+            let ready = ready(settings, next, pair, view, now, &found, steps);
             found.insert(Type::Ready, ready);
         }
         (Desired::Awake, None) => {
-            let why = next.retry_at.filter(|at| *at > now).map_or_else(
-                || "its task definitions are being registered".to_owned(),
-                |at| format!("the next try is at {}", crate::status::clock(at)),
-            );
+            let why = match next.retry_at.filter(|at| *at > now) {
+                Some(at) => format!("the next try is at {}", clock(at)),
+                None if next.retiring.is_empty() => "its task definitions are being registered".to_owned(),
+                None => "its earlier tasks are still ending".to_owned(),
+            };
             found.insert(Type::Ready, (false, "Waiting", why));
         }
         (Desired::Asleep, _) => {
@@ -62,7 +65,6 @@ pub(crate) fn update(
     }
     next.phase = phase(next, &found);
     next.conditions = merge(&next.conditions, found, now);
-    let _ = settings;
 }
 
 /// Everything below Ready.
@@ -146,7 +148,9 @@ fn half(pair: &Pair, role: Role, view: &View<'_>, beat: Option<&Beat>, now: Time
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn ready(
+    settings: &Settings,
     next: &ServiceRecord,
     pair: &Pair,
     view: &View<'_>,
@@ -154,8 +158,13 @@ fn ready(
     found: &BTreeMap<Type, Finding>,
     steps: &mut Vec<Step>,
 ) -> Finding {
+    // Route 53 has taken the change: until the last name server has it, the wildcard answers in its place.
+    let taken = settings.wildcard.is_some()
+        && next.dns.pending.as_ref().is_some_and(|pending| pending.address.is_some() && pending.change_id.is_some());
     for kind in [Type::CapacityAvailable, Type::ServiceRunning, Type::ProxyRunning, Type::DnsPublished] {
-        if let Some((false, reason, message)) = found.get(&kind) {
+        if let Some((false, reason, message)) = found.get(&kind)
+            && !(kind == Type::DnsPublished && taken)
+        {
             return (false, reason, message.clone());
         }
     }
@@ -205,11 +214,18 @@ fn degraded(
         let last = last.map(|event| format!(": {}", event.message)).unwrap_or_default();
         return Some((true, "CrashLoop", format!("{} pairs in a row were lost{last}", next.failures)));
     }
-    let waited = next.last_wake.as_ref().map_or(Duration::ZERO, |wake| since(now, wake.at));
-    (waited >= Duration::from_secs(600)).then(|| {
+    let waited = not_ready_since(next).map_or(Duration::ZERO, |at| since(now, at));
+    (waited >= SLOW).then(|| {
         let why = found.get(&Type::Ready).map_or_else(String::new, |(_, _, message)| message.clone());
         (true, "SlowWake", format!("not ready after 10 minutes: {why}"))
     })
+}
+
+/// Since when it is waited for: its wake, or the loss of what was ready.
+pub(crate) fn not_ready_since(next: &ServiceRecord) -> Option<Timestamp> {
+    let lost = next.conditions.iter().find(|known| known.kind == Type::Ready && !known.status);
+    let woken = next.last_wake.as_ref()?.at;
+    Some(lost.map_or(woken, |known| woken.max(known.last_transition_time)))
 }
 
 fn became_ready(next: &mut ServiceRecord, now: Timestamp) {
@@ -251,6 +267,6 @@ fn merge(known: &[Condition], found: BTreeMap<Type, Finding>, now: Timestamp) ->
 }
 
 /// To the second: a message must not change with every plan.
-pub(crate) fn clock(at: Timestamp) -> String {
+fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M:%S UTC").to_string()
 }

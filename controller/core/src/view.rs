@@ -3,12 +3,15 @@
 use crate::idle::idle_at;
 use crate::lifecycle::View;
 use crate::naming;
+use crate::observed::{Fleet, Tasks};
 use crate::settings::Settings;
 use dormouse_manifests::ServiceSpec;
+use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{Cause, Condition, Desired, Event, Phase, ServiceRecord, TaskIntent};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// A service as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,4 +187,48 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             awake_until: record.awake_until,
         },
     }
+}
+
+/// Where the user's container answers, directly: once its sidecar said so, and while its pair is to serve.
+pub fn backend(record: &ServiceRecord, view: &View<'_>) -> Option<SocketAddr> {
+    let pair = record.pair.as_ref().filter(|pair| pair.condemned.is_none())?;
+    let task = view.task(&pair.service).filter(|task| !task.is_ending())?;
+    let beat = view.beat(&record.name, pair, Role::Service);
+    let answers = beat.map_or(pair.ready_at.is_some(), |beat| beat.state == SidecarState::Serving);
+    let address = task.private_address.as_ref().filter(|_| answers)?;
+    Some(SocketAddr::new(address.parse().ok()?, record.spec.port))
+}
+
+/// The instances of the group and of the cluster, with the services on them.
+pub fn instances<'a>(
+    fleet: &Fleet,
+    tasks: &Tasks,
+    records: impl Iterator<Item = &'a ServiceRecord>,
+) -> Vec<InstanceView> {
+    let mut services: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for record in records {
+        for pair in record.pairs().filter(|pair| pair.service.is_open()) {
+            let on = pair.service.task_arn.as_ref().and_then(|arn| tasks.by_arn.get(arn)?.container_instance.clone());
+            if let Some(on) = on {
+                services.entry(on).or_default().push(record.name.clone());
+            }
+        }
+    }
+    let ids: BTreeSet<&String> = (fleet.group.members.iter().map(|member| &member.ec2_id))
+        .chain(fleet.instances.iter().map(|instance| &instance.ec2_id))
+        .collect();
+    ids.into_iter()
+        .map(|id| {
+            let member = fleet.group.members.iter().find(|member| member.ec2_id == *id);
+            let instance = fleet.instances.iter().find(|instance| instance.ec2_id == *id);
+            InstanceView {
+                id: id.clone(),
+                lifecycle: member.map(|member| member.lifecycle.clone()),
+                status: instance.map(|instance| instance.status.clone()),
+                protected: member.is_some_and(|member| member.protected),
+                tasks: instance.map_or(0, |instance| instance.tasks),
+                services: instance.and_then(|instance| services.remove(&instance.arn)).unwrap_or_default(),
+            }
+        })
+        .collect()
 }

@@ -1,1 +1,58 @@
-//! Placeholder.
+//! End-to-end tests: the real programs, as processes, on the local AWS.
+//!
+//! A test says what the world is like, starts a controller in it, and looks at what anybody could look at: the
+//! API, the zone, the tasks. When it ends, what must always be true is checked (see [`invariants`]).
+//!
+//! ```no_run
+//! use dormouse_e2e::{manifest::Manifest, options::Options, run::run};
+//!
+//! run(Options::default(), |world| {
+//!     let controller = world.controller();
+//!     controller.declare(&Manifest::app("hello"));
+//!     assert_eq!(world.get("hello", "/").status, 200);
+//! });
+//! ```
+//!
+//! # Layout
+//!
+//! - [`run`]: one test from its world's start to the checks at its end
+//! - [`options`]: what a test's world is like
+//! - [`world`]: a running local AWS, and what it knows to be true
+//! - [`tasks`]: its tasks, as they truly are
+//! - [`control`]: its control endpoint
+//! - [`faults`]: what goes wrong with calls
+//! - [`aws`]: calls of somebody else to it
+//! - [`controller`]: a `dormouse controller` process
+//! - [`api`]: the controller's API
+//! - [`cli`]: the command line
+//! - [`manifest`]: services to declare
+//! - [`dns`]: a client's resolver
+//! - [`http`]: an HTTP client
+//! - [`websocket`]: a WebSocket client
+//! - [`load`]: many clients at once
+//! - [`eventually`]: waiting for a condition
+//! - [`invariants`]: what must be true at the end of every test
+//! - [`paths`]: where the programs are
+
+// Support of tests: a failure here is a test's failure, and shows as one. There is no virtual time between
+// processes, and the environment says where the programs are.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+pub mod api;
+pub mod aws;
+pub mod cli;
+pub mod control;
+pub mod controller;
+pub mod dns;
+pub mod eventually;
+pub mod faults;
+pub mod http;
+pub mod invariants;
+pub mod load;
+pub mod manifest;
+pub mod options;
+pub mod paths;
+pub mod run;
+pub mod tasks;
+pub mod websocket;
+pub mod world;

@@ -37,12 +37,17 @@ impl Settings {
     /// Starts to log, for the whole process. Only the first call counts.
     pub fn start(self) {
         let base = tracing_subscriber::registry().with(self.filter);
+        // A log that nobody reads any more is no reason to end: complaining about it on stderr would panic.
         // An `Err` says that a subscriber is set already, as in a test.
         let _ = if self.json {
-            let layer = fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+            let layer =
+                fmt::layer().json().flatten_event(true).log_internal_errors(false).with_writer(io::stderr);
             tracing::subscriber::set_global_default(base.with(layer))
         } else {
-            let layer = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+            let layer = fmt::layer()
+                .log_internal_errors(false)
+                .with_ansi(io::stderr().is_terminal())
+                .with_writer(io::stderr);
             tracing::subscriber::set_global_default(base.with(layer))
         };
     }

@@ -26,7 +26,10 @@ pub async fn run(args: &[String], source: &dyn Source) -> Exit {
         ["--help" | "-h" | "help"] => print(HELP),
         ["--version" | "-V"] => print(concat!("dormouse-proxy ", env!("CARGO_PKG_VERSION"), "\n")),
         other => {
-            complain(&format!("{:?} is not accepted: give nothing, healthcheck, --help or --version", other.join(" ")));
+            complain(&format!(
+                "{:?} is not accepted: give nothing, healthcheck, --help or --version",
+                other.join(" ")
+            ));
             Exit::Wrong
         }
     }
@@ -42,11 +45,15 @@ async fn start(source: &dyn Source) -> Exit {
     let (stop, listeners) = match (Stop::signals(), Listeners::open(&settings).await) {
         (Ok(stop), Ok(listeners)) => (stop, listeners),
         (Err(error), _) | (_, Err(error)) => {
-            complain(&format!("cannot listen at {}:{}: {error}", settings.common.listen_address, settings.port));
+            complain(&format!(
+                "cannot listen at {}:{}: {error}",
+                settings.common.listen_address, settings.port
+            ));
             return Exit::Failed;
         }
     };
-    let place = |address: io::Result<std::net::SocketAddr>| address.map(|a| a.to_string()).unwrap_or_default();
+    let place =
+        |address: io::Result<std::net::SocketAddr>| address.map(|a| a.to_string()).unwrap_or_default();
     tracing::info!(
         listen = place(listeners.traffic()),
         health = place(listeners.health()),

@@ -4,7 +4,7 @@ use crate::answer;
 use crate::body::{Carried, RequestBody, ResponseBody};
 use crate::exchange::{Failure, exchange};
 use crate::headers;
-use crate::proxy::{Alive, Proxy};
+use crate::proxy::{Alive, Proxy, Stage};
 use crate::tunnel;
 use http_body::Body;
 use hyper::body::Incoming;
@@ -31,13 +31,19 @@ pub async fn handle(
         proxy.touch();
     }
     let (mut parts, body) = request.into_parts();
-    if let Err(refused) = check(&mut parts) {
-        return refused;
+    if let Err((status, why)) = check(&mut parts) {
+        return answer::problem(status, why);
     }
     let upgrade = headers::upgrade(&parts.headers)
         .and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
     let out = outgoing(&proxy, parts, body, client);
-    let (answer, connection) = match exchange(&proxy.upstream, &proxy.activity, out).await {
+    let exchanged = tokio::select! {
+        exchanged = exchange(&proxy.upstream, &proxy.activity, out) => exchanged,
+        () = proxy.reaches(Stage::Ending) => {
+            return closing(&proxy, answer::unavailable(&proxy, "the proxy had to stop before the service answered"));
+        }
+    };
+    let (answer, connection) = match exchanged {
         Ok(answered) => answered,
         Err(Failure::Unsent(reason)) => {
             tracing::warn!("503: {reason}");
@@ -53,11 +59,15 @@ pub async fn handle(
     let reason = parts.extensions.remove::<ReasonPhrase>();
     let switched = parts.extensions.remove::<OnUpgrade>();
     parts.extensions.clear();
-    parts.extensions.extend(reason.map(|reason| {
-        let mut kept = hyper::http::Extensions::new();
-        kept.insert(reason);
-        kept
-    }).unwrap_or_default());
+    parts.extensions.extend(
+        reason
+            .map(|reason| {
+                let mut kept = hyper::http::Extensions::new();
+                kept.insert(reason);
+                kept
+            })
+            .unwrap_or_default(),
+    );
     // The client's version decides how this is framed, not the service's.
     parts.version = Version::HTTP_11;
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -80,23 +90,23 @@ fn is_health(method: &Method, uri: &Uri) -> bool {
 }
 
 /// Refuses what no service should see, and brings the target into origin form.
-fn check(parts: &mut Parts) -> Result<(), Response<ResponseBody>> {
+fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)> {
     if parts.method == Method::CONNECT {
-        return Err(answer::problem(StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy"));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy"));
     }
     if let Some(authority) = parts.uri.authority() {
         // RFC 9112, 3.2.2: an absolute target overrides the Host header.
         let host = HeaderValue::try_from(authority.as_str());
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).parse();
         let (Ok(host), Ok(target)) = (host, target) else {
-            return Err(answer::problem(StatusCode::BAD_REQUEST, "the request target cannot be read"));
+            return Err((StatusCode::BAD_REQUEST, "the request target cannot be read"));
         };
         parts.headers.insert(HOST, host);
         parts.uri = target;
     }
     let hosts = parts.headers.get_all(HOST).iter().count();
     if hosts > 1 || hosts == 0 && parts.version == Version::HTTP_11 {
-        return Err(answer::problem(StatusCode::BAD_REQUEST, "a request has exactly one Host header"));
+        return Err((StatusCode::BAD_REQUEST, "a request has exactly one Host header"));
     }
     Ok(())
 }
@@ -104,7 +114,8 @@ fn check(parts: &mut Parts) -> Result<(), Response<ResponseBody>> {
 fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr) -> Request<RequestBody> {
     headers::to_upstream(&mut parts.headers, client);
     parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
-    let expects = parts.headers.get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let expects =
+        parts.headers.get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let mut body = RequestBody::new((!body.is_end_stream()).then_some(body), Arc::clone(&proxy.activity));
     let gate = (expects && !body.is_end_stream()).then(|| Mutex::new(Some(body.hold())));
     let mut request = Request::new(body);

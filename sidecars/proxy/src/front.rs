@@ -1,7 +1,7 @@
 //! The listeners: taking connections, serving them, and letting them go.
 
 use crate::body::ResponseBody;
-use crate::proxy::{Alive, Proxy};
+use crate::proxy::{Alive, Hold, Proxy, Stage};
 use crate::upstream::tune;
 use crate::{answer, forward, tunnel};
 use dormouse_peer::settings::Protocol;
@@ -17,19 +17,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a client may take to send the head of a request; also how long an idle connection is kept.
 const HEAD: Duration = Duration::from_secs(30);
-/// Longer heads get 431.
+/// Longer heads get 431; so do those with more than 100 headers, by hyper itself.
 const LONGEST_HEAD: usize = 32 * 1024;
-/// More headers get 431.
-const MOST_HEADERS: usize = 100;
 /// What hyper may buffer of a connection, each way.
 const BUFFER: usize = 64 * 1024;
 /// After a failed accept, as when no file descriptor is left: some connection will end meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// After so long without another one, the backlog is empty; and after the second, whatever still comes is new.
+const BACKLOG: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// How long an idle connection may still bring a request when the proxy is asked to stop: it may be on its way.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -42,19 +42,19 @@ pub enum Purpose {
     Health,
 }
 
-/// Takes connections until dropped. `alive` is held by each of them.
-pub async fn accept(proxy: &Arc<Proxy>, listener: &TcpListener, purpose: Purpose, alive: &Alive) {
+/// What every connection holds on to: see [`Hold::running`].
+pub type Running = mpsc::Sender<Infallible>;
+
+/// Takes connections until dropped.
+pub async fn accept(proxy: &Arc<Proxy>, listener: &TcpListener, purpose: Purpose, running: &Running) {
     let places = Arc::new(Semaphore::new(proxy.settings.max_connections));
     loop {
-        // Never closed, so never an error; and dropped by `serve` before a connection could be taken and lost.
+        // Never closed, so never an error.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, client)) => {
-                let (proxy, alive) = (Arc::clone(proxy), alive.clone());
-                tokio::spawn(async move {
-                    connection(proxy, stream, client, purpose, alive).await;
-                    drop(place);
-                });
+                let hold = Arc::new(Hold { running: running.clone(), place: Some(place) });
+                tokio::spawn(connection(Arc::clone(proxy), stream, client, purpose, hold));
             }
             Err(error) => refused(&error).await,
         }
@@ -62,9 +62,13 @@ pub async fn accept(proxy: &Arc<Proxy>, listener: &TcpListener, purpose: Purpose
 }
 
 /// Takes what is in the backlog already: those clients have connected, and are owed an answer.
-pub async fn accept_rest(proxy: &Arc<Proxy>, listener: TcpListener, purpose: Purpose, alive: &Alive) {
-    while let Ok(Ok((stream, client))) = timeout(ACCEPT_PAUSE, listener.accept()).await {
-        tokio::spawn(connection(Arc::clone(proxy), stream, client, purpose, alive.clone()));
+pub async fn accept_rest(proxy: &Arc<Proxy>, listener: TcpListener, purpose: Purpose, running: &Running) {
+    let end = Instant::now() + BACKLOG.1;
+    while Instant::now() < end
+        && let Ok(Ok((stream, client))) = timeout(BACKLOG.0, listener.accept()).await
+    {
+        let hold = Arc::new(Hold { running: running.clone(), place: None });
+        tokio::spawn(connection(Arc::clone(proxy), stream, client, purpose, hold));
     }
 }
 
@@ -76,15 +80,27 @@ async fn refused(error: &io::Error) {
     }
 }
 
-async fn connection(proxy: Arc<Proxy>, stream: TcpStream, client: SocketAddr, purpose: Purpose, alive: Alive) {
+async fn connection(
+    proxy: Arc<Proxy>,
+    stream: TcpStream,
+    client: SocketAddr,
+    purpose: Purpose,
+    alive: Alive,
+) {
     tune(&stream);
-    let mut finishing = proxy.finishing();
     let traffic = purpose == Purpose::Traffic;
     if traffic && proxy.settings.common.protocol == Protocol::Tcp {
         tunnel::raw(proxy, stream).await;
         drop(alive);
         return;
     }
+    let asked = {
+        let proxy = Arc::clone(&proxy);
+        async move {
+            proxy.reaches(Stage::Finishing).await;
+            sleep(LINGER).await;
+        }
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let (proxy, alive) = (Arc::clone(&proxy), alive.clone());
         async move {
@@ -99,16 +115,11 @@ async fn connection(proxy: Arc<Proxy>, stream: TcpStream, client: SocketAddr, pu
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
-            .max_headers(MOST_HEADERS)
             .max_header_size(LONGEST_HEAD)
             .max_buf_size(BUFFER)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );
-    let asked = async {
-        let _ = finishing.wait_for(|finishing| *finishing).await;
-        sleep(LINGER).await;
-    };
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = asked => None,

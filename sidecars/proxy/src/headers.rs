@@ -113,10 +113,7 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
-            .collect()
+        pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
     }
 
     fn sent(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
@@ -142,15 +139,18 @@ mod tests {
             ("upgrade", "h2c"),
             ("accept", "*/*"),
         ]);
-        assert_eq!(got, [
-            "accept: */*",
-            "content-length: 3",
-            "host: h",
-            "x-forwarded-for: 192.0.2.7",
-            "x-forwarded-host: h",
-            "x-forwarded-proto: http",
-            "x-real-ip: 192.0.2.7",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "accept: */*",
+                "content-length: 3",
+                "host: h",
+                "x-forwarded-for: 192.0.2.7",
+                "x-forwarded-host: h",
+                "x-forwarded-proto: http",
+                "x-real-ip: 192.0.2.7",
+            ]
+        );
     }
 
     #[test]
@@ -173,13 +173,16 @@ mod tests {
             ("x-forwarded-host", "outer"),
             ("x-real-ip", "6.6.6.6"),
         ]);
-        assert_eq!(got, [
-            "host: inner",
-            "x-forwarded-for: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7",
-            "x-forwarded-host: outer",
-            "x-forwarded-proto: https",
-            "x-real-ip: 192.0.2.7",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "host: inner",
+                "x-forwarded-for: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7",
+                "x-forwarded-host: outer",
+                "x-forwarded-proto: https",
+                "x-real-ip: 192.0.2.7",
+            ]
+        );
     }
 
     #[test]

@@ -47,9 +47,9 @@ impl Pool {
         let now = Instant::now();
         let mut idle = self.idle();
         // From the end, where the youngest are.
-        let found = idle.iter().rposition(|c| {
-            c.to == *to && c.sender.is_ready() && now - c.used <= used_within.min(KEPT_FOR)
-        })?;
+        let found = idle
+            .iter()
+            .rposition(|c| c.to == *to && c.sender.is_ready() && now - c.used <= used_within.min(KEPT_FOR))?;
         Some(idle.remove(found))
     }
 

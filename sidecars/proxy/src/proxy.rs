@@ -8,10 +8,32 @@ use dormouse_peer::wire::{Answer, Heartbeat, PeerHealth, SidecarState};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
-/// Held by everything that a stop should wait for; when the last one is gone, the receiver sees the end.
-pub type Alive = mpsc::Sender<Infallible>;
+/// Held by whatever serves a client: its connection, and the socket that this may turn into.
+pub type Alive = Arc<Hold>;
+
+/// What a client's connection takes until it has ended.
+#[derive(Debug)]
+pub struct Hold {
+    /// A stop waits until the last of these is gone.
+    pub running: mpsc::Sender<Infallible>,
+    /// One of the places that `MAX_CONNECTIONS` allows.
+    pub place: Option<OwnedSemaphorePermit>,
+}
+
+/// How far its end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Not at all.
+    Running,
+    /// Finishes what it has.
+    Finishing,
+    /// Whoever still waits for an answer gets a 503 now.
+    Ending,
+    /// About to exit.
+    Leaving,
+}
 
 /// The state that connections, watch and link share.
 #[derive(Debug)]
@@ -24,10 +46,7 @@ pub struct Proxy {
     pub upstream: Upstream,
     /// The controller wants a lame duck.
     drained: AtomicBool,
-    /// Asked to stop: `true` for good.
-    finishing: watch::Sender<bool>,
-    /// About to exit.
-    leaving: AtomicBool,
+    stage: watch::Sender<Stage>,
     health: Mutex<Health>,
     link: OnceLock<Link>,
 }
@@ -45,8 +64,7 @@ impl Proxy {
             activity: Arc::new(Activity::new()),
             upstream: Upstream::new(settings.upstream.clone(), settings.hold),
             drained: AtomicBool::new(false),
-            finishing: watch::Sender::new(false),
-            leaving: AtomicBool::new(false),
+            stage: watch::Sender::new(Stage::Running),
             health: Mutex::default(),
             link: OnceLock::new(),
             settings,
@@ -55,7 +73,7 @@ impl Proxy {
 
     /// How far it is.
     pub fn state(&self) -> SidecarState {
-        if self.leaving.load(SeqCst) {
+        if *self.stage.borrow() == Stage::Leaving {
             SidecarState::Stopping
         } else if self.is_draining() {
             SidecarState::Draining
@@ -68,7 +86,7 @@ impl Proxy {
 
     /// Whether clients should go elsewhere. What comes is served all the same.
     pub fn is_draining(&self) -> bool {
-        self.drained.load(SeqCst) || *self.finishing.borrow()
+        self.drained.load(SeqCst) || *self.stage.borrow() > Stage::Running
     }
 
     /// The watch over the service; `None` until it was checked.
@@ -103,17 +121,16 @@ impl Proxy {
         }
     }
 
-    pub(crate) fn finish(&self) {
-        self.finishing.send_replace(true);
+    /// Goes on to this stage; there is no way back.
+    pub(crate) fn advance(&self, to: Stage) {
+        self.stage.send_modify(|stage| *stage = to.max(*stage));
         self.touch();
     }
 
-    pub(crate) fn finishing(&self) -> watch::Receiver<bool> {
-        self.finishing.subscribe()
-    }
-
-    pub(crate) fn leave(&self) {
-        self.leaving.store(true, SeqCst);
+    /// Waits for a stage.
+    pub(crate) async fn reaches(&self, wanted: Stage) {
+        // An error would say that the sender is gone, but `self` has it.
+        let _ = self.stage.subscribe().wait_for(|stage| *stage >= wanted).await;
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {

@@ -1,22 +1,27 @@
 //! A proxy's life: listen, watch, report, and one of the ways it ends.
 
 use crate::activity::is_abandoned;
-use crate::front::{Purpose, accept, accept_rest};
+use crate::front::{Purpose, Running, accept, accept_rest};
 use crate::pool::KEPT_FOR;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Stage};
 use crate::settings::Settings;
 use dormouse_peer::exit::Exit;
 use dormouse_peer::probe::Check;
 use dormouse_peer::settings::Protocol;
 use dormouse_peer::stop::Stop;
 use dormouse_peer::{link, patrol};
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+
+/// How long the last answers may take to leave.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The proxy's open ports.
 #[derive(Debug)]
@@ -66,34 +71,15 @@ pub async fn serve(proxy: Arc<Proxy>, listeners: Listeners, mut stop: Stop) -> E
         proxy.set_link(link);
         farewell
     });
-    let (alive, mut ended) = mpsc::channel(1);
+    let (running, ended) = mpsc::channel(1);
     let exit = tokio::select! {
         () = stop.asked() => Exit::Asked,
         exit = reason(&proxy) => exit,
-        () = accept(&proxy, &listeners.traffic, Purpose::Traffic, &alive) => Exit::Failed,
-        () = health(&proxy, &listeners, &alive) => Exit::Failed,
+        () = accept(&proxy, &listeners.traffic, Purpose::Traffic, &running) => Exit::Failed,
+        () = health(&proxy, &listeners, &running) => Exit::Failed,
     };
-    if exit != Exit::PeerLost {
-        // A lost service answers nobody: there is nothing to finish.
-        tracing::info!(?exit, "finishes what is in flight");
-        proxy.finish();
-        let finished = async {
-            let Listeners { traffic, health } = listeners;
-            accept_rest(&proxy, traffic, Purpose::Traffic, &alive).await;
-            drop(alive);
-            while ended.recv().await.is_some() {}
-            drop(health);
-        };
-        tokio::select! {
-            done = timeout(proxy.settings.drain, finished) => {
-                if done.is_err() {
-                    tracing::warn!(activity = ?proxy.activity.snapshot(), "cut off at the end of the drain");
-                }
-            }
-            () = stop.asked() => tracing::warn!("asked again: stops at once"),
-        }
-    }
-    proxy.leave();
+    finish(&proxy, listeners, running, ended, exit, stop).await;
+    proxy.advance(Stage::Leaving);
     if let Some(farewell) = farewell {
         farewell.say().await;
     }
@@ -101,9 +87,39 @@ pub async fn serve(proxy: Arc<Proxy>, listeners: Listeners, mut stop: Stop) -> E
     exit
 }
 
-async fn health(proxy: &Arc<Proxy>, listeners: &Listeners, alive: &crate::proxy::Alive) {
+/// Lets go of the clients: first those that ask for nothing, then, when the time is over, those that wait.
+async fn finish(
+    proxy: &Arc<Proxy>,
+    listeners: Listeners,
+    running: Running,
+    mut ended: mpsc::Receiver<Infallible>,
+    exit: Exit,
+    mut stop: Stop,
+) {
+    tracing::info!(?exit, activity = ?proxy.activity.snapshot(), "finishes what is in flight");
+    proxy.advance(Stage::Finishing);
+    // A service that is lost answers nobody any more: there is nothing to wait for.
+    let drain = if exit == Exit::PeerLost { Duration::ZERO } else { proxy.settings.drain };
+    let Listeners { traffic, health } = listeners;
+    let mut all_gone = pin!(async {
+        accept_rest(proxy, traffic, Purpose::Traffic, &running).await;
+        drop(running);
+        while ended.recv().await.is_some() {}
+    });
+    tokio::select! {
+        () = &mut all_gone => return drop(health),
+        () = sleep(drain) => {}
+        () = stop.asked() => tracing::warn!("asked again"),
+    }
+    proxy.advance(Stage::Ending);
+    if timeout(LAST_WORDS, all_gone).await.is_err() {
+        tracing::warn!(activity = ?proxy.activity.snapshot(), "cuts off what is left");
+    }
+}
+
+async fn health(proxy: &Arc<Proxy>, listeners: &Listeners, running: &Running) {
     match &listeners.health {
-        Some(listener) => accept(proxy, listener, Purpose::Health, alive).await,
+        Some(listener) => accept(proxy, listener, Purpose::Health, running).await,
         None => std::future::pending().await,
     }
 }

@@ -40,8 +40,8 @@ impl Settings {
     pub fn read(source: &dyn Source) -> Result<Settings, Wrong> {
         let common = Common::read(source, GRACE_MS)?;
         let upstream_port = port(source, "UPSTREAM_PORT", SERVICE_PORT)?;
-        let upstream = settings::host(source, "UPSTREAM_HOST")?
-            .map(|host| PeerAddress { host, port: upstream_port });
+        let upstream =
+            settings::host(source, "UPSTREAM_HOST")?.map(|host| PeerAddress { host, port: upstream_port });
         if upstream.is_none() && common.link.is_none() {
             return Err(Wrong::new(
                 "UPSTREAM_HOST",
@@ -51,7 +51,8 @@ impl Settings {
         }
         let margin = settings::millis(source, "IDLE_MARGIN_MS", 0..=DAY_MS, 60_000)?;
         let listen = listen(source)?;
-        if listen.port == listen.health_port && listen.port != 0 && common.protocol == settings::Protocol::Tcp {
+        if listen.port == listen.health_port && listen.port != 0 && common.protocol == settings::Protocol::Tcp
+        {
             let port = listen.port.to_string();
             return Err(Wrong::new("HEALTH_PORT", Some(&port), "another port than PROXY_PORT"));
         }
@@ -86,9 +87,8 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, Wrong> {
-        let source = |name: &str| {
-            pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        };
+        let source =
+            |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         Settings::read(&source)
     }
 

@@ -73,11 +73,15 @@ impl Settings {
 impl Container {
     fn of(common: &Common, source: &dyn Source) -> Result<Container, Wrong> {
         let local = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let mut addresses = vec![local];
         let own = common.listen_address;
-        if own != local && !own.is_unspecified() {
-            addresses.push(own);
-        }
+        let addresses = if own.is_unspecified() {
+            vec![local]
+        } else if own.is_loopback() {
+            // Several tasks share this host, each with a loopback address of its own: 127.0.0.1 is not ours.
+            vec![own]
+        } else {
+            vec![own, local]
+        };
         Ok(Container {
             addresses,
             port: port(source, "SERVICE_PORT", 9050)?,
@@ -103,9 +107,8 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, Wrong> {
-        let source = |name: &str| {
-            pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        };
+        let source =
+            |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         Settings::read(&source)
     }
 
@@ -127,7 +130,8 @@ mod tests {
         assert_eq!(addresses(""), ["127.0.0.1"]);
         assert_eq!(addresses("::"), ["127.0.0.1"]);
         assert_eq!(addresses("127.0.0.1"), ["127.0.0.1"]);
-        assert_eq!(addresses("10.0.0.5"), ["127.0.0.1", "10.0.0.5"]);
+        assert_eq!(addresses("10.0.0.5"), ["10.0.0.5", "127.0.0.1"]);
+        assert_eq!(addresses("127.0.3.1"), ["127.0.3.1"]);
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl ShutdownFile {
         // Existing is enough: an unreadable file is a wish without words.
         let _ = File::open(&self.path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
         let text = String::from_utf8_lossy(&text);
-        let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+        let line: String =
+            text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
         let line = line.trim();
         Some(if line.is_empty() { NO_WORDS.to_owned() } else { line.to_owned() })
     }

@@ -1,9 +1,10 @@
 //! The service tasks that wait for an instance.
 
 use crate::definition::service_resources;
-use crate::observed::{Resources, Tasks};
+use crate::observed::{Resources, TaskStatus, Tasks};
 use dormouse_state::{Desired, ServiceRecord};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// A service task that is intended and has no instance yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub struct Demand {
     /// Container instance ARN and resources of tasks that were placed after the fleet was read, so that their
     /// share is not yet missing from it.
     pub placed_since: Vec<(String, Resources)>,
+    /// Container instance ARN → tasks of ours on it that are not over. ECS counts only those that are PENDING or
+    /// RUNNING; one that waits for its interface, or that is being stopped, keeps an instance all the same.
+    pub occupied: BTreeMap<String, u32>,
 }
 
 /// What the records want of a fleet that was read at `fleet_at`.
@@ -33,8 +37,18 @@ pub fn demand<'a>(
     fleet_at: Option<Timestamp>,
 ) -> Demand {
     let mut demand = Demand::default();
+    for task in tasks.by_arn.values().filter(|task| task.status != TaskStatus::Stopped) {
+        if let Some(on) = &task.container_instance {
+            *demand.occupied.entry(on.clone()).or_default() += 1;
+        }
+    }
     for record in records {
         let resources = service_resources(&record.spec);
+        // Between two pairs it still wants its instance.
+        if record.pair.is_none() && record.desired == Desired::Awake {
+            let since = record.last_wake.as_ref().map_or(record.created_at, |wake| wake.at);
+            demand.waiting.push(Want { service: record.name.clone(), resources, since });
+        }
         for pair in record.pairs() {
             let intent = &pair.service;
             if !intent.is_open() {

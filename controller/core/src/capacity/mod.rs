@@ -63,8 +63,11 @@ pub fn plan(
     let mut memory = memory.clone();
     let mut steps = Vec::new();
     let placement = place(settings, demand, fleet, &memory, full);
-    let goal = fleet.group.desired.saturating_add(placement.grow).min(fleet.group.max);
-    if goal > fleet.group.desired {
+    // What was asked for is asked for again until it is seen, or until nobody waits for it any more: the call
+    // may never have been made, and if it was, another controller's reading of the group may be older than it.
+    let goal = place::desired(fleet, &memory).saturating_add(placement.grow).min(fleet.group.max);
+    memory.target = None;
+    if goal > fleet.group.desired && placement.fresh > 0 {
         memory.target = Some(goal);
         steps.push(Step::SetDesired(goal));
     }

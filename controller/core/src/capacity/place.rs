@@ -36,6 +36,8 @@ pub struct Placement {
     pub nominated: BTreeSet<String>,
     /// Instances on their way out whose removal is to be taken back.
     pub recalled: BTreeSet<String>,
+    /// How many instances that have not joined yet are counted on.
+    pub fresh: u32,
     /// By how many instances the group is to grow.
     pub grow: u32,
 }
@@ -71,13 +73,20 @@ pub fn place(
     slots.sort_by(|a, b| (b.tasks, &a.instance.ec2_id).cmp(&(a.tasks, &b.instance.ec2_id)));
 
     let limit = settings.max_tasks_per_instance;
+    let fits_none =
+        |want: &Want| fleet.instances.iter().all(|instance| !instance.registered.fits(want.resources));
     let largest =
         fleet.instances.iter().map(|instance| instance.registered).max_by_key(|size| (size.memory, size.cpu));
     let joined = fleet.instances.iter().filter(|instance| {
         fleet.group.members.iter().any(|member| member.ec2_id == instance.ec2_id && !member.is_leaving())
     });
-    let coming = fleet.group.desired.saturating_sub(count(joined));
-    let spare = fleet.group.max.saturating_sub(fleet.group.desired);
+    let desired = desired(fleet, memory);
+    let coming = desired.saturating_sub(count(joined));
+    // The place of one that is being terminated is free soon.
+    let going = memory.removals.iter().filter(|(id, removal)| {
+        removal.terminate_at.is_some() && fleet.group.members.iter().any(|m| m.ec2_id == **id && !m.is_leaving())
+    });
+    let spare = fleet.group.max.saturating_sub(desired).saturating_add(count(going));
     let mut fresh: Vec<(Resources, u32)> = Vec::new();
 
     for want in &demand.waiting {
@@ -88,8 +97,8 @@ pub fn place(
             placement.recalled.insert(slot.clone());
             placement.nominated.insert(slot);
             scaling_up("an instance is being kept that was to go")
-        } else if largest.is_some_and(|size| !size.fits(want.resources)) {
-            too_large(want, largest.unwrap_or_default())
+        } else if let Some(size) = largest.filter(|_| fits_none(want)) {
+            too_large(want, size)
         } else if on_new(&mut fresh, want, largest, limit, coming.saturating_add(spare)) {
             match &fleet.launch_failure {
                 Some(why) => Room::No {
@@ -109,8 +118,15 @@ pub fn place(
         };
         placement.rooms.insert(want.service.clone(), room);
     }
-    placement.grow = count(fresh.iter()).saturating_sub(coming);
+    placement.fresh = count(fresh.iter());
+    placement.grow = placement.fresh.saturating_sub(coming);
     placement
+}
+
+/// The desired capacity as far as it is known: what was asked for and is not seen yet counts.
+pub(super) fn desired(fleet: &Fleet, memory: &CapacityMemory) -> u32 {
+    let asked = memory.target.unwrap_or_default().min(fleet.group.max);
+    fleet.group.desired.max(asked)
 }
 
 fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
@@ -119,7 +135,10 @@ fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
     Slot {
         instance,
         free: since.iter().fold(instance.remaining, |free, taken| free.minus(*taken)),
-        tasks: instance.tasks.saturating_add(count(since.iter())),
+        tasks: instance
+            .tasks
+            .saturating_add(count(since.iter()))
+            .max(demand.occupied.get(&instance.arn).copied().unwrap_or_default()),
     }
 }
 

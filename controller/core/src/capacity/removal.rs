@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// An instance that has not joined the cluster by then never will.
 const NEVER_JOINED: Duration = Duration::from_secs(600);
+/// What the budget of removals is counted over.
+const BUDGET_TIME: Duration = Duration::from_secs(60);
 
 pub(super) fn plan(
     settings: &Settings,
@@ -32,14 +34,20 @@ pub(super) fn plan(
         .filter(|member| !member.is_leaving())
         .map(|member| (member.ec2_id.as_str(), member))
         .collect();
-    memory.removals.retain(|id, _| staying.contains_key(id.as_str()));
+    // Those that are gone count for the budget for a while.
+    memory.removals.retain(|id, removal| {
+        staying.contains_key(id.as_str())
+            || removal.terminate_at.is_some_and(|at| since(now, at) < BUDGET_TIME)
+    });
     memory.empty_since.retain(|id, _| staying.contains_key(id.as_str()));
-    let busy = |id: &str| {
-        placement.nominated.contains(id)
-            || joined.get(id).is_some_and(|instance| {
-                instance.tasks > 0 || demand.placed_since.iter().any(|(on, _)| *on == instance.arn)
-            })
+    let occupied = |id: &str| {
+        joined.get(id).is_some_and(|instance| {
+            instance.tasks > 0
+                || demand.occupied.contains_key(&instance.arn)
+                || demand.placed_since.iter().any(|(on, _)| *on == instance.arn)
+        })
     };
+    let busy = |id: &str| placement.nominated.contains(id) || occupied(id);
     for id in staying.keys() {
         if busy(id) {
             memory.empty_since.remove(*id);
@@ -49,7 +57,7 @@ pub(super) fn plan(
     }
     take_back(&joined, &busy, memory, steps);
     choose(settings, fleet, &joined, &staying, memory, now);
-    advance(settings, &joined, memory, steps, now);
+    advance(settings, &joined, &staying, &occupied, memory, steps, now);
     requeue(settings, &joined, memory, now)
 }
 
@@ -77,7 +85,8 @@ fn take_back(
     }
 }
 
-/// Chooses instances that were empty for long, within the budget: at most one in ten at a time, one at least.
+/// Chooses instances that were empty for long, within the budget: at most one in ten at a time and in a minute,
+/// one at least.
 fn choose(
     settings: &Settings,
     fleet: &Fleet,
@@ -89,9 +98,10 @@ fn choose(
     let budget = (staying.len() / 10).max(1);
     let above_min =
         usize::try_from(fleet.group.desired.saturating_sub(fleet.group.min)).unwrap_or(usize::MAX);
+    let gone = memory.removals.keys().filter(|id| !staying.contains_key(id.as_str())).count();
     for (id, empty_since) in memory.empty_since.clone() {
         let open = memory.removals.len();
-        if open >= budget || open >= above_min {
+        if open >= budget || open - gone >= above_min {
             return;
         }
         let (delay, fit) = match joined.get(id.as_str()) {
@@ -107,13 +117,20 @@ fn choose(
 fn advance(
     settings: &Settings,
     joined: &BTreeMap<&str, &Instance>,
+    staying: &BTreeMap<&str, &Member>,
+    occupied: &dyn Fn(&str) -> bool,
     memory: &mut CapacityMemory,
     steps: &mut Vec<Step>,
     now: Timestamp,
 ) {
-    for (id, removal) in &mut memory.removals {
+    for (id, removal) in memory.removals.iter_mut().filter(|(id, _)| staying.contains_key(id.as_str())) {
         let instance = joined.get(id.as_str());
         if !memory.empty_since.contains_key(id) && removal.terminate_at.is_none() {
+            continue;
+        }
+        // Seen too late: whatever runs there is not cut off, and the wait begins anew.
+        if occupied(id) {
+            removal.draining_at = None;
             continue;
         }
         match instance {
@@ -149,5 +166,6 @@ fn requeue(
         .values()
         .filter_map(|removal| removal.draining_at)
         .map(|at| later(at, settings.drain_wait));
-    empties.chain(drains).filter(|at| *at > now).min().map(|at| since(at, now) + Duration::from_millis(5))
+    let budget = memory.removals.values().filter_map(|removal| removal.terminate_at).map(|at| later(at, BUDGET_TIME));
+    empties.chain(drains).chain(budget).filter(|at| *at > now).min().map(|at| since(at, now) + Duration::from_millis(5))
 }

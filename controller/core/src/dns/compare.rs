@@ -18,8 +18,9 @@ pub enum Standing {
     Foreign(String),
 }
 
-/// Record types that answer for an address; any of them at a wanted name that is not ours is in the way.
-const IN_THE_WAY: &[&str] = &["A", "AAAA", "CNAME"];
+/// Record types that answer for an address, or that give the name away; any of them that is not ours is in the
+/// way of a new record.
+const IN_THE_WAY: &[&str] = &["A", "AAAA", "CNAME", "NS"];
 
 /// Compares what an owner is to have (`None`: nothing) with the zone.
 pub fn compare(
@@ -61,11 +62,11 @@ pub fn compare(
             special: false,
         })
         .collect();
-    for wanted in &wanted_sets {
+    // What somebody else sets beside a record of ours changes nothing for it.
+    for wanted in wanted_sets.iter().filter(|set| claimed_sets.iter().all(|claimed| claimed.name != set.name)) {
         let foreign = IN_THE_WAY
             .iter()
-            .flat_map(|kind| zone.get(&wanted.name, kind))
-            .find(|set| !claimed_sets.contains(set));
+            .find_map(|kind| zone.get(&wanted.name, kind).first());
         if let Some(set) = foreign {
             let value = if set.values.is_empty() { "an alias".to_owned() } else { set.values.join(", ") };
             return Standing::Foreign(format!(

@@ -96,6 +96,10 @@ pub fn plan_private(
             Standing::Differs(changes) => plan.groups.push(Group { owner: name.clone(), changes }),
             Standing::Foreign(why) => {
                 plan.conflicts.insert(name.clone(), why);
+                // Its other record must not go on leading to a pair that may be gone.
+                if let Standing::Differs(changes) = compare(settings, domain, zone, name, None) {
+                    plan.groups.push(Group { owner: name.clone(), changes });
+                }
             }
             Standing::AsWanted => {}
         }
@@ -139,14 +143,18 @@ fn service(
             if waited >= PROPAGATES_IN {
                 settled(&mut memory, now);
             } else {
-                let rest = PROPAGATES_IN.saturating_sub(waited);
-                plan.requeue = Some(plan.requeue.map_or(rest, |other| other.min(rest)));
+                sooner(&mut plan.requeue, PROPAGATES_IN.saturating_sub(waited));
             }
         }
         (None, Standing::AsWanted) => match &address {
             // The change before was replaced by one that asks for what already stands there.
             Some(_) if memory.published != address || memory.pending.is_some() => {
                 memory = DnsMemory { pending: None, published: address.clone(), withdrawn_at: None };
+            }
+            // Somebody took it out, or a withdrawal was forgotten: when is not known.
+            None if memory.withdrawn_at.is_none() && memory.published.is_some() => {
+                intended(&mut memory);
+                sooner(&mut plan.requeue, PROPAGATES_IN);
             }
             None if memory.withdrawn_at.is_none() => {
                 memory = DnsMemory { pending: None, published: None, withdrawn_at: Some(now) };
@@ -166,6 +174,10 @@ fn service(
     if memory != record.dns {
         plan.memories.insert(name.clone(), memory);
     }
+}
+
+fn sooner(requeue: &mut Option<Duration>, rest: Duration) {
+    *requeue = Some(requeue.map_or(rest, |other| other.min(rest)));
 }
 
 /// The wildcard, and what is ours in the zone and belongs to nobody any more.

@@ -36,9 +36,11 @@ impl Wanted {
 /// What a service is to have in the public zone, while its proxy can carry traffic.
 pub fn public(settings: &Settings, record: &ServiceRecord, view: &View<'_>) -> Option<Wanted> {
     let pair = carrying(record, view)?;
-    let task = view.task(&pair.proxy)?;
     // An address that cannot be looked up right now is not an address that is gone.
-    let address = task.public_address.clone().or_else(|| record.dns.published.clone())?;
+    let address = view
+        .task(&pair.proxy)
+        .and_then(|task| task.public_address.clone())
+        .or_else(|| given(record, pair, view).map(str::to_owned))?;
     Some(Wanted {
         pair: pair.id,
         records: [(naming::record_name(&record.name, &settings.domain), vec![address.clone()])].into(),
@@ -59,18 +61,35 @@ pub fn private(zone_name: &str, record: &ServiceRecord, view: &View<'_>) -> Opti
 }
 
 /// The pair that is to be found by name: awake, both halves there, and the proxy forwards (or did, and nobody
-/// said otherwise since).
+/// said otherwise since). What is not known right now takes nothing out of the zone.
 fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> {
     let pair = record.pair.as_ref().filter(|pair| pair.condemned.is_none())?;
+    let is_given = given(record, pair, view).is_some();
     let lives = |role| {
         let intent = pair.task(role);
-        intent.is_open() && view.task(intent).is_some_and(|task| !task.is_ending())
+        let unseen = intent.task_arn.is_some() && is_given;
+        intent.is_open() && view.task(intent).map_or(unseen, |task| !task.is_ending())
     };
     if record.desired == Desired::Asleep || record.name == WILDCARD || !Role::ALL.into_iter().all(lives) {
         return None;
     }
-    let runs = view.task(&pair.proxy).is_some_and(|task| task.status == TaskStatus::Running);
-    let beat = view.beat(&record.name, pair, Role::Proxy);
-    let forwards = beat.is_some_and(|beat| beat.state == SidecarState::Serving);
-    (runs && (forwards || pair.ready_at.is_some())).then_some(pair)
+    let runs = view.task(&pair.proxy).map_or(is_given, |task| task.status == TaskStatus::Running);
+    let forwards = match view.beat(&record.name, pair, Role::Proxy).map(|beat| beat.state) {
+        Some(SidecarState::Serving) => true,
+        Some(SidecarState::Starting) => pair.ready_at.is_some(),
+        // It takes nothing new: until it does again, the wildcard answers.
+        Some(SidecarState::Draining | SidecarState::Stopping) => false,
+        None => is_given || pair.ready_at.is_some(),
+    };
+    (runs && forwards).then_some(pair)
+}
+
+/// The address that the zone holds, or is to hold, for this very pair.
+fn given<'a>(record: &'a ServiceRecord, pair: &Pair, view: &View<'_>) -> Option<&'a str> {
+    if let Some(pending) = &record.dns.pending {
+        return pending.address.as_deref().filter(|_| pending.pair == pair.id);
+    }
+    // What is published may still be the address of the pair before.
+    let known = view.task(&pair.proxy).and_then(|task| task.public_address.as_deref());
+    record.dns.published.as_deref().filter(|address| pair.ready_at.is_some() || known == Some(*address))
 }

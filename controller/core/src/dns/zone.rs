@@ -52,6 +52,8 @@ impl Zone {
         let set = change.set();
         let sets = self.sets.entry((set.name.clone(), set.kind.clone())).or_default();
         match change {
+            // Laid over a zone that was read since, it is there already.
+            Change::Create(set) if sets.contains(set) => {}
             Change::Create(set) => sets.push(set.clone()),
             Change::Delete(set) => sets.retain(|known| known != set),
         }

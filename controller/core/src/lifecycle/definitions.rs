@@ -22,7 +22,7 @@ pub(super) fn of_mut(definitions: &mut Definitions, role: Role) -> &mut Option<D
     }
 }
 
-pub(super) fn plan(settings: &Settings, next: &mut ServiceRecord, steps: &mut Vec<Step>) {
+pub(super) fn plan(settings: &Settings, next: &mut ServiceRecord, waits: bool, steps: &mut Vec<Step>) {
     for role in Role::ALL {
         if next.deleting {
             let gone = of_mut(&mut next.definitions, role).take().and_then(|definition| definition.arn);
@@ -36,11 +36,14 @@ pub(super) fn plan(settings: &Settings, next: &mut ServiceRecord, steps: &mut Ve
             let old = slot.replace(Definition { hash, arn: None }).and_then(|known| known.arn);
             next.definitions.retired.extend(old);
         }
-        if of(&next.definitions, role).is_some_and(|known| known.arn.is_none()) {
+        if !waits && of(&next.definitions, role).is_some_and(|known| known.arn.is_none()) {
             steps.push(Step::Register { role, content: Box::new(content) });
         }
     }
     next.observed_generation = next.generation;
+    if waits {
+        return;
+    }
     let named: Vec<&str> = next
         .pairs()
         .flat_map(|pair| Role::ALL.map(|role| pair.task(role)))

@@ -5,7 +5,7 @@ use crate::idle;
 use crate::intent;
 use dormouse_manifests::{IdleAfter, format_duration};
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, ServiceRecord};
+use dormouse_state::{Cause, Desired, ServiceRecord};
 use jiff::Timestamp;
 
 pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
@@ -15,6 +15,7 @@ pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
         }),
         Desired::Asleep => {
             note_requests(next, view);
+            note_wish(next, view, now);
             asks_to_wake(next, view, now)
                 .and_then(|(origin, reason)| intent::wake(next, origin, reason, None, now).ok().flatten())
         }
@@ -26,24 +27,36 @@ pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
 }
 
 fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Option<(&'static str, String)> {
-    let pair = next.pair.as_ref()?;
-    // A wish counts once for a pair: a request that came after it is worth more.
-    let heard = next
-        .last_sleep
-        .as_ref()
-        .is_some_and(|last| last.origin == "container" && last.at >= pair.intended_at);
-    let wish = view.beat(&next.name, pair, Role::Service).and_then(|beat| beat.sleep_requested.clone());
-    if let Some(wish) = wish.filter(|_| !heard) {
+    if let Some(wish) = wish(next, view) {
         return Some(("container", wish));
     }
-    if let Some(end) = Role::ALL.iter().find_map(|role| pair.task(*role).end.as_ref().filter(|end| end.clean))
-    {
+    let ends = next.pair.iter().flat_map(|pair| Role::ALL.map(|role| pair.task(role).end.as_ref()));
+    // Somebody waits at the activator: the end came too early for them, and a new pair is to answer.
+    if let Some(end) = ends.flatten().find(|end| end.clean && view.activator.in_flight == 0) {
         return Some(("container", end.reason.clone()));
     }
     let usage = view.usage(next, now);
     let idle_at = idle::idle_at(next, &usage, view.dependents_awake, now)?;
     let IdleAfter::After(after) = next.spec.idle_after else { return None };
     (idle_at <= now).then(|| ("idle", format!("not used for {}", format_duration(after))))
+}
+
+/// The container's wish to sleep. It counts once for a pair: a request that came after it is worth more.
+fn wish(next: &ServiceRecord, view: &View<'_>) -> Option<String> {
+    let pair = next.pair.as_ref()?;
+    let heard = next
+        .last_sleep
+        .as_ref()
+        .is_some_and(|last| last.origin == "container" && last.at >= pair.intended_at);
+    let wish = view.beat(&next.name, pair, Role::Service)?.sleep_requested.clone();
+    wish.filter(|_| !heard)
+}
+
+/// A wish that comes while it falls asleep anyway is heard too: a wake that keeps the pair is worth more.
+fn note_wish(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
+    if let Some(reason) = wish(next, view) {
+        next.last_sleep = Some(Cause { at: now, origin: "container".into(), reason, duration_ms: None });
+    }
 }
 
 fn asks_to_wake(
@@ -60,13 +73,13 @@ fn asks_to_wake(
     {
         return Some(("request", "a request came while it was falling asleep"));
     }
-    let opens = next.spec.awake.iter().any(|window| idle::is_inside(window, now));
-    // Put to sleep by hand within a window, it stays asleep until the next one.
-    let by_hand = next
-        .last_sleep
-        .as_ref()
-        .is_some_and(|last| next.spec.awake.iter().any(|window| idle::is_inside(window, last.at)));
-    (opens && !by_hand).then_some(("schedule", "an awake window is open"))
+    // Put to sleep by hand while a window is open, it stays asleep until that one opens again.
+    let last_sleep = next.last_sleep.as_ref().map(|last| last.at);
+    let opens = next.spec.awake.iter().any(|window| {
+        let opened = idle::opened_on(window, now);
+        opened.is_some() && opened != last_sleep.and_then(|at| idle::opened_on(window, at))
+    });
+    opens.then_some(("schedule", "an awake window is open"))
 }
 
 /// How many requests the serving pair's proxy has taken, when it was heard.

@@ -145,15 +145,16 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     if view.tasks.listed_at.is_none() {
         return Plan { record: next, steps, requeue: None };
     }
-    settle::settle(settings, &mut next, view, now);
+    settle::settle(&mut next, view, now);
     desire::decide(&mut next, view, now);
-    definitions::plan(settings, &mut next, &mut steps);
+    let waits = view.refusal.is_some_and(|refusal| now < refusal.retry_at());
+    definitions::plan(settings, &mut next, waits, &mut steps);
     pairs::plan(settings, &mut next, view, now, &mut steps);
     status::update(settings, &mut next, view, now, &mut steps);
     if next.deleting && is_gone(&next) {
         steps.push(Step::Remove);
     }
-    let requeue = requeue(settings, &next, view, now);
+    let requeue = requeue(settings, &next, view, &steps, now);
     Plan { record: next, steps, requeue }
 }
 
@@ -166,9 +167,17 @@ fn is_gone(record: &ServiceRecord) -> bool {
 }
 
 /// The next moment at which time alone changes the plan.
-fn requeue(settings: &Settings, next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Option<Duration> {
+fn requeue(
+    settings: &Settings,
+    next: &ServiceRecord,
+    view: &View<'_>,
+    steps: &[Step],
+    now: Timestamp,
+) -> Option<Duration> {
     let usage = view.usage(next, now);
     let rest = next.rest.as_ref();
+    let probes = steps.iter().any(|step| matches!(step, Step::Probe { .. }));
+    let awake = next.desired == Desired::Awake;
     let moments = [
         idle::idle_at(next, &usage, view.dependents_awake, now),
         next.retry_at.filter(|_| next.desired == Desired::Awake && next.pair.is_none()),
@@ -177,9 +186,24 @@ fn requeue(settings: &Settings, next: &ServiceRecord, view: &View<'_>, now: Time
         rest.and_then(|rest| rest.drain_at).map(|at| later(at, next.spec.drain)),
         // Windows open and close on the minute.
         (!next.spec.awake.is_empty()).then(|| later(now, Duration::from_secs(20))),
+        // A wake that does not get on is explained.
+        status::not_ready_since(next).filter(|_| awake).map(|at| later(at, status::SLOW)),
+        probes.then(|| later(now, Duration::from_secs(1))),
     ];
+    let serving = next.pair.iter().flat_map(|pair| Role::ALL.map(|role| (pair, role))).flat_map(|(pair, role)| {
+        let beat = view.beat(&next.name, pair, role);
+        let silent = beat.map(|beat| later(beat.at, status::SILENT_AFTER)).filter(|_| awake);
+        let stuck = pair.task(role).started_at.map(|at| later(at, pairs::STUCK_AFTER));
+        [silent, stuck]
+    });
+    let retiring = next.retiring.iter().flat_map(|pair| {
+        let held = pair.condemned.as_ref().map(|(at, _)| later(*at, pairs::WITHDRAW_FIRST));
+        [held, next.dns.withdrawn_at.map(|at| later(at, settings.dns_ttl))]
+    });
     moments
         .into_iter()
+        .chain(serving)
+        .chain(retiring)
         .flatten()
         .filter(|at| *at > now)
         .min()

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 /// A task definition was registered.
 pub fn registered(record: &mut ServiceRecord, role: Role, hash: &str, arn: &str) {
+    // A registration that is answered with a revision from before makes it wanted again.
+    record.definitions.retired.retain(|retired| retired != arn);
     match of_mut(&mut record.definitions, role) {
         Some(known) if known.hash == hash => known.arn = Some(arn.to_owned()),
         // The manifest changed meanwhile.

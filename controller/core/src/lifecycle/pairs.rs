@@ -1,7 +1,9 @@
 //! The serving pair, and those on their way out.
 
+use super::settle::end_unattempted;
 use super::{Refusal, Step, View, backoff, definitions, identity};
 use crate::capacity::Room;
+use crate::idle;
 use crate::intent::{later, since};
 use crate::observed::TaskStatus;
 use crate::settings::Settings;
@@ -11,11 +13,14 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// A task that has not come to run by then never will.
-const STUCK_AFTER: Duration = Duration::from_secs(600);
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(600);
 /// A pair that lasted this long since it was ready did not fail at starting.
 const LASTED: Duration = Duration::from_secs(600);
-/// How long a dead pair's proxy is kept for its record to be withdrawn first.
-const WITHDRAW_FIRST: Duration = Duration::from_secs(30);
+/// How long a dead pair's proxy is kept for its record to be withdrawn, and forgotten by resolvers, first.
+pub(super) const WITHDRAW_FIRST: Duration = Duration::from_secs(120);
+
+/// Reasons for which no instance is on its way.
+const NO_PROSPECTS: &[&str] = &["AtMaximum", "TooLarge", "LaunchFailed"];
 
 pub(super) fn plan(
     settings: &Settings,
@@ -25,11 +30,12 @@ pub(super) fn plan(
     steps: &mut Vec<Step>,
 ) {
     condemn_the_dead(next, view, now);
+    condemn_the_outdated(next, now);
     rest(settings, next, view, now);
     if let Some(pair) = next.pair.take_if(|pair| pair.condemned.is_some()) {
         next.retiring.push(pair);
     }
-    retire(next, view, now, steps);
+    retire(settings, next, view, now, steps);
     intend(settings, next, now);
     run(next, view, now, steps);
 }
@@ -40,7 +46,8 @@ fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let ended = Role::ALL.iter().find(|role| !pair.task(**role).is_open());
     let stuck = Role::ALL.iter().find(|role| {
         let intent = pair.task(**role);
-        let starting = view.task(intent).is_none_or(|task| task.status < TaskStatus::Running);
+        // A task that is not seen right now may well run.
+        let starting = view.task(intent).is_some_and(|task| task.status < TaskStatus::Running);
         starting && intent.started_at.is_some_and(|at| since(now, at) >= STUCK_AFTER)
     });
     let why = match (ended, stuck) {
@@ -59,6 +66,23 @@ fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     }
 }
 
+/// A pair that never was of use is replaced when its manifest changes: what kept it down may be mended by that.
+/// One that was ready is used to its end.
+fn condemn_the_outdated(next: &mut ServiceRecord, now: Timestamp) {
+    let definitions = &next.definitions;
+    let Some(pair) = next.pair.as_mut().filter(|pair| pair.condemned.is_none() && pair.ready_at.is_none()) else {
+        return;
+    };
+    let outdated = Role::ALL.into_iter().any(|role| {
+        let current = definitions::of(definitions, role).and_then(|known| known.arn.as_ref());
+        current.is_some_and(|arn| *arn != pair.task(role).parameters.task_definition)
+    });
+    if outdated && next.desired == Desired::Awake {
+        pair.condemned = Some((now, "its manifest changed".into()));
+        next.retry_at = Some(later(pair.intended_at, backoff(next.failures)));
+    }
+}
+
 /// The way to sleep: record gone and forgotten by resolvers, then the drain, then the end.
 fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     if next.desired == Desired::Awake {
@@ -72,54 +96,62 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
     }
     let drain_at = *rest.drain_at.get_or_insert(now);
     let beat = view.beat(&name, pair, Role::Proxy);
-    let never_served = pair.ready_at.is_none()
-        && beat.is_none_or(|beat| beat.state == SidecarState::Starting)
-        && view.activator.in_flight == 0;
-    let empty = beat.is_some_and(|beat| {
-        beat.state == SidecarState::Draining
-            && beat.at >= drain_at
-            && beat.activity.is_some_and(|activity| activity.in_flight + activity.open_sockets == 0)
-    }) && view.activator.in_flight == 0;
+    let at_proxy = beat.and_then(|beat| beat.activity);
+    let open = at_proxy.map_or(0, |activity| idle::open(&activity)).saturating_add(view.activator.in_flight);
+    // A proxy that runs and has not reported, to this controller at least, may have served.
+    let is_up = view.task(&pair.proxy).is_some_and(|task| task.status >= TaskStatus::Running);
+    let never_served =
+        pair.ready_at.is_none() && beat.map_or(!is_up, |beat| beat.state == SidecarState::Starting);
+    let drained = at_proxy.is_some()
+        && beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
     let late = now >= later(drain_at, drain);
-    if never_served || empty {
-        pair.condemned = Some((now, "it sleeps".into()));
-    } else if late {
-        let open = view.usage_of(beat);
-        pair.condemned = Some((now, "it sleeps; the drain's time was up".into()));
-        if open > 0 {
-            next.note(now, "DrainCut", format!("{open} requests or sockets were still open after the drain"));
-        }
+    if !(late || open == 0 && (never_served || drained)) {
+        return;
     }
-}
-
-impl View<'_> {
-    fn usage_of(&self, proxy: Option<&crate::observed::Beat>) -> u64 {
-        let at_proxy = proxy.and_then(|beat| beat.activity).map_or(0, |a| a.in_flight + a.open_sockets);
-        at_proxy + self.activator.in_flight
+    let why = if late && open > 0 { "it sleeps; the drain's time was up" } else { "it sleeps" };
+    pair.condemned = Some((now, why.into()));
+    if pair.ready_at.is_some() {
+        // It came up and went down as it was told: nothing fails any more.
+        (next.failures, next.retry_at) = (0, None);
+    }
+    if open > 0 {
+        next.note(now, "DrainCut", format!("{open} requests or sockets were still open after the drain"));
     }
 }
 
 /// Ends condemned pairs: proxy first, its service once it is gone.
-fn retire(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Vec<Step>) {
-    for (arn, cluster) in &next.strays {
+fn retire(
+    settings: &Settings,
+    next: &mut ServiceRecord,
+    view: &View<'_>,
+    now: Timestamp,
+    steps: &mut Vec<Step>,
+) {
+    let ending = |arn: &String| view.tasks.by_arn.get(arn).is_some_and(|task| task.is_ending());
+    for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn)) {
         let (arn, cluster) = (arn.clone(), cluster.clone());
         steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
     }
-    let public = next.dns.published.clone().or_else(|| next.dns.pending.as_ref()?.address.clone());
+    let dns = &next.dns;
+    let in_zone = |address: &String| {
+        let pending = dns.pending.as_ref().and_then(|pending| pending.address.as_ref());
+        dns.published.as_ref() == Some(address) || pending == Some(address)
+    };
+    let remembered = dns.withdrawn_at.is_some_and(|at| now < later(at, settings.dns_ttl));
     for pair in &mut next.retiring {
+        end_unattempted(pair, now);
         let Some((since_when, why)) = pair.condemned.clone() else { continue };
-        let proxy_address = view.task(&pair.proxy).and_then(|task| task.public_address.clone());
-        let in_zone = public.is_some() && proxy_address == public;
-        if pair.proxy.is_open() && in_zone && since(now, since_when) < WITHDRAW_FIRST {
+        let address = view.task(&pair.proxy).and_then(|task| task.public_address.as_ref());
+        let found = address.is_some_and(|address| remembered || in_zone(address));
+        if pair.proxy.is_open() && found && since(now, since_when) < WITHDRAW_FIRST {
             continue;
         }
         let role = if pair.proxy.is_open() { Role::Proxy } else { Role::Service };
         let intent = pair.task_mut(role);
         let Some(arn) = intent.task_arn.clone().filter(|_| intent.is_open()) else { continue };
-        let ending = view.tasks.by_arn.get(&arn).is_some_and(|task| task.is_ending());
         let cluster = intent.parameters.cluster.clone();
         intent.stop_at.get_or_insert(now);
-        if !ending {
+        if !ending(&arn) {
             steps.push(Step::Stop { cluster, arn, reason: format!("dormouse: {why}") });
         }
     }
@@ -177,14 +209,22 @@ fn run(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Ve
     }
     let name = next.name.clone();
     let Some(pair) = next.pair.as_mut().filter(|pair| pair.condemned.is_none()) else { return };
-    // An idle service that was never up is not brought up to be put down.
+    // A service that was never up is not brought up to be put down.
     if next.desired == Desired::Asleep {
         return;
     }
+    // A proxy without a service costs money for nothing. It starts beside one that has, or is getting, an instance.
+    let prospects = match view.room {
+        Room::Yes => true,
+        Room::No { reason, .. } => !NO_PROSPECTS.contains(reason) || pair.service.task_arn.is_some(),
+    };
     for role in Role::ALL {
         let own = identity(&name, pair.id, role);
         let intent = pair.task_mut(role);
-        let waits = role == Role::Service && *view.room != Room::Yes;
+        let waits = match role {
+            Role::Proxy => !prospects,
+            Role::Service => *view.room != Room::Yes,
+        };
         if intent.task_arn.is_some() || !intent.is_open() || waits {
             continue;
         }

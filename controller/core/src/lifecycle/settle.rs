@@ -5,9 +5,8 @@ use crate::explain::explain;
 use crate::intent::since;
 use crate::naming::SIDECAR_CONTAINER;
 use crate::observed::{Task, TaskStatus};
-use crate::settings::Settings;
 use dormouse_peer::wire::Role;
-use dormouse_state::{PairId, ServiceRecord, TaskEnd, TaskIntent};
+use dormouse_state::{Pair, PairId, ServiceRecord, TaskEnd, TaskIntent};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -20,13 +19,12 @@ const EXIT_IDLE: i32 = 11;
 /// Exit code of a process that SIGTERM ended.
 const EXIT_TERMINATED: i32 = 143;
 
-pub(super) fn settle(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
+pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let name = next.name.clone();
-    let (mut events, mut known) = (Vec::new(), Vec::new());
+    let mut events = Vec::new();
     for pair in next.pair.iter_mut().chain(&mut next.retiring) {
-        known.push(pair.id);
         let was_ready = pair.ready_at.is_some();
-        let leaving = pair.condemned.is_some();
+        let leaving = pair.condemned.as_ref().map(|(at, _)| *at);
         for role in Role::ALL {
             let own = identity(&name, pair.id, role);
             let intent = pair.task_mut(role);
@@ -43,7 +41,7 @@ pub(super) fn settle(settings: &Settings, next: &mut ServiceRecord, view: &View<
             intent.end = end(intent, view, role, was_ready, leaving, now);
             if let Some(end) = &intent.end
                 && intent.stop_at.is_none()
-                && !leaving
+                && leaving.is_none()
             {
                 events.push(format!("{role} task ended: {}", explain(&end.reason)));
             }
@@ -52,7 +50,7 @@ pub(super) fn settle(settings: &Settings, next: &mut ServiceRecord, view: &View<
     for event in events {
         next.note(now, "TaskEnded", event);
     }
-    strays(settings, next, view, &known);
+    strays(next, view);
 }
 
 fn end(
@@ -60,19 +58,17 @@ fn end(
     view: &View<'_>,
     role: Role,
     was_ready: bool,
-    leaving: bool,
+    leaving: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<TaskEnd> {
-    let gone = |code: &str, reason: &str| {
-        Some(TaskEnd { at: now, code: code.into(), reason: reason.into(), clean: false })
-    };
     let Some(arn) = &intent.task_arn else {
+        let leaving = leaving?;
         let Some(attempted_at) = intent.attempted_at else {
-            return if leaving { gone("NeverRan", "it was not needed any more") } else { None };
+            return gone("NeverRan", "it was not needed any more", now);
         };
-        let listed_at = view.tasks.listed_at?;
-        let settled = leaving && since(listed_at, attempted_at) >= NEVER_RAN_AFTER;
-        return if settled { gone("NeverRan", "RunTask started nothing") } else { None };
+        // RunTask is repeated until the pair is condemned: only what is listed after that tells.
+        let settled = since(view.tasks.listed_at?, attempted_at.max(leaving)) >= NEVER_RAN_AFTER;
+        return if settled { gone("NeverRan", "RunTask started nothing", now) } else { None };
     };
     match view.tasks.by_arn.get(arn) {
         Some(task) if task.status == TaskStatus::Stopped => Some(TaskEnd {
@@ -85,7 +81,21 @@ fn end(
         None => {
             let missing = view.tasks.missing.contains(arn);
             let fresh = intent.started_at.is_some_and(|at| since(now, at) < MISSING_GRACE);
-            if missing && !fresh { gone("Missing", "ECS knows nothing of it any more") } else { None }
+            if missing && !fresh { gone("Missing", "ECS knows nothing of it any more", now) } else { None }
+        }
+    }
+}
+
+fn gone(code: &str, reason: &str, now: Timestamp) -> Option<TaskEnd> {
+    Some(TaskEnd { at: now, code: code.into(), reason: reason.into(), clean: false })
+}
+
+/// Ends what a condemned pair never called for: no task can exist.
+pub(super) fn end_unattempted(pair: &mut Pair, now: Timestamp) {
+    for role in Role::ALL {
+        let intent = pair.task_mut(role);
+        if intent.is_open() && intent.task_arn.is_none() && intent.attempted_at.is_none() {
+            intent.end = gone("NeverRan", "it was not needed any more", now);
         }
     }
 }
@@ -113,8 +123,9 @@ fn words(task: &Task) -> String {
     if codes.is_empty() { reason } else { format!("{reason} ({})", codes.join(", ")) }
 }
 
-/// Tasks with this service's mark that no pair of it names: a row was lost, or a call outlived its intent.
-fn strays(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, known: &[PairId]) {
+/// Tasks with this service's mark that no open intent of it names: a row was lost, or a call outlived its
+/// intent.
+fn strays(next: &mut ServiceRecord, view: &View<'_>) {
     let tasks = view.tasks;
     // Whatever is over or long gone needs no intent any more.
     next.strays.retain(|arn, _| {
@@ -126,13 +137,12 @@ fn strays(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, known:
         let id = PairId { epoch: own.epoch, attempt: own.attempt };
         // A pair newer than all that this record knows: the record is stale, not the task.
         let stale = next.last_pair.is_some_and(|last| id > last) && !next.deleting;
-        if known.contains(&id) || stale || task.is_ending() {
+        let named = next.pairs().filter(|pair| pair.id == id).map(|pair| pair.task(own.role)).any(|intent| {
+            intent.is_open() && intent.task_arn.as_ref().is_none_or(|arn| *arn == task.arn)
+        });
+        if named || stale || task.is_ending() {
             continue;
         }
-        let cluster = match own.role {
-            Role::Proxy => &settings.proxy_cluster,
-            Role::Service => &settings.service_cluster,
-        };
-        next.strays.entry(task.arn.clone()).or_insert_with(|| cluster.clone());
+        next.strays.entry(task.arn.clone()).or_insert_with(|| task.cluster.clone());
     }
 }

@@ -1,10 +1,17 @@
 //! The proxy in-process, against small services and a small controller, over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests, helpers included"
+)]
+
 mod binary;
 mod connections;
 mod controller;
 mod forwarding;
 mod lifecycle;
-mod streaming;
 mod sockets;
+mod streaming;
 mod support;

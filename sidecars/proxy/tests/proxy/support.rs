@@ -51,9 +51,8 @@ impl Rig {
             ("HOLD_MS", "300"),
         ];
         let source = |name: &str| {
-            let of = |pairs: &[(&str, &str)]| {
-                pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
-            };
+            let of =
+                |pairs: &[(&str, &str)]| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
             of(extra).or_else(|| of(&defaults))
         };
         let settings = Settings::read(&source).unwrap();
@@ -225,7 +224,9 @@ impl Service {
                     let mut client = Client::over(stream);
                     let Some(head) = client.head().await else { return };
                     if head.starts_with("GET /probe ") {
-                        client.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                        client
+                            .send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                            .await;
                         return;
                     }
                     let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
@@ -254,7 +255,9 @@ impl Service {
                 let length = header(&head, "content-length").map_or(0, |l| l.parse().unwrap());
                 let body = String::from_utf8(client.bytes(length).await).unwrap();
                 let text = format!("{head}{body}");
-                client.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len())).await;
+                client
+                    .send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len()))
+                    .await;
                 let Some(next) = client.head().await else { return };
                 head = next;
             }

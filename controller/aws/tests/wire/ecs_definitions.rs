@@ -1,0 +1,230 @@
+//! Task definitions.
+
+use crate::recorded::{Answer, Recorded, json, json_error};
+use dormouse_aws::ports::CloudError;
+use dormouse_core::definition::{Base, Container, Content};
+use serde_json::{Value, json as value};
+
+const ARN: &str = "arn:aws:ecs:eu-west-1:1:task-definition/fam:3";
+
+fn container(name: &str) -> Container {
+    Container {
+        name: name.into(),
+        image: "nginx:1".into(),
+        command: vec!["run".into()],
+        entry_point: Vec::new(),
+        cpu: 256,
+        memory: 512,
+        env: [("B", "2"), ("A", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        secrets: [("DB".to_owned(), "arn:secret".to_owned())].into(),
+        port: Some(9050),
+        stop_timeout: 30,
+        health_command: vec!["CMD".into(), "/x".into(), "healthcheck".into()],
+    }
+}
+
+fn content() -> Content {
+    Content {
+        family: "fam".into(),
+        base: Base::Own,
+        fargate: true,
+        cpu: 256,
+        memory: 512,
+        task_role: None,
+        execution_role: Some("arn:role".into()),
+        containers: vec![container("app")],
+    }
+}
+
+fn existing_content() -> Content {
+    let sidecar = Container { cpu: 32, memory: 32, ..container("dormouse-service") };
+    Content { base: Base::Existing("theirs".into()), fargate: false, containers: vec![sidecar], ..content() }
+}
+
+fn none_yet() -> Answer {
+    json(value!({"taskDefinitionArns": []}))
+}
+
+fn registered() -> Answer {
+    json(value!({"taskDefinition": {"taskDefinitionArn": ARN}}))
+}
+
+fn described(tags: &Value) -> Answer {
+    json(value!({"taskDefinition": {"taskDefinitionArn": ARN, "status": "ACTIVE"}, "tags": tags}))
+}
+
+fn tags(install: &str, hash: &str) -> Value {
+    value!([{"key": "dormouse:install", "value": install}, {"key": "dormouse:hash", "value": hash}])
+}
+
+#[tokio::test]
+async fn a_content_is_registered() {
+    let aws = Recorded::new([none_yet(), registered()]);
+    assert_eq!(aws.cloud().tasks.register("i", &content()).await.unwrap(), ARN);
+    let asked = aws.asked();
+    let list = value!({"familyPrefix": "fam", "status": "ACTIVE", "sort": "DESC", "maxResults": 100});
+    assert_eq!(asked[0].json(), list);
+    let expected = value!({
+        "family": "fam", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256", "memory": "512", "executionRoleArn": "arn:role",
+        "containerDefinitions": [{
+            "name": "app", "image": "nginx:1", "command": ["run"], "cpu": 256, "memory": 512,
+            "essential": true, "stopTimeout": 30,
+            "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+            "secrets": [{"name": "DB", "valueFrom": "arn:secret"}],
+            "portMappings": [{"containerPort": 9050, "protocol": "tcp"}],
+            "healthCheck": {
+                "command": ["CMD", "/x", "healthcheck"],
+                "interval": 10, "timeout": 5, "retries": 3, "startPeriod": 60,
+            },
+        }],
+        "tags": tags("i", &content().hash()),
+    });
+    assert_eq!(asked[1].json(), expected);
+}
+
+#[tokio::test]
+async fn a_small_task_on_ec2_has_no_task_level_cpu() {
+    let aws = Recorded::new([none_yet(), registered()]);
+    let small = Content { fargate: false, cpu: 96, ..content() };
+    aws.cloud().tasks.register("i", &small).await.unwrap();
+    let asked = aws.asked()[1].json();
+    assert_eq!((&asked["cpu"], &asked["memory"]), (&Value::Null, &value!("512")));
+    assert_eq!(asked["requiresCompatibilities"], value!(["EC2"]));
+}
+
+#[tokio::test]
+async fn a_revision_of_the_same_content_is_used_again() {
+    let hash = content().hash();
+    let list = value!({"taskDefinitionArns": [
+        "arn:aws:ecs:eu-west-1:1:task-definition/fam:5",
+        "arn:aws:ecs:eu-west-1:1:task-definition/family:9",
+        ARN,
+    ]});
+    let aws = Recorded::new([json(list), described(&tags("i", "other")), described(&tags("i", &hash))]);
+    assert_eq!(aws.cloud().tasks.register("i", &content()).await.unwrap(), ARN);
+    let asked: Vec<_> = aws.asked()[1..].iter().map(|a| a.json()).collect();
+    assert_eq!(asked[0]["taskDefinition"], "arn:aws:ecs:eu-west-1:1:task-definition/fam:5");
+    assert_eq!(asked[1], value!({"taskDefinition": ARN, "include": ["TAGS"]}));
+
+    // The same content of another installation is not ours.
+    let aws = Recorded::new([
+        json(value!({"taskDefinitionArns": [ARN]})),
+        described(&tags("other", &hash)),
+        registered(),
+    ]);
+    aws.cloud().tasks.register("i", &content()).await.unwrap();
+    assert_eq!(aws.operations()[2], "RegisterTaskDefinition");
+}
+
+fn theirs() -> Value {
+    value!({
+        "taskDefinitionArn": "arn:theirs:7", "family": "theirs", "revision": 7, "status": "ACTIVE",
+        "compatibilities": ["EXTERNAL", "EC2"], "requiresAttributes": [{"name": "com.amazonaws.ecs.x"}],
+        "networkMode": "bridge", "cpu": "1024", "memory": "2048",
+        "taskRoleArn": "arn:their-role", "executionRoleArn": "arn:their-execution",
+        "volumes": [{"name": "data", "host": {"sourcePath": "/data"}}],
+        "placementConstraints": [{"type": "memberOf", "expression": "attribute:x == y"}],
+        "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+        "ephemeralStorage": {"sizeInGiB": 30}, "pidMode": "task", "ipcMode": "task",
+        "enableFaultInjection": false,
+        "proxyConfiguration": {"type": "APPMESH", "containerName": "envoy"},
+        "containerDefinitions": [{
+            "name": "web", "image": "theirs:1", "cpu": 128, "memoryReservation": 256, "essential": true,
+            "portMappings": [{"containerPort": 9050, "hostPort": 80, "protocol": "tcp"}],
+            "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "g"}},
+        }],
+    })
+}
+
+#[tokio::test]
+async fn an_existing_definition_is_copied_whole_with_the_sidecar_added() {
+    let aws = Recorded::new([json(value!({"taskDefinition": theirs()})), none_yet(), registered()]);
+    aws.cloud().tasks.register("i", &existing_content()).await.unwrap();
+    let asked = aws.asked();
+    assert_eq!(asked[0].json()["taskDefinition"], "theirs");
+    let sent = asked[2].json();
+    let theirs = theirs();
+    for kept in [
+        "taskRoleArn",
+        "executionRoleArn",
+        "volumes",
+        "placementConstraints",
+        "runtimePlatform",
+        "ephemeralStorage",
+        "pidMode",
+        "ipcMode",
+        "proxyConfiguration",
+        "enableFaultInjection",
+    ] {
+        assert_eq!(sent[kept], theirs[kept], "{kept}");
+    }
+    assert_eq!(sent["family"], "fam");
+    assert_eq!(sent["networkMode"], "awsvpc");
+    assert_eq!(sent["requiresCompatibilities"], value!(["EC2"]));
+    assert_eq!((&sent["cpu"], &sent["memory"]), (&value!("1056"), &value!("2080")), "the sidecar's on top");
+    let containers = sent["containerDefinitions"].as_array().unwrap();
+    let mut web = theirs["containerDefinitions"][0].clone();
+    web["portMappings"][0].as_object_mut().unwrap().remove("hostPort");
+    assert_eq!(containers[0], web);
+    assert_eq!(containers[1]["name"], "dormouse-service");
+    // A newer revision of theirs makes a new one of ours.
+    let base = sent["tags"].as_array().unwrap().iter().find(|tag| tag["key"] == "dormouse:base").unwrap();
+    assert_eq!(base["value"], "arn:theirs:7");
+}
+
+#[tokio::test]
+async fn an_existing_definition_that_cannot_be_used_is_refused_in_words() {
+    type Spoil = fn(&mut Value);
+    let table: [(Spoil, &str); 6] = [
+        (|d| d["compatibilities"] = value!(["EXTERNAL"]), "is not compatible with EC2"),
+        (|d| d["status"] = value!("INACTIVE"), "is not ACTIVE"),
+        (|d| d["containerDefinitions"] = value!([]), "has no containers"),
+        (|d| d["containerDefinitions"][0]["name"] = value!("dormouse-service"), "already has a container"),
+        (|d| d["containerDefinitions"][0]["links"] = value!(["db"]), "links containers (`web`)"),
+        (|d| d["memory"] = value!("2GB"), "task size `2GB`"),
+    ];
+    for (spoil, words) in table {
+        let mut spoiled = theirs();
+        spoil(&mut spoiled);
+        let mut answers = vec![json(value!({"taskDefinition": spoiled}))];
+        if words != "is not ACTIVE" {
+            answers.push(none_yet());
+        }
+        let aws = Recorded::new(answers);
+        let error = aws.cloud().tasks.register("i", &existing_content()).await.unwrap_err();
+        assert!(matches!(&error, CloudError::Refused { message, .. } if message.contains(words)), "{error}");
+        assert!(!aws.operations().contains(&"RegisterTaskDefinition".to_owned()));
+    }
+    let aws = Recorded::new([json_error(400, "ClientException", "Unable to describe task definition.")]);
+    let error = aws.cloud().tasks.register("i", &existing_content()).await.unwrap_err();
+    assert!(matches!(error, CloudError::Refused { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_revision_is_deregistered_when_it_is_ours() {
+    let aws = Recorded::new([described(&tags("i", "h")), registered()]);
+    aws.cloud().tasks.deregister("i", ARN).await.unwrap();
+    assert_eq!(aws.operations(), ["DescribeTaskDefinition", "DeregisterTaskDefinition"]);
+
+    let inactive = json(value!({
+        "taskDefinition": {"taskDefinitionArn": ARN, "status": "INACTIVE"}, "tags": tags("i", "h"),
+    }));
+    let absent = json_error(400, "ClientException", "Unable to describe task definition.");
+    for answer in [described(&tags("other", "h")), described(&value!([])), inactive, absent] {
+        let aws = Recorded::new([answer]);
+        aws.cloud().tasks.deregister("i", ARN).await.unwrap();
+        assert_eq!(aws.operations(), ["DescribeTaskDefinition"], "it is left alone");
+    }
+}
+
+#[tokio::test]
+async fn all_revisions_of_a_family_are_listed_and_of_no_other() {
+    let arn = |name: &str| format!("arn:aws:ecs:eu-west-1:1:task-definition/{name}");
+    let aws = Recorded::new([
+        json(value!({"taskDefinitionArns": [arn("fam:2"), arn("family:1")], "nextToken": "n"})),
+        json(value!({"taskDefinitionArns": [arn("fam:1")]})),
+    ]);
+    assert_eq!(aws.cloud().tasks.revisions("fam").await.unwrap(), [arn("fam:2"), arn("fam:1")]);
+}

@@ -1,0 +1,178 @@
+//! Waiting for a service, and forwarding to it.
+
+use super::listener::Activator;
+use super::route::RETRY_AFTER;
+use super::slots::Slot;
+use super::{local, tunnel};
+use crate::forward::{self, Failure, Guarded};
+use crate::plane::{InUse, PlaneError};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::response::IntoResponse as _;
+use dormouse_core::view::ServiceView;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response, StatusCode};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// Until the same address is tried again after nobody listened there; doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// One request that is to reach its service.
+pub(super) struct Held<'a> {
+    pub(super) activator: &'a Activator,
+    pub(super) view: &'a ServiceView,
+    pub(super) host: HeaderValue,
+    pub(super) peer: IpAddr,
+    pub(super) in_use: Box<dyn InUse>,
+}
+
+impl Held<'_> {
+    /// Waits for the service, if need be, and gives its answer. Dropped when the caller leaves.
+    pub(super) async fn answer(
+        self,
+        mut request: Request<Body>,
+        mut backend: watch::Receiver<Option<SocketAddr>>,
+        waking: Option<BoxFuture<'static, Result<(), PlaneError>>>,
+    ) -> Response<Body> {
+        let deadline = Instant::now() + self.view.spec.wake.hold;
+        let mut slot = None;
+        if let Some(waking) = waking {
+            if !self.take_slot(&mut slot) {
+                return self.overflow();
+            }
+            tokio::select! {
+                biased;
+                woken = waking => if let Err(error) = woken {
+                    return self.cannot_wake(error);
+                },
+                refused = self.end_of_patience(deadline) => return refused,
+            }
+        }
+        let caller = forward::wants_upgrade(&request).map(|_| hyper::upgrade::on(&mut request));
+        let mut request = forward::outgoing(request, &self.host, self.peer);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let current = *backend.borrow_and_update();
+            let Some(address) = current else {
+                if !self.take_slot(&mut slot) {
+                    return self.overflow();
+                }
+                tokio::select! {
+                    biased;
+                    changed = backend.changed() => match changed {
+                        Ok(()) => continue,
+                        // The plane is gone, and with it whoever could say where the service is.
+                        Err(_) => return self.stopping(),
+                    },
+                    refused = self.end_of_patience(deadline) => return refused,
+                }
+            };
+            match self.activator.forwarder.send(address, request).await {
+                Ok(response) => {
+                    drop(slot);
+                    let response = forward::answer(response);
+                    return match (response.status(), caller) {
+                        (StatusCode::SWITCHING_PROTOCOLS, Some(caller)) => {
+                            tunnel::open(&self.activator.tunnels, caller, response, self.in_use)
+                        }
+                        (StatusCode::SWITCHING_PROTOCOLS, None) => {
+                            self.lost("it switched protocols though nobody asked")
+                        }
+                        _ => response.map(|body| Body::new(Guarded::new(body, self.in_use))),
+                    };
+                }
+                Err(Failure::Lost(words)) => return self.lost(&words),
+                Err(Failure::Unsent(unsent, words)) => {
+                    tracing::debug!(service = self.name(), %address, error = words, "nobody answers there");
+                    request = *unsent;
+                }
+            }
+            // The address may be stale, or the container on its way back up: whichever comes first.
+            if !self.take_slot(&mut slot) {
+                return self.overflow();
+            }
+            let again = Instant::now() + pause;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::select! {
+                biased;
+                changed = backend.changed() => if changed.is_err() {
+                    return self.stopping();
+                },
+                refused = self.end_of_patience(deadline) => return refused,
+                () = sleep_until(again) => {}
+            }
+        }
+    }
+
+    /// Ends when the request has waited long enough, or when the activator is about to cut it off.
+    async fn end_of_patience(&self, deadline: Instant) -> Response<Body> {
+        tokio::select! {
+            () = sleep_until(deadline) => self.too_late(),
+            () = self.activator.closing.cancelled() => self.stopping(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.view.metadata.name
+    }
+
+    fn take_slot(&self, slot: &mut Option<Slot>) -> bool {
+        if slot.is_none() {
+            *slot = self.activator.slots.take(self.name());
+        }
+        slot.is_some()
+    }
+
+    /// The state as it is now, not as it was when the request came.
+    fn state(&self) -> HeaderValue {
+        self.activator.plane.service(self.name()).map_or_else(local::waking, |view| local::state(&view))
+    }
+
+    fn refuse(&self, status: StatusCode, kind: &str, detail: String) -> Response<Body> {
+        Problem::new(status, kind, detail)
+            .with("service", self.name())
+            .retry_after(RETRY_AFTER)
+            .header(local::STATE, self.state())
+            .into_response()
+    }
+
+    fn overflow(&self) -> Response<Body> {
+        self.activator.counters.overflowed.fetch_add(1, Ordering::Relaxed);
+        let detail = format!("`{}` is waking, and too many requests wait for it already", self.name());
+        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "too-many-held", detail)
+    }
+
+    fn too_late(&self) -> Response<Body> {
+        self.activator.counters.timed_out.fetch_add(1, Ordering::Relaxed);
+        let hold = dormouse_manifests::format_duration(self.view.spec.wake.hold);
+        let detail = format!("`{}` did not answer within {hold} (spec.wake.hold); it goes on waking", self.name());
+        self.refuse(StatusCode::GATEWAY_TIMEOUT, "held-too-long", detail)
+    }
+
+    fn stopping(&self) -> Response<Body> {
+        let detail = format!("the controller stops while `{}` is waking", self.name());
+        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
+    }
+
+    fn cannot_wake(&self, error: PlaneError) -> Response<Body> {
+        if let PlaneError::NotFound(name) = &error {
+            return Problem::not_declared(name).into_response();
+        }
+        let detail = format!("`{}` cannot be woken: {error}", self.name());
+        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail)
+    }
+
+    fn lost(&self, words: &str) -> Response<Body> {
+        tracing::info!(service = self.name(), error = words, "a request got no answer");
+        let detail = format!(
+            "`{}` was sent the request and gave no answer ({words}); it may or may not have acted on it",
+            self.name()
+        );
+        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "no-answer", detail)
+    }
+}

@@ -1,0 +1,140 @@
+//! The activator and its listener.
+
+use super::slots::{Limits, Slots};
+use crate::config::Secret;
+use crate::forward::Forwarder;
+use crate::metrics::Metrics;
+use crate::plane::Plane;
+use crate::serve;
+use crate::waker::Waker;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What an activator is told at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How many requests may be held.
+    pub limits: Limits,
+    /// The token that `spec.wake.access: token` asks for.
+    pub token: Option<Secret>,
+}
+
+/// Answers for services that sleep, by waking them.
+pub struct Activator {
+    pub(super) plane: Arc<dyn Plane>,
+    pub(super) waker: Waker,
+    pub(super) slots: Slots,
+    pub(super) token: Option<Secret>,
+    pub(super) forwarder: Forwarder,
+    pub(super) tunnels: TaskTracker,
+    pub(super) counters: Counters,
+    /// Cancelled shortly before connections are cut: who is still held gets an answer.
+    pub(super) closing: CancellationToken,
+}
+
+/// What happened so far.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) requests: AtomicU64,
+    pub(super) overflowed: AtomicU64,
+    pub(super) timed_out: AtomicU64,
+}
+
+impl Activator {
+    /// An activator over a plane.
+    pub fn new(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Arc<Activator> {
+        Arc::new(Activator {
+            plane,
+            waker,
+            slots: Slots::new(options.limits),
+            token: options.token,
+            forwarder: Forwarder::default(),
+            tunnels: TaskTracker::new(),
+            counters: Counters::default(),
+            closing: CancellationToken::new(),
+        })
+    }
+
+    /// Serves until `stop`; then requests that are held or under way, and tunnels, get `grace` to finish.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken, grace: Duration) {
+        let stopped = Arc::new(OnceLock::new());
+        let (activator, closing) = (Arc::clone(&self), self.closing.clone());
+        let (stopping, since) = (stop.clone(), Arc::clone(&stopped));
+        tokio::spawn(async move {
+            stopping.cancelled().await;
+            let _ = since.set(Instant::now());
+            sleep(grace - grace / 10).await;
+            closing.cancel();
+        });
+        serve::serve(listener, stop.clone(), grace, move |peer| {
+            let activator = Arc::clone(&activator);
+            service_fn(move |request| Arc::clone(&activator).infallible(peer, request))
+        })
+        .await;
+        self.tunnels.close();
+        let left = stopped.get().map_or(grace, |since| grace.saturating_sub(since.elapsed()));
+        let _ = timeout(left, self.tunnels.wait()).await;
+    }
+
+    /// Serves one connection, whatever carries it.
+    pub async fn connection<I>(self: Arc<Self>, io: I, peer: SocketAddr, stop: CancellationToken)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(move |request| Arc::clone(&self).infallible(peer, request));
+        serve::connection(io, service, stop).await;
+    }
+
+    async fn infallible(
+        self: Arc<Self>,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        Ok(self.answer(peer, request.map(Body::new)).await)
+    }
+
+    /// How many requests are held right now.
+    pub fn held(&self) -> usize {
+        self.slots.held()
+    }
+}
+
+impl Metrics for Activator {
+    fn write(&self, out: &mut String) {
+        let counters = &self.counters;
+        for (name, kind, help, value) in [
+            ("held_requests", "gauge", "Requests held for services on their way up.", self.slots.held() as u64),
+            ("tunnels", "gauge", "Upgraded connections.", self.tunnels.len() as u64),
+            ("requests_total", "counter", "Requests taken.", counters.requests.load(Ordering::Relaxed)),
+            (
+                "overflowed_total",
+                "counter",
+                "Requests refused because too many were held.",
+                counters.overflowed.load(Ordering::Relaxed),
+            ),
+            (
+                "timed_out_total",
+                "counter",
+                "Requests held until their deadline.",
+                counters.timed_out.load(Ordering::Relaxed),
+            ),
+        ] {
+            let name = format!("dormouse_activator_{name}");
+            // Writing to a String cannot fail.
+            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        }
+    }
+}

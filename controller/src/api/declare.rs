@@ -1,0 +1,56 @@
+//! Declaring services.
+
+use super::extract::{Name, Params, Whole};
+use super::services::Shown;
+use super::state::Api;
+use crate::plane::Declared;
+use crate::problem::Problem;
+use axum::extract::State;
+use dormouse_manifests::{Diagnostic, Parsed, Service, parse};
+use http::StatusCode;
+
+/// `PUT /v1/services/{name}`: a manifest, YAML or JSON.
+pub(super) async fn put(
+    State(api): State<Api>,
+    Name(name): Name,
+    params: Params,
+    Whole(body): Whole,
+) -> Result<Shown, Problem> {
+    params.only(&[])?;
+    let service = manifest(&api, &name, &body)?;
+    let (declared, view) = api.plane.declare(service).await?;
+    let status = if declared == Declared::Created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Shown(status, view))
+}
+
+fn manifest(api: &Api, name: &str, body: &[u8]) -> Result<Service, Problem> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| unprocessable("the body is not UTF-8: give a manifest, YAML or JSON".to_owned(), &[]))?;
+    let mut parsed = parse("manifest", text);
+    parsed.check(&|known| api.plane.service(known).is_some());
+    if parsed.has_errors() {
+        let first = parsed.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+        let words = first.map_or_else(String::new, |first| format!(": {}", first.message));
+        return Err(unprocessable(format!("the manifest is not valid{words}"), &parsed.diagnostics));
+    }
+    let Parsed { services, diagnostics } = parsed;
+    let count = services.len();
+    let mut services = services.into_iter().map(|located| located.value);
+    match (services.next(), services.next()) {
+        (Some(service), None) if service.metadata.name == name => Ok(service),
+        (Some(service), None) => Err(unprocessable(
+            format!("the manifest is of `{}`, the path of `{name}`: they must be the same", service.metadata.name),
+            &diagnostics,
+        )),
+        _ => Err(unprocessable(
+            format!("the body has {count} manifests: give exactly one, YAML or JSON"),
+            &diagnostics,
+        )),
+    }
+}
+
+fn unprocessable(detail: String, diagnostics: &[Diagnostic]) -> Problem {
+    let listed: Vec<serde_json::Value> =
+        diagnostics.iter().filter_map(|diagnostic| serde_json::to_value(diagnostic).ok()).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-manifest", detail).with("diagnostics", listed)
+}

@@ -1,0 +1,72 @@
+//! `/{name}` wakes a service and leads to it; `/` lists them all.
+
+use super::auth;
+use super::extract::Caller;
+use super::state::Api;
+use crate::label::is_label;
+use crate::pages;
+use crate::plane::PlaneError;
+use crate::problem::Problem;
+use crate::views::is_ready;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use dormouse_core::view::ServiceView;
+use dormouse_manifests::Access;
+use dormouse_state::Desired;
+use http::{HeaderValue, Method, StatusCode, header};
+
+/// `GET /`.
+pub(super) async fn list(State(api): State<Api>) -> Response {
+    pages::list(&api.plane.services())
+}
+
+/// Browsers ask for it beside every page: it is no service.
+pub(super) async fn favicon() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Crawlers would wake everything.
+pub(super) async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /\n"
+}
+
+/// `GET /{name}`.
+pub(super) async fn wake(State(api): State<Api>, path: Option<Path<String>>, caller: Caller) -> Response {
+    let name = path.map_or_else(String::new, |Path(name)| name);
+    let declared = if is_label(&name) { api.plane.service(&name) } else { None };
+    let Some(view) = declared else { return pages::not_found(Some(&name)) };
+    if is_ready(&view) && view.status.desired == Desired::Awake {
+        return there(&view, caller.parts.uri.query());
+    }
+    if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
+        return Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`").into_response();
+    }
+    // HEAD asks what GET would say: link previews and the like wake nobody.
+    if caller.parts.method == Method::GET
+        && let Err(error) = api.waker.wake(&view, caller.asks("page")).await
+    {
+        return match error {
+            PlaneError::NotFound(name) => pages::not_found(Some(&name)),
+            PlaneError::Conflict(detail) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail).retry_after(5).into_response()
+            }
+            other => Problem::from(other).into_response(),
+        };
+    }
+    pages::waiting(&api.plane.service(&name).unwrap_or(view))
+}
+
+/// To the service itself, with the query that came.
+fn there(view: &ServiceView, query: Option<&str>) -> Response {
+    let mut url = view.status.url.clone();
+    if !url.ends_with('/') {
+        url.push('/');
+    }
+    if let Some(query) = query {
+        url.push('?');
+        url.push_str(query);
+    }
+    let Ok(location) = HeaderValue::from_str(&url) else { return pages::waiting(view) };
+    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

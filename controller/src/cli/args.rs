@@ -1,0 +1,183 @@
+//! What can be typed.
+
+use crate::config::ControllerArgs;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::time::Duration;
+
+/// Scale-to-zero for Amazon ECS.
+#[derive(Debug, Parser)]
+#[command(name = "dormouse", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or invalid manifest, 3 not found, \
+                        4 timed out waiting, 5 the server is unreachable.")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    /// No colours
+    #[arg(long, global = true, env = "NO_COLOR", hide_env_values = true, value_name = "ANY")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub(super) no_color: Option<String>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Which controller.
+#[derive(Debug, Args)]
+pub(super) struct ServerArgs {
+    /// The controller's API
+    #[arg(long, global = true, env = "DORMOUSE_SERVER", default_value = "http://127.0.0.1:9070", value_name = "URL")]
+    pub(super) server: String,
+    /// The API's bearer token
+    #[arg(long, global = true, env = "DORMOUSE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(super) token: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the control plane: API and dashboard, activator
+    ///
+    /// AWS region, credentials and endpoint come from the SDK's standard chain (AWS_REGION, AWS_ENDPOINT_URL, the
+    /// task's role).
+    Controller(ControllerArgs),
+    /// Declare services, and show what changes
+    Apply(ApplyArgs),
+    /// Show what applying would change
+    Diff(FilesArgs),
+    /// Check manifests, without a server
+    Validate(FilesArgs),
+    /// List services, instances or events
+    Get(GetArgs),
+    /// Show everything about a service
+    Describe(NameArgs),
+    /// Say why a service is awake or asleep
+    Why(NameArgs),
+    /// Wake a service
+    Wake(WakeArgs),
+    /// Put a service to sleep
+    Sleep(SleepArgs),
+    /// Delete services: their tasks and records end first
+    Delete(DeleteArgs),
+    /// List events, the newest last
+    Events(EventsArgs),
+    /// Print the manifest's JSON Schema
+    Schema,
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FilesArgs {
+    /// A manifest, a directory of manifests, or - for the standard input; may be given more than once
+    #[arg(short = 'f', long = "file", required = true, value_name = "FILE|DIR|-")]
+    pub(super) files: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) files: FilesArgs,
+    /// Delete services that no manifest declares
+    #[arg(long)]
+    pub(super) prune: bool,
+    /// Only show what would change
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum What {
+    #[value(alias = "service", alias = "svc")]
+    Services,
+    #[value(alias = "instance")]
+    Instances,
+    #[value(alias = "event")]
+    Events,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Columns
+    Table,
+    /// More columns
+    Wide,
+    Json,
+    Yaml,
+    /// Names only
+    Name,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    /// What to list
+    #[arg(value_enum, default_value = "services")]
+    pub(super) what: What,
+    /// Only this service (or instance)
+    pub(super) name: Option<String>,
+    /// How to show it
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(super) output: Format,
+    /// Show changes as they happen
+    #[arg(short, long)]
+    pub(super) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NameArgs {
+    /// The service
+    pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    /// Only of this service
+    pub(super) name: Option<String>,
+    /// How to show them
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    /// Come back only when it is done
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// How long to wait
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
+    pub(super) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WakeArgs {
+    /// The service
+    pub(super) name: String,
+    /// Keep it awake this long at least, used or not
+    #[arg(long = "for", value_parser = duration, value_name = "DURATION")]
+    pub(super) at_least: Option<Duration>,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SleepArgs {
+    /// The service
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeleteArgs {
+    /// The services
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    dormouse_manifests::parse_duration(text)
+        .map_err(|error| format!("{error}; give a duration such as 30s, 5m or 2h"))
+}

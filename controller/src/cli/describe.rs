@@ -1,0 +1,157 @@
+//! `dormouse describe`.
+
+use super::args::NameArgs;
+use super::diff::List;
+use super::failure::Failure;
+use super::get::checked;
+use super::output::Output;
+use super::table::Table;
+use super::time::{age, between, brief};
+use crate::client::Client;
+use crate::clock::{Clock as _, SystemClock};
+use crate::exit::Exit;
+use dormouse_core::view::{EventView, ServiceView};
+use dormouse_state::Cause;
+use http::Method;
+use jiff::Timestamp;
+use std::fmt::Write as _;
+
+pub(super) async fn run(args: &NameArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
+    let name = checked(&args.name)?;
+    let view: ServiceView = client.json(Method::GET, &format!("/v1/services/{name}")).await?;
+    let events: List<EventView> = client.json(Method::GET, &format!("/v1/services/{name}/events")).await?;
+    out.data(&describe(&view, &events.items, SystemClock.now()));
+    Ok(Exit::Done)
+}
+
+/// When, by whom and why.
+pub(super) fn cause(cause: &Cause, now: Timestamp) -> String {
+    let mut text = format!("{} ago by {}: {}", age(cause.at, now), cause.origin, cause.reason);
+    if let Some(took) = cause.duration_ms {
+        let _ = write!(text, " (ready after {}.{} s)", took / 1000, took % 1000 / 100);
+    }
+    text
+}
+
+fn describe(view: &ServiceView, events: &[EventView], now: Timestamp) -> String {
+    let status = &view.status;
+    let spec = &view.spec;
+    let mut text = String::new();
+    let mut line = |title: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:<13}{value}", format!("{title}:"));
+    };
+    line("Name", view.metadata.name.clone());
+    if !view.metadata.labels.is_empty() {
+        let labels: Vec<String> =
+            view.metadata.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        line("Labels", labels.join(", "));
+    }
+    let deleting = if view.metadata.deleting { ", being deleted" } else { "" };
+    line("State", format!("{:?}, wanted {:?} (epoch {}){deleting}", status.phase, status.desired, status.epoch));
+    line("URL", status.url.clone());
+    match (&spec.image, &spec.task_definition) {
+        (Some(image), _) => line("Image", image.clone()),
+        (None, Some(definition)) => line("Definition", definition.clone()),
+        (None, None) => {}
+    }
+    line("Declared", format!("{} ago, generation {}", age(view.metadata.creation_timestamp, now), view.metadata.generation));
+    line("Idle after", spec.idle_after.to_string());
+    let activity = &status.activity;
+    let mut used = format!("{} in flight, last used {} ago", activity.in_flight, age(activity.last_request_at, now));
+    if let Some(at) = activity.idle_at {
+        let _ = write!(used, ", sleeps in {}", brief(between(now, at)));
+    }
+    line("Use", used);
+    if let Some(until) = status.awake_until {
+        line("Kept awake", format!("until {until}"));
+    }
+    if let Some(wake) = &status.last_wake {
+        line("Last wake", cause(wake, now));
+    }
+    if let Some(sleep) = &status.last_sleep {
+        line("Last sleep", cause(sleep, now));
+    }
+    text.push_str(&conditions(view, now));
+    text.push_str(&tasks(view));
+    if !events.is_empty() {
+        let mut table = Table::new(&["AGE", "REASON", "MESSAGE"]);
+        for view in events {
+            let event = &view.event;
+            table.row(vec![age(event.at, now), event.reason.clone(), event.message.clone()]);
+        }
+        text.push_str(&section("Events", &table));
+    }
+    text
+}
+
+fn conditions(view: &ServiceView, now: Timestamp) -> String {
+    if view.status.conditions.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["CONDITION", "STATUS", "AGE", "REASON", "MESSAGE"]);
+    for condition in &view.status.conditions {
+        table.row(vec![
+            format!("{:?}", condition.kind),
+            if condition.status { "True" } else { "False" }.to_owned(),
+            age(condition.last_transition_time, now),
+            condition.reason.clone(),
+            condition.message.clone(),
+        ]);
+    }
+    section("Conditions", &table)
+}
+
+fn tasks(view: &ServiceView) -> String {
+    let tasks = [("proxy", &view.status.proxy), ("service", &view.status.service)];
+    if tasks.iter().all(|(_, task)| task.is_none()) {
+        return String::new();
+    }
+    let mut table = Table::new(&["TASK", "STATE", "ADDRESS", "PUBLIC", "ARN"]);
+    for (role, task) in tasks {
+        if let Some(task) = task {
+            let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            table.row(vec![
+                role.to_owned(),
+                task.state.clone(),
+                cell(&task.address),
+                cell(&task.public_address),
+                cell(&task.task_arn),
+            ]);
+        }
+    }
+    section("Tasks", &table)
+}
+
+fn section(title: &str, table: &Table) -> String {
+    let lines: String = table.render().lines().map(|line| format!("  {line}\n")).collect();
+    format!("\n{title}\n{lines}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, awake};
+
+    #[test]
+    fn everything_is_told() {
+        let text = describe(&awake("hello"), &[], NOW.parse().unwrap());
+        assert_eq!(
+            text,
+            "\
+Name:        hello
+State:       Awake, wanted Awake (epoch 1)
+URL:         http://hello.example.com:9060
+Image:       nginx:1
+Declared:    2h ago, generation 1
+Idle after:  15m
+Use:         0 in flight, last used 60s ago, sleeps in 14m
+Last wake:   5m ago by request: GET / from 10.1.2.3 (ready after 41.2 s)
+
+Conditions
+  CONDITION  STATUS  AGE  REASON    MESSAGE
+  Ready      True    4m   Answered  it answers
+"
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! The command line. Data goes to stdout, everything else to stderr.
+//!
+//! # Layout
+//!
+//! - `args`: what can be typed
+//! - `dispatch`: from what was typed to what is done
+//! - `output`: stdout and stderr
+//! - `failure`: how a command fails
+//! - `controller`: `dormouse controller`
+//! - `manifests`: reading `-f`
+//! - `apply`, `diff`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
+//! - `table`, `time`: tables, and times in them
+
+mod apply;
+mod args;
+mod controller;
+mod delete;
+mod describe;
+mod diff;
+mod dispatch;
+mod failure;
+mod flip;
+mod get;
+mod manifests;
+mod output;
+mod table;
+mod time;
+mod watch;
+mod why;
+
+pub use dispatch::main;

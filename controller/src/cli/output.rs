@@ -1,0 +1,31 @@
+//! Stdout and stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Where a command writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    /// Whether messages may have colours.
+    pub(super) colours: bool,
+}
+
+impl Output {
+    /// Colours on a terminal, unless `NO_COLOR` is set to anything.
+    pub(super) fn new(no_color: Option<&str>) -> Output {
+        let wanted = no_color.is_none_or(str::is_empty);
+        Output { colours: wanted && io::stderr().is_terminal() }
+    }
+
+    /// Data. Who reads it may have seen enough (`| head`): that is no error.
+    #[allow(clippy::unused_self, reason = "what may write data says so by having one")]
+    pub(super) fn data(self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+
+    /// Everything else.
+    #[allow(clippy::unused_self, reason = "as above")]
+    pub(super) fn say(self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}

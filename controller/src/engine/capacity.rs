@@ -1,0 +1,140 @@
+//! The capacity reconciler's shell: instances follow the service tasks that are wanted.
+
+use super::{Engine, Key};
+use dormouse_aws::ports::CloudError;
+use dormouse_core::capacity::{self, Step};
+use dormouse_state::StoreError;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// After a failure, and while an effect is to be seen.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Reconciles the group; answers when it is due again.
+    pub(super) async fn reconcile_capacity(&self) -> Option<Duration> {
+        // What is on its way out is looked at anew, right before the next step.
+        let removing = !self.world().capacity.removals.is_empty();
+        if removing && let Err(error) = self.read_fleet().await {
+            warn!(%error, "the instances could not be read");
+            return Some(AGAIN);
+        }
+        let now = self.now();
+        let records = self.records.all();
+        let (plan, before, version) = {
+            let mut world = self.world();
+            if world.tasks.listed_at.is_none() {
+                return None;
+            }
+            let full = world.full(now);
+            let demand = world.demand(&records);
+            let (_, fleet) = world.fleet.as_ref()?;
+            let plan = capacity::plan(&self.settings, &demand, fleet, &world.capacity, &full, now);
+            (plan, world.capacity.clone(), world.capacity_version)
+        };
+        if self.observe_only {
+            if !plan.steps.is_empty() {
+                info!(steps = ?plan.steps, "would act on capacity; the policy is to observe");
+            }
+            return plan.requeue;
+        }
+        if plan.memory != before {
+            if !self.may_act() {
+                return Some(AGAIN);
+            }
+            let group = &self.settings.group;
+            match self.store.put_capacity(group, &plan.memory, version, self.fence()).await {
+                Ok(version) => {
+                    let mut world = self.world();
+                    world.capacity = plan.memory;
+                    world.capacity_version = version;
+                }
+                Err(StoreError::Conflict { .. }) => return self.reread_capacity().await,
+                Err(error) => {
+                    warn!(%error, "the capacity plan could not be remembered");
+                    return Some(AGAIN);
+                }
+            }
+        }
+        let acted = !plan.steps.is_empty();
+        for step in plan.steps {
+            if let Err(error) = self.capacity_step(step).await {
+                warn!(%error, "capacity call failed");
+                return Some(AGAIN * 2);
+            }
+        }
+        if acted {
+            // Seen before anything else is decided.
+            if let Err(error) = self.read_fleet().await {
+                warn!(%error, "the instances could not be read");
+            }
+            self.nudge.notify_one();
+            return Some(AGAIN);
+        }
+        plan.requeue
+    }
+
+    pub(super) async fn reread_capacity(&self) -> Option<Duration> {
+        match self.store.capacity(&self.settings.group).await {
+            Ok(row) => {
+                let mut world = self.world();
+                world.capacity = row.value;
+                world.capacity_version = row.version;
+                Some(Duration::ZERO)
+            }
+            Err(error) => {
+                warn!(%error, "the capacity row could not be read");
+                Some(AGAIN)
+            }
+        }
+    }
+
+    async fn capacity_step(&self, step: Step) -> Result<(), CloudError> {
+        if !self.may_act() {
+            return Ok(());
+        }
+        let (group, cluster) = (&self.settings.group, &self.settings.service_cluster);
+        match step {
+            Step::SetDesired(desired) => {
+                self.cloud.groups.set_desired(group, desired).await?;
+                info!(group, desired, "desired capacity raised");
+                if let Some((_, fleet)) = &mut self.world().fleet {
+                    fleet.group.desired = fleet.group.desired.max(desired);
+                }
+            }
+            Step::Protect(ids) => {
+                self.cloud.groups.protect(group, &ids).await?;
+                info!(group, instances = ids.join(","), "protected from scale-in");
+            }
+            Step::Drain(arns) => {
+                self.cloud.instances.set_draining(cluster, &arns, true).await?;
+                info!(instances = arns.join(","), "draining");
+            }
+            Step::Activate(arns) => {
+                self.cloud.instances.set_draining(cluster, &arns, false).await?;
+                info!(instances = arns.join(","), "active again");
+            }
+            Step::Terminate(id) => {
+                self.cloud.groups.terminate(&id).await?;
+                info!(group, instance = id, "terminated");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether capacity is in motion, so that the sweep reads it often.
+    pub(super) fn capacity_moves(&self) -> bool {
+        let records = self.records.all();
+        let world = self.world();
+        let joining = world.fleet.as_ref().is_some_and(|(_, fleet)| {
+            let active = fleet.instances.iter().filter(|instance| instance.connected).count();
+            usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
+        });
+        !world.demand(&records).waiting.is_empty() || !world.capacity.removals.is_empty() || joining
+    }
+
+    /// Hints that capacity may have changed.
+    pub(super) fn schedule_capacity(&self) {
+        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+    }
+}

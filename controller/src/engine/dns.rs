@@ -1,0 +1,236 @@
+//! The dns reconciler's shell: one zone at a time, one batch at a time.
+
+use super::{Engine, Key};
+use dormouse_aws::ports::{ChangeAnswer, CloudError};
+use dormouse_core::dns::{self, Change, Group, Plan, Wanted, batch, wanted};
+use dormouse_core::settings::PrivateZone;
+use dormouse_state::ServiceRecord;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// While Route 53 is busy with the batch before, and between two looks at a change.
+const AGAIN: Duration = Duration::from_millis(500);
+/// After a refusal: the zone was read anew, and is not asked more often than this.
+const AFTER_REFUSAL: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Reconciles the zones; answers when they are due again.
+    pub(super) async fn reconcile_dns(&self) -> Option<Duration> {
+        let public = self.reconcile_public().await;
+        let private = match &self.settings.private_zone {
+            Some(zone) => self.reconcile_private(zone).await,
+            None => None,
+        };
+        [public, private].into_iter().flatten().min()
+    }
+
+    async fn reconcile_public(&self) -> Option<Duration> {
+        let now = self.now();
+        let records = self.records.all();
+        let by_name: BTreeMap<String, ServiceRecord> =
+            records.iter().map(|record| (record.name.clone(), (**record).clone())).collect();
+        let plan = {
+            let wants = self.wanted(&records, |record, view| wanted::public(&self.settings, record, view));
+            let world = self.world();
+            let (Some(zone), Some(_)) = (&world.zone, world.tasks.listed_at) else { return None };
+            dns::plan(&self.settings, &by_name, &wants, zone, now)
+        };
+        self.note_conflicts(&plan.conflicts);
+        if self.observe_only {
+            if !plan.groups.is_empty() {
+                info!(changes = ?plan.groups, "would change the zone; the policy is to observe");
+            }
+            return plan.requeue;
+        }
+        let Plan { mut groups, polls, memories, requeue, .. } = plan;
+        for (name, memory) in memories {
+            if !self.may_act() {
+                return Some(AGAIN);
+            }
+            let Some(base) = self.records.get(&name) else { continue };
+            // Decided from another record than this: decide again.
+            let same = by_name.get(&name).is_some_and(|record| *record == *base.record);
+            let mut next = (*base.record).clone();
+            next.dns = memory;
+            if !same || self.records.replace(base.version, next, self.fence()).await.is_err() {
+                groups.retain(|group| group.owner != name);
+                self.scheduler.schedule(Key::Dns, Duration::ZERO);
+            }
+            self.schedule(&name);
+        }
+        let zone = self.settings.zone.clone();
+        let mut again = requeue;
+        let changed = !groups.is_empty();
+        for groups in batch::batches(groups) {
+            again = sooner(again, self.change(&zone, groups).await);
+        }
+        if changed {
+            again = sooner(again, Some(AGAIN));
+        }
+        for (id, names) in polls {
+            again = sooner(again, self.poll(&id, &names).await);
+        }
+        again
+    }
+
+    async fn reconcile_private(&self, zone: &PrivateZone) -> Option<Duration> {
+        let records = self.records.all();
+        let plan = {
+            let wants = self.wanted(&records, |record, view| wanted::private(&zone.name, record, view));
+            let world = self.world();
+            let (Some(known), Some(_)) = (&world.private_zone, world.tasks.listed_at) else { return None };
+            dns::plan_private(&self.settings, &zone.name, &wants, known)
+        };
+        if self.observe_only {
+            return None;
+        }
+        let mut again = plan.requeue;
+        for groups in batch::batches(plan.groups) {
+            again = sooner(again, self.change(&zone.id, groups).await);
+        }
+        again
+    }
+
+    fn wanted(
+        &self,
+        records: &[Arc<ServiceRecord>],
+        want: impl Fn(&ServiceRecord, &dormouse_core::lifecycle::View<'_>) -> Option<Wanted>,
+    ) -> BTreeMap<String, Wanted> {
+        // Room and dependents play no part in what a name leads to.
+        let room = dormouse_core::capacity::Room::unknown();
+        let world = self.world();
+        records
+            .iter()
+            .filter_map(|record| Some((record.name.clone(), want(record, &world.view(record, &room, false))?)))
+            .collect()
+    }
+
+    /// Applies a batch; a refused one is bisected, so that one poisoned owner delays no other.
+    async fn change(&self, zone: &str, groups: Vec<Group>) -> Option<Duration> {
+        let mut open = vec![groups];
+        let mut again = None;
+        while let Some(groups) = open.pop() {
+            if !self.may_act() {
+                return Some(AGAIN);
+            }
+            let changes: Vec<Change> = groups.iter().flat_map(|group| group.changes.clone()).collect();
+            let owners = groups.iter().map(|group| group.owner.as_str()).collect::<Vec<_>>().join(",");
+            match self.cloud.zones.change(zone, &changes, &format!("dormouse {}", self.settings.install)).await {
+                Ok(ChangeAnswer::Accepted { change_id }) => self.accepted(zone, &groups, &changes, &change_id).await,
+                Ok(ChangeAnswer::Busy) => again = sooner(again, Some(AGAIN)),
+                Ok(ChangeAnswer::Refused(why)) => match batch::halves(groups) {
+                    Some((first, second)) => open.extend([second, first]),
+                    None => {
+                        warn!(owner = owners, why = why.join("; "), "records refused: the zone is not as it was");
+                        again = sooner(again, self.reread_zone(zone).await);
+                    }
+                },
+                // It may have happened: the zone tells.
+                Err(CloudError::Unknown { message, .. }) => {
+                    warn!(owner = owners, message, "the change was not answered");
+                    again = sooner(again, self.reread_zone(zone).await);
+                }
+                Err(error) => {
+                    warn!(owner = owners, %error, "records could not be changed");
+                    again = sooner(again, Some(AFTER_REFUSAL));
+                }
+            }
+        }
+        again
+    }
+
+    async fn accepted(&self, zone: &str, groups: &[Group], changes: &[Change], id: &str) {
+        for group in groups {
+            for change in group.changes.iter().filter(|change| change.set().kind == "A") {
+                let (verb, set) = match change {
+                    Change::Create(set) => ("created", set),
+                    Change::Delete(set) => ("deleted", set),
+                };
+                info!(record = set.name, address = set.values.join(","), "record {verb}");
+            }
+        }
+        {
+            let mut world = self.world();
+            let public = *zone == self.settings.zone;
+            let known = if public { &mut world.zone } else { &mut world.private_zone };
+            if let Some(known) = known {
+                changes.iter().for_each(|change| known.apply(change));
+            }
+            if !public {
+                return;
+            }
+        }
+        for group in groups {
+            let result = self
+                .records
+                .update(&group.owner, self.fence(), |record| {
+                    let mut next = record?.clone();
+                    dns::accepted(&mut next.dns, id);
+                    Some(next).filter(|next| Some(next) != record)
+                })
+                .await;
+            if let Err(error) = result {
+                warn!(service = group.owner, %error, "the change's id could not be remembered");
+            }
+            self.schedule(&group.owner);
+        }
+    }
+
+    async fn poll(&self, id: &str, names: &[String]) -> Option<Duration> {
+        match self.cloud.zones.is_insync(id).await {
+            Ok(true) => {
+                let now = self.now();
+                for name in names {
+                    let result = self
+                        .records
+                        .update(name, self.fence(), |record| {
+                            let mut next = record?.clone();
+                            let pending = next.dns.pending.as_ref()?;
+                            (pending.change_id.as_deref() == Some(id)).then(|| {
+                                dns::settled(&mut next.dns, now);
+                                next
+                            })
+                        })
+                        .await;
+                    if let Err(error) = result {
+                        warn!(service = name, %error, "INSYNC could not be remembered");
+                    }
+                    self.schedule(name);
+                }
+                None
+            }
+            Ok(false) => Some(AGAIN),
+            Err(error) => {
+                warn!(change = id, %error, "the change could not be asked about");
+                Some(AFTER_REFUSAL)
+            }
+        }
+    }
+
+    async fn reread_zone(&self, zone: &str) -> Option<Duration> {
+        if let Err(error) = self.read_zone(zone).await {
+            warn!(zone, %error, "the zone could not be read");
+            return Some(AFTER_REFUSAL);
+        }
+        Some(AGAIN)
+    }
+
+    fn note_conflicts(&self, conflicts: &BTreeMap<String, String>) {
+        let mut world = self.world();
+        if world.conflicts == *conflicts {
+            return;
+        }
+        let touched: Vec<String> = world.conflicts.keys().chain(conflicts.keys()).cloned().collect();
+        world.conflicts.clone_from(conflicts);
+        drop(world);
+        for name in touched {
+            self.schedule(&name);
+        }
+    }
+}
+
+fn sooner(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    [a, b].into_iter().flatten().min()
+}

@@ -1,0 +1,197 @@
+//! The lease, and the session of one that leads.
+
+use super::{Engine, Key, runner};
+use dormouse_core::intent;
+use dormouse_core::lease::{self, Move};
+use dormouse_manifests::ServiceSpec;
+use dormouse_state::{Lease, ServiceRecord, StoreError};
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Reconciles of different keys at the same time.
+const AT_ONCE: usize = 64;
+/// Tasks without a row are looked at again after this, in case the row is only late.
+const ORPHAN_GRACE: Duration = Duration::from_secs(60);
+
+/// Why leading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to stop; the lease is released.
+    Asked,
+    /// Another leads, or the lease could not be renewed in time: the process must end.
+    Lost,
+}
+
+impl Engine {
+    /// Waits for the lease, then works until `stop` or until the lease is lost.
+    pub async fn lead(&self, stop: &CancellationToken) -> Ended {
+        let Some(mut held) = self.acquire(stop).await else { return Ended::Asked };
+        self.epoch.store(held.epoch, Ordering::Release);
+        if self.reread_capacity().await != Some(Duration::ZERO) {
+            warn!("the capacity row will be read again when it is written");
+        }
+        let session = stop.child_token();
+        let work = |key: Key| async move {
+            match key {
+                Key::Service(name) => self.reconcile_service(&name).await,
+                Key::Dns => self.reconcile_dns().await,
+                Key::Capacity => self.reconcile_capacity().await,
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = self.keep(&mut held, stop) => ended,
+            () = self.sweep_forever(&session) => Ended::Asked,
+            () = runner::run(&self.scheduler, AT_ONCE, &session, work) => Ended::Asked,
+        };
+        // Nothing that is under way may act any more.
+        *self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if ended == Ended::Asked {
+            self.release(&held).await;
+        }
+        ended
+    }
+
+    /// Takes the lease as soon as it may. While another holds it, the table is followed for readers.
+    async fn acquire(&self, stop: &CancellationToken) -> Option<Lease> {
+        let mut seen: (Option<Lease>, Instant) = (None, Instant::now());
+        let mut told = false;
+        loop {
+            let began = Instant::now();
+            if let Ok(changed) = self.records.refresh().await {
+                changed.iter().for_each(|name| self.publish(name));
+            }
+            match self.store.lease().await {
+                Ok(current) => {
+                    if current != seen.0 {
+                        seen = (current.clone(), began);
+                    }
+                    let unchanged = began.duration_since(seen.1);
+                    if let Move::Take { expected, epoch } = lease::candidate(current.as_ref(), unchanged, self.lease) {
+                        let next = Lease { holder: self.holder.clone(), nonce: nonce(), epoch };
+                        match self.store.put_lease(&next, expected.as_deref()).await {
+                            Ok(()) => {
+                                info!(epoch, "leading");
+                                self.extend(began);
+                                return Some(next);
+                            }
+                            Err(StoreError::Conflict { .. }) => {}
+                            Err(error) => warn!(%error, "the lease could not be taken"),
+                        }
+                    } else if !told {
+                        told = true;
+                        let holder = current.map(|lease| lease.holder).unwrap_or_default();
+                        info!(holder, "another leads; waiting");
+                    }
+                }
+                Err(error) => warn!(%error, "the lease could not be read"),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                () = tokio::time::sleep(lease::watch_every(self.lease)) => {}
+            }
+        }
+    }
+
+    /// Renews until told to stop, or until the lease is not one's own any more.
+    async fn keep(&self, held: &mut Lease, stop: &CancellationToken) -> Ended {
+        let mut renewed = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ended::Asked,
+                () = tokio::time::sleep(lease::renew_every(self.lease)) => {}
+            }
+            let began = Instant::now();
+            let next = Lease { nonce: nonce(), ..held.clone() };
+            let left = self.lease.saturating_sub(began.duration_since(renewed));
+            let write = self.store.put_lease(&next, Some(&held.nonce));
+            match tokio::time::timeout(left, write).await {
+                Ok(Ok(())) => {
+                    *held = next;
+                    renewed = began;
+                    self.extend(began);
+                }
+                Ok(Err(StoreError::Conflict { .. })) => {
+                    warn!("another took the lease");
+                    return Ended::Lost;
+                }
+                Ok(Err(error)) => warn!(%error, "the lease could not be renewed"),
+                Err(_) => warn!("the lease was not renewed in time"),
+            }
+            if !lease::may_lead(renewed.elapsed(), self.lease) {
+                return Ended::Lost;
+            }
+        }
+    }
+
+    fn extend(&self, from: Instant) {
+        let mut until = self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = Some(from + self.lease);
+    }
+
+    async fn release(&self, held: &Lease) {
+        let free = Lease { nonce: String::new(), ..held.clone() };
+        match self.store.put_lease(&free, Some(&held.nonce)).await {
+            Ok(()) => info!("lease released"),
+            Err(error) => warn!(%error, "the lease could not be released; it runs out by itself"),
+        }
+    }
+
+    /// Tasks that carry our mark and whose service has no row: the row was removed by somebody else. They get
+    /// one that is being deleted, and go the way of everything that is deleted.
+    pub(super) fn orphans(&self) {
+        let world = self.world();
+        let names: BTreeSet<String> = world
+            .tasks
+            .by_arn
+            .values()
+            .filter(|task| !task.is_ending())
+            .filter_map(|task| Some(task.identity.as_ref()?.service.clone()))
+            .filter(|name| self.records.get(name).is_none())
+            .collect();
+        drop(world);
+        for name in names {
+            warn!(service = name, "tasks without a row");
+            self.scheduler.schedule(Key::Service(name), ORPHAN_GRACE);
+        }
+    }
+
+    /// The tombstone of an orphan, when it is one.
+    pub(super) async fn bury(&self, name: &str) -> bool {
+        let now = self.now();
+        let lives = self.world().tasks.by_arn.values().any(|task| {
+            !task.is_ending() && task.identity.as_ref().is_some_and(|identity| identity.service == name)
+        });
+        if !lives || !self.may_act() {
+            return false;
+        }
+        let written = self
+            .records
+            .update(name, self.fence(), |known| match known {
+                Some(_) => None,
+                None => {
+                    let spec = ServiceSpec::defaults_for("none");
+                    let record = ServiceRecord::declared(name, Default::default(), spec, now);
+                    intent::delete(&record, now)
+                }
+            })
+            .await;
+        if let Err(error) = &written {
+            warn!(service = name, %error, "an orphan's row could not be written");
+        }
+        written.is_ok()
+    }
+}
+
+/// A word that no other process says.
+fn nonce() -> String {
+    format!("{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
+}

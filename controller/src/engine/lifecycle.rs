@@ -1,0 +1,250 @@
+//! The lifecycle reconciler's shell: plan a service, remember, then act.
+
+use super::{Engine, Key};
+use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
+use dormouse_core::definition::Content;
+use dormouse_core::lifecycle::{self, Plan, Step, outcome};
+use dormouse_core::naming;
+use dormouse_peer::token::{self, Identity};
+use dormouse_peer::wire::Role;
+use dormouse_state::{RunParameters, ServiceRecord, StoreError};
+use futures::future::join_all;
+use std::time::Duration;
+use tracing::{debug, info, warn};
+
+/// After a plan that could not be remembered.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a step left to be remembered.
+enum Outcome {
+    Registered { role: Role, hash: String, arn: String },
+    Deregistered { arn: String },
+    Started { identity: Identity, arn: String },
+    Burnt { identity: Identity, why: String },
+}
+
+impl Engine {
+    /// Reconciles one service; answers when it is due again.
+    pub(super) async fn reconcile_service(&self, name: &str) -> Option<Duration> {
+        let Some(base) = self.records.get(name) else {
+            self.publish(name);
+            return self.bury(name).await.then_some(Duration::ZERO);
+        };
+        let now = self.now();
+        let Plan { record, steps, requeue } =
+            self.with_view(&base.record, now, |view| lifecycle::plan(&self.settings, &base.record, view, now));
+        if self.observe_only {
+            if record != *base.record || !steps.is_empty() {
+                info!(service = name, ?steps, "would act; the policy is to observe");
+            }
+            self.publish(name);
+            return requeue;
+        }
+        let mut version = base.version;
+        if record != *base.record {
+            if !self.may_act() {
+                return Some(RETRY);
+            }
+            log_news(&base.record, &record);
+            match self.records.replace(base.version, record, self.fence()).await {
+                Ok(written) => {
+                    version = base.version + 1;
+                    self.after_write(&base.record, &written);
+                }
+                // Somebody flipped it meanwhile: decide again from what they wrote.
+                Err(StoreError::Conflict { .. }) => return Some(Duration::ZERO),
+                Err(error) => {
+                    warn!(service = name, %error, "the plan could not be remembered");
+                    return Some(RETRY);
+                }
+            }
+        }
+        let acted = self.take(name, version, steps).await;
+        self.publish(name);
+        if acted { Some(Duration::ZERO) } else { requeue }
+    }
+
+    /// Wakes whoever depends on what was just remembered.
+    fn after_write(&self, before: &ServiceRecord, after: &ServiceRecord) {
+        if before.desired != after.desired || before.phase != after.phase || before.pair != after.pair {
+            self.scheduler.schedule(Key::Dns, Duration::ZERO);
+            self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+            for name in &after.spec.depends_on {
+                self.schedule(name);
+            }
+            self.nudge.notify_one();
+        }
+    }
+
+    /// Takes the steps side by side and remembers what came of them. Answers whether to plan again at once.
+    async fn take(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
+        if steps.is_empty() {
+            return false;
+        }
+        let outcomes: Vec<Outcome> =
+            join_all(steps.into_iter().map(|step| self.step(name, version, step))).await.into_iter().flatten().collect();
+        if outcomes.is_empty() {
+            return false;
+        }
+        self.world().refusals.remove(name);
+        let now = self.now();
+        let remembered = self
+            .records
+            .update(name, self.fence(), |record| {
+                let mut next = record?.clone();
+                for outcome in &outcomes {
+                    match outcome {
+                        Outcome::Registered { role, hash, arn } => outcome::registered(&mut next, *role, hash, arn),
+                        Outcome::Deregistered { arn } => outcome::deregistered(&mut next, arn),
+                        Outcome::Started { identity, arn } => outcome::started(&mut next, identity, arn, now),
+                        Outcome::Burnt { identity, why } => outcome::burnt(&mut next, identity, why, now),
+                    }
+                }
+                Some(next)
+            })
+            .await;
+        if let Err(error) = remembered {
+            // The intents stand: the same calls give the same answers.
+            warn!(service = name, %error, "what came of the steps could not be remembered");
+        }
+        self.nudge.notify_one();
+        true
+    }
+
+    async fn step(&self, name: &str, version: u64, step: Step) -> Option<Outcome> {
+        if !self.may_act() {
+            return None;
+        }
+        match step {
+            Step::Register { role, content } => self.register(name, role, &content).await,
+            Step::Deregister { arn } => match self.cloud.tasks.deregister(&self.settings.install, &arn).await {
+                Ok(()) => Some(Outcome::Deregistered { arn }),
+                Err(error) => self.refused(name, &error),
+            },
+            Step::Run { identity, parameters } => self.run(name, identity, parameters).await,
+            Step::Stop { cluster, arn, reason } => {
+                self.stop(name, &cluster, &arn, &reason).await;
+                None
+            }
+            Step::Probe { address } => {
+                self.probe(name, &address).await;
+                None
+            }
+            Step::Remove => {
+                match self.records.remove(name, version, self.fence()).await {
+                    Ok(()) => info!(service = name, "deleted"),
+                    Err(error) => debug!(service = name, %error, "its row could not be removed yet"),
+                }
+                None
+            }
+        }
+    }
+
+    async fn register(&self, name: &str, role: Role, content: &Content) -> Option<Outcome> {
+        match self.cloud.tasks.register(&self.settings.install, content).await {
+            Ok(arn) => {
+                debug!(service = name, %role, arn, "task definition registered");
+                Some(Outcome::Registered { role, hash: content.hash(), arn })
+            }
+            Err(error) => self.refused(name, &error),
+        }
+    }
+
+    async fn run(&self, name: &str, identity: Identity, parameters: RunParameters) -> Option<Outcome> {
+        let install = &self.settings.install;
+        let call = RunCall {
+            started_by: naming::started_by(install),
+            client_token: naming::client_token(install, &identity),
+            env: [
+                ("DORMOUSE_CONTROLLER_URL".to_owned(), parameters.controller_url.clone()),
+                ("DORMOUSE_TASK_TOKEN".to_owned(), token::sign(&self.secret, &identity)),
+            ]
+            .into(),
+            tags: [
+                ("dormouse:install".to_owned(), install.clone()),
+                ("dormouse:service".to_owned(), name.to_owned()),
+                ("dormouse:role".to_owned(), identity.role.to_string()),
+            ]
+            .into(),
+            identity: identity.clone(),
+            parameters,
+        };
+        let role = identity.role;
+        match self.cloud.tasks.run(&call).await {
+            Ok(RunAnswer::Started(task)) => {
+                info!(service = name, %role, task = task.arn, "task started");
+                let arn = task.arn.clone();
+                self.world().merge(vec![*task], &Default::default());
+                Some(Outcome::Started { identity, arn })
+            }
+            Ok(RunAnswer::NoRoom(reason)) => {
+                info!(service = name, %role, reason, "no room");
+                let now = self.now();
+                let mut world = self.world();
+                world.believe_full(now);
+                world.refuse(name, reason, now);
+                drop(world);
+                self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+                None
+            }
+            Ok(RunAnswer::Failed(reason)) => {
+                warn!(service = name, %role, reason, "RunTask started nothing");
+                self.world().refuse(name, reason, self.now());
+                None
+            }
+            Ok(RunAnswer::TokenConflict(arns)) => self.adopt(name, identity, &call, &arns).await,
+            Err(error) => self.refused(name, &error),
+        }
+    }
+
+    /// A client token that was used with other parameters: the task that holds it is ours if it says so.
+    async fn adopt(&self, name: &str, identity: Identity, call: &RunCall, arns: &[String]) -> Option<Outcome> {
+        let (cluster, mark) = (&call.parameters.cluster, &call.started_by);
+        match self.cloud.tasks.describe(cluster, mark, arns).await {
+            Ok(found) => {
+                let ours = found.tasks.iter().find(|task| task.identity.as_ref() == Some(&identity)).cloned();
+                self.world().merge(found.tasks, &found.missing);
+                Some(match ours {
+                    Some(task) => Outcome::Started { identity, arn: task.arn },
+                    None => Outcome::Burnt { identity, why: "its client token is used up".to_owned() },
+                })
+            }
+            Err(error) => self.refused(name, &error),
+        }
+    }
+
+    async fn stop(&self, name: &str, cluster: &str, arn: &str, reason: &str) {
+        match self.cloud.tasks.stop(cluster, arn, reason).await {
+            Ok(()) => {
+                info!(service = name, task = arn, reason, "task stopped");
+                if let Some(task) = self.world().tasks.by_arn.get_mut(arn) {
+                    task.stopping = true;
+                }
+                self.nudge.notify_one();
+            }
+            Err(error) => {
+                self.refused(name, &error);
+            }
+        }
+    }
+
+    fn refused(&self, name: &str, error: &CloudError) -> Option<Outcome> {
+        warn!(service = name, %error, "call failed");
+        self.world().refuse(name, error.to_string(), self.now());
+        // The refusal's own time brings it back.
+        self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
+        None
+    }
+}
+
+/// The transitions that an operator follows on a terminal.
+fn log_news(before: &ServiceRecord, after: &ServiceRecord) {
+    if before.phase != after.phase {
+        info!(service = after.name, from = ?before.phase, to = ?after.phase, "phase");
+    }
+    let known = before.events.last();
+    let fresh = after.events.iter().rev().take_while(|event| Some(*event) != known);
+    for event in fresh.collect::<Vec<_>>().into_iter().rev() {
+        info!(service = after.name, reason = event.reason, "{}", event.message);
+    }
+}

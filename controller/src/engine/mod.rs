@@ -1,0 +1,206 @@
+//! The control plane's shell: it schedules, reads, applies what the core planned, and logs.
+//!
+//! # Layout
+//!
+//! - [`scheduler`], [`runner`]: when, and one at a time; generic
+//! - [`records`]: everything remembered, cached
+//! - [`world`]: everything observed
+//! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
+//! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
+//! - `leader`: the lease, and the session of one that leads
+//! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
+//! - `metrics`: its own numbers
+//! - `probe`: the path that users take, tried
+
+mod capacity;
+mod dns;
+mod leader;
+mod metrics;
+mod lifecycle;
+mod plane;
+mod probe;
+pub mod records;
+pub mod runner;
+pub mod scheduler;
+mod sweep;
+pub mod world;
+
+use crate::clock::Clock;
+use dormouse_aws::Cloud;
+use dormouse_core::lifecycle::View;
+use dormouse_core::settings::Settings;
+use dormouse_core::view::{self, ServiceView};
+use dormouse_state::{Desired, ServiceRecord, Store};
+use jiff::Timestamp;
+use records::Records;
+use scheduler::Scheduler;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::Instant;
+use world::World;
+
+pub use leader::Ended;
+pub use plane::EnginePlane;
+
+/// What is reconciled on its own, one at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A service's pairs.
+    Service(String),
+    /// The zones.
+    Dns,
+    /// The Auto Scaling group.
+    Capacity,
+}
+
+/// What the control plane is started with.
+pub struct Parts {
+    /// Settings, all resolved.
+    pub settings: Settings,
+    /// Key of the sidecars' tokens.
+    pub secret: Vec<u8>,
+    /// The cloud.
+    pub cloud: Cloud,
+    /// The table.
+    pub store: Arc<dyn Store>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Length of the lease.
+    pub lease: Duration,
+    /// Plan and report, change nothing.
+    pub observe_only: bool,
+    /// Who this is, in words, for the lease.
+    pub holder: String,
+}
+
+/// The control plane.
+pub struct Engine {
+    settings: Settings,
+    secret: Vec<u8>,
+    cloud: Cloud,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    lease: Duration,
+    observe_only: bool,
+    holder: String,
+    records: Records,
+    world: Mutex<World>,
+    scheduler: Scheduler<Key>,
+    nudge: Notify,
+    is_ready: AtomicBool,
+    /// Lease epoch while leading; 0 otherwise.
+    epoch: AtomicU64,
+    /// Until when effects may be applied, on the monotonic clock.
+    may_act_until: Mutex<Option<Instant>>,
+    views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
+    changes: broadcast::Sender<Arc<ServiceView>>,
+    backends: Mutex<BTreeMap<String, watch::Sender<Option<SocketAddr>>>>,
+}
+
+/// How many changes a slow reader may lag behind.
+const CHANGES: usize = 4096;
+
+impl Engine {
+    /// A control plane that does nothing yet; see [`Engine::lead`].
+    pub fn new(parts: Parts) -> Arc<Engine> {
+        Arc::new(Engine {
+            records: Records::new(parts.store.clone()),
+            settings: parts.settings,
+            secret: parts.secret,
+            cloud: parts.cloud,
+            store: parts.store,
+            clock: parts.clock,
+            lease: parts.lease,
+            observe_only: parts.observe_only,
+            holder: parts.holder,
+            world: Mutex::default(),
+            scheduler: Scheduler::default(),
+            nudge: Notify::new(),
+            is_ready: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            may_act_until: Mutex::new(None),
+            views: Mutex::default(),
+            changes: broadcast::channel(CHANGES).0,
+            backends: Mutex::default(),
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        // Planners do not panic half-way through a change of the world: it is whole.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fence of the leader's writes.
+    fn fence(&self) -> Option<u64> {
+        Some(self.epoch.load(Ordering::Acquire))
+    }
+
+    /// Whether an effect may be applied now: it leads, its lease holds, and it is not only to observe.
+    fn may_act(&self) -> bool {
+        let until = *self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.observe_only && until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn schedule(&self, name: &str) {
+        self.scheduler.schedule(Key::Service(name.to_owned()), Duration::ZERO);
+    }
+
+    /// Runs `see` with one service's view of the world.
+    fn with_view<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
+        let all = self.records.all();
+        let dependents_awake = all.iter().any(|other| {
+            other.desired == Desired::Awake && other.spec.depends_on.iter().any(|name| *name == record.name)
+        });
+        let mut world = self.world();
+        let room = world.room(&self.settings, &all, record, now);
+        see(&world.view(record, &room, dependents_awake))
+    }
+
+    /// Brings what users see of a service up to date, and tells those who watch.
+    fn publish(&self, name: &str) {
+        let now = self.now();
+        let Some(known) = self.records.get(name) else {
+            self.lock_views().remove(name);
+            self.set_backend(name, None);
+            return;
+        };
+        let record = &known.record;
+        let (view, backend) = self.with_view(record, now, |view| {
+            (view::service(&self.settings, record, view, now), view::backend(record, view))
+        });
+        self.set_backend(name, backend);
+        let view = Arc::new(view);
+        let mut views = self.lock_views();
+        let told = views.insert(name.to_owned(), view.clone());
+        // The clock of idleness runs on every look; it alone is no news.
+        if told.is_none_or(|told| told.status.phase != view.status.phase || *told != *view) {
+            // Nobody listens: nobody to tell.
+            let _ = self.changes.send(view);
+        }
+    }
+
+    fn lock_views(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ServiceView>>> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_backend(&self, name: &str, address: Option<SocketAddr>) {
+        self.backend_of(name).send_if_modified(|known| {
+            let changed = *known != address;
+            *known = address;
+            changed
+        });
+    }
+
+    fn backend_of(&self, name: &str) -> watch::Sender<Option<SocketAddr>> {
+        let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
+        backends.entry(name.to_owned()).or_insert_with(|| watch::channel(None).0).clone()
+    }
+}

@@ -1,0 +1,275 @@
+//! What users' side asks of the control plane.
+
+use super::{Engine, Key};
+use crate::plane::{Asked, Declared, InUse, Plane, PlaneError};
+use async_trait::async_trait;
+use dormouse_core::intent;
+use dormouse_core::observed::Beat;
+use dormouse_core::peering;
+use dormouse_core::view::{EventView, InstanceView, ServiceView};
+use dormouse_manifests::Service;
+use dormouse_peer::token::{self, Identity};
+use dormouse_peer::wire::{Answer, Heartbeat};
+use dormouse_state::{Desired, PairId, ServiceRecord, StoreError};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use tokio::sync::{broadcast, watch};
+
+impl From<StoreError> for PlaneError {
+    fn from(error: StoreError) -> PlaneError {
+        match error {
+            StoreError::Conflict { .. } | StoreError::Fenced { .. } => PlaneError::Conflict(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::Corrupt { .. } => PlaneError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// [`Engine`] as users' side holds it.
+#[derive(Clone)]
+pub struct EnginePlane(pub Arc<Engine>);
+
+struct Guard {
+    engine: Weak<Engine>,
+    name: String,
+}
+
+impl InUse for Guard {}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        let now = engine.now();
+        let mut world = engine.world();
+        let left = world.activator.get_mut(&self.name).map_or(0, |at| {
+            at.in_flight = at.in_flight.saturating_sub(1);
+            at.last = Some(now);
+            at.in_flight
+        });
+        drop(world);
+        // The end of the last one starts the clock of idleness, or lets a drain end.
+        if left == 0 {
+            engine.schedule(&self.name);
+        }
+    }
+}
+
+#[async_trait]
+impl Plane for EnginePlane {
+    fn domain(&self) -> &str {
+        &self.0.settings.domain
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.is_ready.load(Ordering::Acquire)
+    }
+
+    fn services(&self) -> Vec<Arc<ServiceView>> {
+        self.0.records.all().iter().map(|record| self.0.view_now(record)).collect()
+    }
+
+    fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
+        self.0.records.get(name).map(|known| self.0.view_now(&known.record))
+    }
+
+    fn instances(&self) -> Vec<InstanceView> {
+        let records = self.0.records.all();
+        let world = self.0.world();
+        let Some((_, fleet)) = &world.fleet else { return Vec::new() };
+        dormouse_core::view::instances(fleet, &world.tasks, records.iter().map(|record| &**record))
+    }
+
+    fn events(&self, name: Option<&str>) -> Vec<EventView> {
+        let mut events: Vec<EventView> = self
+            .0
+            .records
+            .all()
+            .iter()
+            .filter(|record| name.is_none_or(|name| name == record.name))
+            .flat_map(|record| {
+                let service = record.name.clone();
+                record.events.clone().into_iter().map(move |event| EventView { service: service.clone(), event })
+            })
+            .collect();
+        events.sort_by_key(|event| event.event.at);
+        events
+    }
+
+    async fn declare(&self, service: Service) -> Result<(Declared, Arc<ServiceView>), PlaneError> {
+        let engine = &self.0;
+        let now = engine.now();
+        let declared = OnceLock::new();
+        let name = service.metadata.name.clone();
+        let record = engine
+            .records
+            .update(&name, None, |known| {
+                let next = intent::declare(known, &service, now);
+                let _ = declared.set(match (known, &next) {
+                    (_, None) => Declared::Unchanged,
+                    (None, _) => Declared::Created,
+                    (Some(_), _) => Declared::Changed,
+                });
+                next
+            })
+            .await?
+            .ok_or_else(|| PlaneError::Unavailable("the declaration was not kept".to_owned()))?;
+        engine.schedule(&name);
+        engine.publish(&name);
+        Ok((declared.get().copied().unwrap_or(Declared::Changed), engine.view_now(&record)))
+    }
+
+    async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
+        let now = self.0.now();
+        self.flip(name, |record| Ok(intent::delete(record, now))).await
+    }
+
+    async fn wake(
+        &self,
+        name: &str,
+        asked: Asked,
+        at_least: Option<Duration>,
+    ) -> Result<Arc<ServiceView>, PlaneError> {
+        let now = self.0.now();
+        let view = self
+            .flip(name, |record| {
+                intent::wake(record, asked.origin, &asked.reason, at_least, now)
+                    .map_err(|error| PlaneError::Conflict(format!("`{name}` cannot be woken: {error}")))
+            })
+            .await?;
+        self.wake_dependencies(&view).await;
+        Ok(view)
+    }
+
+    async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
+        let engine = &self.0;
+        let now = engine.now();
+        self.flip(name, |record| {
+            let requests = engine.proxy_requests(record);
+            Ok(intent::sleep(record, asked.origin, &asked.reason, requests, now))
+        })
+        .await
+    }
+
+    fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
+        self.0.hear(&token::verify(&self.0.secret, token)?, beat)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>> {
+        self.0.changes.subscribe()
+    }
+
+    fn backend(&self, name: &str) -> watch::Receiver<Option<SocketAddr>> {
+        self.0.backend_of(name).subscribe()
+    }
+
+    fn in_use(&self, name: &str) -> Box<dyn InUse> {
+        self.0.world().activator.entry(name.to_owned()).or_default().in_flight += 1;
+        Box::new(Guard { engine: Arc::downgrade(&self.0), name: name.to_owned() })
+    }
+}
+
+impl EnginePlane {
+    /// Changes a declared service's intention, and has everything that follows from it planned.
+    async fn flip(
+        &self,
+        name: &str,
+        change: impl Fn(&ServiceRecord) -> Result<Option<ServiceRecord>, PlaneError>,
+    ) -> Result<Arc<ServiceView>, PlaneError> {
+        let engine = &self.0;
+        let refused = OnceLock::new();
+        let record = engine
+            .records
+            .update(name, None, |known| match change(known?) {
+                Ok(next) => next,
+                Err(error) => {
+                    let _ = refused.set(error);
+                    None
+                }
+            })
+            .await?;
+        if let Some(error) = refused.into_inner() {
+            return Err(error);
+        }
+        let record = record.ok_or_else(|| PlaneError::NotFound(name.to_owned()))?;
+        engine.schedule(name);
+        engine.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        engine.publish(name);
+        Ok(engine.view_now(&record))
+    }
+
+    /// Wakes what a service needs, and what that needs; each once.
+    async fn wake_dependencies(&self, view: &ServiceView) {
+        let now = self.0.now();
+        let mut seen = BTreeSet::from([view.metadata.name.clone()]);
+        let mut open = view.spec.depends_on.clone();
+        while let Some(name) = open.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let reason = format!("`{}` needs it", view.metadata.name);
+            let woken = self
+                .flip(&name, |record| {
+                    intent::wake(record, "dependency", &reason, None, now)
+                        .map_err(|error| PlaneError::Conflict(error.to_string()))
+                })
+                .await;
+            match woken {
+                Ok(view) => open.extend(view.spec.depends_on.iter().cloned()),
+                Err(error) => tracing::warn!(service = name, %error, "a dependency could not be woken"),
+            }
+        }
+    }
+}
+
+impl Engine {
+    fn view_now(&self, record: &ServiceRecord) -> Arc<ServiceView> {
+        let now = self.now();
+        Arc::new(self.with_view(record, now, |view| {
+            dormouse_core::view::service(&self.settings, record, view, now)
+        }))
+    }
+
+    fn proxy_requests(&self, record: &ServiceRecord) -> Option<u64> {
+        let pair = record.pair.as_ref()?;
+        let own = dormouse_core::lifecycle::identity(&record.name, pair.id, dormouse_peer::wire::Role::Proxy);
+        self.world().beats.get(&own)?.activity.map(|activity| activity.requests)
+    }
+
+    /// Takes a heartbeat in and answers it.
+    fn hear(&self, identity: &Identity, beat: Heartbeat) -> Option<Answer> {
+        let known = self.records.get(&identity.service)?;
+        let record = &known.record;
+        let heard = Beat {
+            at: self.now(),
+            state: beat.state,
+            peer: beat.peer,
+            activity: beat.activity,
+            sleep_requested: beat.sleep_requested,
+            detail: beat.detail,
+        };
+        let mut world = self.world();
+        let answer = peering::answer(record, &world.tasks, identity)?;
+        let before = world.beats.get(identity).cloned();
+        if world.hear(identity, &beat.boot, beat.seq, heard.clone()) {
+            let news = peering::is_news(record, before.as_ref(), &heard);
+            let blind = answer.peer.is_none() && record.desired == Desired::Awake;
+            let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
+            let serves = record.pair.as_ref().is_some_and(|pair| pair.id == id);
+            drop(world);
+            if news {
+                if serves {
+                    self.publish(&identity.service);
+                }
+                self.schedule(&identity.service);
+                self.scheduler.schedule(Key::Dns, Duration::ZERO);
+            }
+            // It runs, and we do not know where: look.
+            if news || blind {
+                self.nudge.notify_one();
+            }
+        }
+        Some(answer)
+    }
+}

@@ -1,0 +1,224 @@
+//! The one reader of the cloud: all pages of everything when it is due, only what moves in between.
+//!
+//! What it costs follows the services that are awake, not those that are declared.
+
+use super::{Engine, Key};
+use dormouse_aws::ports::CloudError;
+use dormouse_core::dns::Zone;
+use dormouse_core::naming;
+use dormouse_core::observed::{Fleet, Task, TaskStatus};
+use dormouse_peer::wire::Role;
+use dormouse_state::{Desired, Phase};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+/// Between two reads that were nudged: a burst of hints is one read.
+const NUDGE_GAP: Duration = Duration::from_millis(50);
+/// While nothing is awake and no instance runs, the slow interval is stretched by this.
+const ASLEEP_STRETCH: u32 = 4;
+
+impl Engine {
+    /// Reads until `stop`.
+    pub(super) async fn sweep_forever(&self, stop: &CancellationToken) {
+        let mut full_due = Instant::now();
+        loop {
+            let now = Instant::now();
+            let result = if now >= full_due {
+                // Planned anew before it runs: a failure is tried again soon.
+                full_due = now + self.settings.poll_fast.max(Duration::from_secs(1));
+                let result = self.sweep_all().await;
+                if result.is_ok() {
+                    full_due = now + self.slow_interval();
+                }
+                result
+            } else {
+                self.sweep_moving().await
+            };
+            if let Err(error) = result {
+                warn!(%error, "the sweep was cut short; nothing is concluded from it");
+            }
+            // What has just begun to move shortens the wait of what was planned while all slept.
+            full_due = full_due.min(Instant::now() + self.slow_interval());
+            let next = if self.is_moving() { Instant::now() + self.settings.poll_fast } else { full_due };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.nudge.notified() => tokio::time::sleep(NUDGE_GAP).await,
+                () = tokio::time::sleep_until(next.min(full_due)) => {}
+            }
+        }
+    }
+
+    fn slow_interval(&self) -> Duration {
+        let slow = self.settings.poll_slow;
+        let quiet = self.records.all().iter().all(|record| record.phase == Phase::Asleep);
+        let empty = self.world().fleet.as_ref().is_some_and(|(_, fleet)| {
+            fleet.group.members.is_empty() && fleet.instances.is_empty()
+        });
+        if quiet && empty { slow * ASLEEP_STRETCH } else { slow }
+    }
+
+    /// Whether anything is in transition.
+    fn is_moving(&self) -> bool {
+        let moves = self.records.all().iter().any(|record| {
+            matches!(record.phase, Phase::Waking | Phase::Draining)
+                || !record.retiring.is_empty()
+                || (record.desired == Desired::Awake) != (record.phase == Phase::Awake)
+        });
+        moves || self.capacity_moves()
+    }
+
+    /// Everything, all pages. Nothing is concluded from a part of it.
+    async fn sweep_all(&self) -> Result<(), CloudError> {
+        if let Err(error) = self.records.refresh().await.map(|changed| {
+            changed.iter().for_each(|name| self.schedule(name));
+        }) {
+            warn!(%error, "the table could not be read");
+        }
+        let began = self.now();
+        let mark = naming::started_by(&self.settings.install);
+        let intended = self.intended(|_| true);
+        let mut listed = BTreeSet::new();
+        for cluster in self.clusters() {
+            let arns = self.cloud.tasks.list(cluster, &mark).await?;
+            let mut wanted: BTreeSet<String> = arns.iter().cloned().collect();
+            wanted.extend(intended.get(cluster).into_iter().flatten().cloned());
+            listed.extend(arns);
+            self.describe(cluster, wanted).await?;
+        }
+        self.public_addresses().await?;
+        self.read_fleet().await?;
+        self.read_zone(&self.settings.zone).await?;
+        if let Some(private) = &self.settings.private_zone {
+            self.read_zone(&private.id).await?;
+        }
+        let intended = intended.into_values().flatten().collect();
+        self.world().listed(began, &listed, &intended);
+        if !self.is_ready.swap(true, Ordering::AcqRel) {
+            debug!("first complete snapshot");
+        }
+        for record in self.records.all() {
+            self.schedule(&record.name);
+        }
+        self.orphans();
+        self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        Ok(())
+    }
+
+    /// Only tasks in transition, and the fleet while it is.
+    async fn sweep_moving(&self) -> Result<(), CloudError> {
+        let moving = self.intended(|task| task.is_none_or(|task| is_moving(task)));
+        for (cluster, arns) in moving {
+            self.describe(&cluster, arns).await?;
+        }
+        self.public_addresses().await?;
+        if self.capacity_moves() {
+            self.read_fleet().await?;
+            self.schedule_capacity();
+        }
+        for record in self.records.all() {
+            let steady = record.phase == Phase::Asleep && record.desired == Desired::Asleep;
+            if !steady {
+                self.schedule(&record.name);
+            }
+        }
+        self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        Ok(())
+    }
+
+    fn clusters(&self) -> BTreeSet<&str> {
+        [self.settings.proxy_cluster.as_str(), self.settings.service_cluster.as_str()].into()
+    }
+
+    /// ARNs of intended tasks that are not known to be over, by cluster.
+    fn intended(&self, wanted: impl Fn(Option<&Task>) -> bool) -> BTreeMap<String, BTreeSet<String>> {
+        let mut intended: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let world = self.world();
+        for record in self.records.all() {
+            for pair in record.pairs() {
+                for role in Role::ALL {
+                    let intent = pair.task(role);
+                    let Some(arn) = intent.task_arn.as_ref().filter(|_| intent.is_open()) else { continue };
+                    let leaving = pair.condemned.is_some() || record.rest.is_some();
+                    if leaving || wanted(world.tasks.by_arn.get(arn)) {
+                        intended.entry(intent.parameters.cluster.clone()).or_default().insert(arn.clone());
+                    }
+                }
+            }
+            for (arn, cluster) in &record.strays {
+                intended.entry(cluster.clone()).or_default().insert(arn.clone());
+            }
+        }
+        intended
+    }
+
+    async fn describe(&self, cluster: &str, arns: BTreeSet<String>) -> Result<(), CloudError> {
+        if arns.is_empty() {
+            return Ok(());
+        }
+        let arns: Vec<String> = arns.into_iter().collect();
+        let mark = naming::started_by(&self.settings.install);
+        let described = self.cloud.tasks.describe(cluster, &mark, &arns).await?;
+        self.world().merge(described.tasks, &described.missing);
+        Ok(())
+    }
+
+    /// Looks up the public addresses of proxies that have an interface and no address yet.
+    async fn public_addresses(&self) -> Result<(), CloudError> {
+        let open: BTreeMap<String, String> = {
+            let world = self.world();
+            let proxies = world.tasks.by_arn.values().filter(|task| {
+                task.public_address.is_none()
+                    && !task.is_ending()
+                    && task.identity.as_ref().is_some_and(|identity| identity.role == Role::Proxy)
+            });
+            proxies.filter_map(|task| Some((task.interface.clone()?, task.arn.clone()))).collect()
+        };
+        if open.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = open.keys().cloned().collect();
+        let found = self.cloud.interfaces.public_addresses(&ids).await?;
+        let mut world = self.world();
+        for (interface, arn) in open {
+            if let (Some(address), Some(task)) = (found.get(&interface), world.tasks.by_arn.get_mut(&arn)) {
+                task.public_address = Some(address.clone());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read_fleet(&self) -> Result<(), CloudError> {
+        let at = self.now();
+        let group = self.cloud.groups.group(&self.settings.group).await?;
+        let instances = self.cloud.instances.instances(&self.settings.service_cluster).await?;
+        let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
+        let launch_failure =
+            if short { self.cloud.groups.launch_failure(&self.settings.group).await? } else { None };
+        self.world().fleet = Some((at, Fleet { instances, group, launch_failure }));
+        Ok(())
+    }
+
+    pub(super) async fn read_zone(&self, zone: &str) -> Result<(), CloudError> {
+        let sets = self.cloud.zones.records(zone).await?;
+        let mut world = self.world();
+        if zone == self.settings.zone {
+            world.zone = Some(Zone::new(sets));
+        } else {
+            world.private_zone = Some(Zone::new(sets));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a task is still to change by itself.
+fn is_moving(task: &Task) -> bool {
+    task.is_ending() && task.status != TaskStatus::Stopped
+        || task.status < TaskStatus::Running
+        || task.private_address.is_none()
+}

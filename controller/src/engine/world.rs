@@ -1,0 +1,161 @@
+//! Everything observed, in one place behind one short lock: tasks, fleet, zones, heartbeats, refusals.
+
+use dormouse_core::capacity::{self, Demand, Room, Want};
+use dormouse_core::definition::service_resources;
+use dormouse_core::dns::Zone;
+use dormouse_core::idle::AtActivator;
+use dormouse_core::intent::since;
+use dormouse_core::lifecycle::{Refusal, View};
+use dormouse_core::observed::{Beat, Fleet, Task, Tasks};
+use dormouse_core::settings::Settings;
+use dormouse_peer::token::Identity;
+use dormouse_state::{CapacityMemory, ServiceRecord};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// ECS said an instance has no room although it looked so: believed for this long.
+const FULL_FOR: Duration = Duration::from_secs(60);
+
+/// A heartbeat with what tells an old one from a new one.
+#[derive(Debug, Clone)]
+struct Heard {
+    boot: String,
+    seq: u64,
+}
+
+/// What is observed. Plain data; [`super::Engine`] holds it behind a lock.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Tasks of this installation.
+    pub tasks: Tasks,
+    /// Instances and their group, and when their reading began.
+    pub fleet: Option<(Timestamp, Fleet)>,
+    /// The group's remembered side.
+    pub capacity: CapacityMemory,
+    /// Its row's version.
+    pub capacity_version: u64,
+    /// The public zone.
+    pub zone: Option<Zone>,
+    /// The private zone.
+    pub private_zone: Option<Zone>,
+    /// Heartbeats.
+    pub beats: BTreeMap<Identity, Beat>,
+    heard: BTreeMap<Identity, Heard>,
+    /// Service → last successful probe and its address.
+    pub probes: BTreeMap<String, (Timestamp, String)>,
+    /// Service → last refused call.
+    pub refusals: BTreeMap<String, Refusal>,
+    /// Service → what of its name is not ours.
+    pub conflicts: BTreeMap<String, String>,
+    /// Container instance → since when ECS says it is full.
+    full: BTreeMap<String, Timestamp>,
+    /// Requests at the activator.
+    pub activator: BTreeMap<String, AtActivator>,
+}
+
+impl World {
+    /// Merges described tasks in. A task's life has one direction: an answer that is older than what is known
+    /// takes nothing back.
+    pub fn merge(&mut self, tasks: Vec<Task>, missing: &BTreeSet<String>) {
+        for mut task in tasks {
+            self.tasks.missing.remove(&task.arn);
+            if let Some(known) = self.tasks.by_arn.get(&task.arn) {
+                if known.status > task.status {
+                    continue;
+                }
+                task.stopping |= known.stopping;
+                task.public_address = task.public_address.or_else(|| known.public_address.clone());
+            }
+            self.tasks.by_arn.insert(task.arn.clone(), task);
+        }
+        for arn in missing {
+            if !self.tasks.by_arn.contains_key(arn) {
+                self.tasks.missing.insert(arn.clone());
+            }
+        }
+    }
+
+    /// Closes a complete listing that began at `began`: what nobody intends and ECS does not list is forgotten.
+    pub fn listed(&mut self, began: Timestamp, listed: &BTreeSet<String>, intended: &BTreeSet<String>) {
+        self.tasks.by_arn.retain(|arn, _| listed.contains(arn) || intended.contains(arn));
+        self.tasks.missing.retain(|arn| intended.contains(arn));
+        self.tasks.listed_at = Some(began);
+        let alive: BTreeSet<Identity> =
+            self.tasks.by_arn.values().filter_map(|task| task.identity.clone()).collect();
+        self.beats.retain(|identity, _| alive.contains(identity));
+        self.heard.retain(|identity, _| alive.contains(identity));
+    }
+
+    /// Takes a heartbeat in; `false` when a newer one of the same process was heard before.
+    pub fn hear(&mut self, identity: &Identity, boot: &str, seq: u64, beat: Beat) -> bool {
+        if self.heard.get(identity).is_some_and(|heard| heard.boot == boot && heard.seq >= seq) {
+            return false;
+        }
+        self.heard.insert(identity.clone(), Heard { boot: boot.to_owned(), seq });
+        self.beats.insert(identity.clone(), beat);
+        true
+    }
+
+    /// A call for a service was refused.
+    pub fn refuse(&mut self, service: &str, why: String, now: Timestamp) {
+        let tries = self.refusals.get(service).map_or(0, |known| known.tries) + 1;
+        self.refusals.insert(service.to_owned(), Refusal { at: now, tries, why });
+    }
+
+    /// ECS found no room on any instance: those that looked free are believed full for a while.
+    pub fn believe_full(&mut self, now: Timestamp) {
+        if let Some((_, fleet)) = &self.fleet {
+            for instance in fleet.instances.iter().filter(|instance| instance.active) {
+                self.full.insert(instance.arn.clone(), now);
+            }
+        }
+    }
+
+    /// The instances that are believed full.
+    pub fn full(&mut self, now: Timestamp) -> BTreeSet<String> {
+        self.full.retain(|_, at| since(now, *at) < FULL_FOR);
+        self.full.keys().cloned().collect()
+    }
+
+    /// What the records want of the fleet.
+    pub fn demand(&self, records: &[Arc<ServiceRecord>]) -> Demand {
+        let at = self.fleet.as_ref().map(|(at, _)| *at);
+        capacity::demand(records.iter().map(|record| &**record), &self.tasks, at)
+    }
+
+    /// Whether there is room for a service's task.
+    pub fn room(
+        &mut self,
+        settings: &Settings,
+        records: &[Arc<ServiceRecord>],
+        record: &ServiceRecord,
+        now: Timestamp,
+    ) -> Room {
+        let full = self.full(now);
+        let Some((_, fleet)) = &self.fleet else { return Room::unknown() };
+        let mut demand = self.demand(records);
+        // Its pair may be intended in this very plan: it queues behind those that wait already.
+        if demand.waiting.iter().all(|want| want.service != record.name) {
+            let resources = service_resources(&record.spec);
+            demand.waiting.push(Want { service: record.name.clone(), resources, since: now });
+        }
+        let placement = capacity::place(settings, &demand, fleet, &self.capacity, &full);
+        placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)
+    }
+
+    /// One service's view.
+    pub fn view<'a>(&'a self, record: &ServiceRecord, room: &'a Room, dependents_awake: bool) -> View<'a> {
+        View {
+            tasks: &self.tasks,
+            beats: &self.beats,
+            activator: self.activator.get(&record.name).copied().unwrap_or_default(),
+            room,
+            dependents_awake,
+            probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),
+            conflict: self.conflicts.get(&record.name).map(String::as_str),
+            refusal: self.refusals.get(&record.name),
+        }
+    }
+}

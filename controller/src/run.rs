@@ -1,0 +1,104 @@
+//! `dormouse controller`: find out what is not configured, start every part, end in order.
+
+use crate::activator::{self, Activator};
+use crate::api;
+use crate::clock::SystemClock;
+use crate::config::{ControllerConfig, Policy};
+use crate::engine::{Ended, Engine, EnginePlane, Parts};
+use crate::metrics::Metrics;
+use crate::plane::Plane;
+use crate::startup;
+use crate::waker::Waker;
+use anyhow::{Context, bail};
+use dormouse_aws::Cloud;
+use dormouse_state::Store;
+use dormouse_state::dynamodb::DynamoDbStore;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// How long held and running requests get once the controller is asked to end. ECS kills after 30 s.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Runs the control plane until SIGTERM or SIGINT, or until its lease is lost (an error).
+pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
+    let api_listener = listen(config.api_listen, "DORMOUSE_API_LISTEN").await?;
+    let activator_listener = listen(config.activator_listen, "DORMOUSE_ACTIVATOR_LISTEN").await?;
+    let sdk = dormouse_aws::cloud::sdk_config().await;
+    let cloud = Cloud::connect(&sdk);
+    let store: Arc<dyn Store> =
+        Arc::new(DynamoDbStore::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone()));
+
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(stop_on_signal(stop.clone())?);
+    let resolved = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(()),
+        resolved = startup::resolve(&config, &cloud, &*store) => resolved?,
+    };
+    let settings = config.installation.clone().resolve(resolved);
+    info!(
+        install = settings.install,
+        domain = settings.domain,
+        controller = settings.controller_url,
+        wildcard = ?settings.wildcard,
+        "starting"
+    );
+    let engine = Engine::new(Parts {
+        settings,
+        secret: config.secret.expose().as_bytes().to_vec(),
+        cloud: cloud.clone(),
+        store,
+        clock: Arc::new(SystemClock),
+        lease: config.lease,
+        observe_only: config.policy == Policy::Observe,
+        holder: startup::holder(),
+    });
+    let plane: Arc<dyn Plane> = Arc::new(EnginePlane(engine.clone()));
+    let waker = Waker::new(plane.clone());
+    let options = activator::Options { token: config.api_token.clone(), ..Default::default() };
+    let activator = Activator::new(plane.clone(), waker.clone(), options);
+    let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), engine.clone()];
+    let options = api::Options { token: config.api_token.clone(), metrics, stop: stop.clone() };
+    let router = api::router(plane.clone(), waker, options);
+    let api = tokio::spawn(api::serve(api_listener, router, stop.clone(), GRACE));
+    let activator = tokio::spawn(activator.serve(activator_listener, stop.clone(), GRACE));
+    let manifests = config
+        .manifests
+        .map(|directory| tokio::spawn(crate::directory::follow(directory, plane.clone(), stop.clone())));
+    info!(api = %config.api_listen, activator = %config.activator_listen, "listening");
+
+    let ended = engine.lead(&stop).await;
+    stop.cancel();
+    if ended == Ended::Lost {
+        // Whoever leads now must not find two at work: no grace.
+        bail!("the lease was lost; ending, so that a fresh process starts from what is true");
+    }
+    for task in [Some(api), Some(activator), manifests, Some(signals)].into_iter().flatten() {
+        task.await.context("a part of the controller panicked")?;
+    }
+    info!("ended");
+    Ok(())
+}
+
+async fn listen(address: std::net::SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{variable}: cannot listen on {address}"))
+}
+
+/// Cancels `stop` on the first SIGTERM or SIGINT.
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened for")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = stop.cancelled() => {}
+        }
+        stop.cancel();
+    })
+}
+

@@ -1,0 +1,162 @@
+//! What is not configured, found out at the start: the install id, the controller's own addresses, the zones.
+
+use crate::config::{ControllerConfig, PublicIp, Resolved};
+use anyhow::{Context, bail};
+use dormouse_aws::Cloud;
+use dormouse_core::naming;
+use dormouse_core::settings::PrivateZone;
+use dormouse_state::Store;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tracing::warn;
+
+/// Between two tries while AWS does not answer.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often it is tried before the start is given up.
+const TRIES: u32 = 30;
+/// Where a task on Fargate learns about itself.
+///
+/// Source: Amazon ECS Developer Guide, "Task metadata endpoint version 4".
+const METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
+
+/// A setting that turned out wrong: the program ends with exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct WrongSetting {
+    variable: &'static str,
+    problem: String,
+}
+
+/// Finds out what the configuration leaves open, and whether the zones are what they should be.
+pub async fn resolve(config: &ControllerConfig, cloud: &Cloud, store: &dyn Store) -> anyhow::Result<Resolved> {
+    let wanted = &config.installation;
+    let zone = patiently("the hosted zone", || cloud.zones.zone_name(&wanted.zone)).await?;
+    if wanted.domain != zone && !wanted.domain.ends_with(&format!(".{zone}")) {
+        bail!(WrongSetting {
+            variable: "HOSTED_ZONE_ID",
+            problem: format!(
+                "`{}` is the zone of `{zone}`, which `{}` (DOMAIN) is not in: name the zone of the domain",
+                wanted.zone, wanted.domain
+            ),
+        });
+    }
+    let private_zone = match &wanted.private_zone {
+        Some(id) => {
+            let name = patiently("the private hosted zone", || cloud.zones.zone_name(id)).await?;
+            Some(PrivateZone { id: id.clone(), name })
+        }
+        None => None,
+    };
+    let install = match &wanted.install {
+        Some(install) => install.clone(),
+        None => {
+            let proposal = format!("{:08x}", RandomState::new().hash_one(0) >> 32);
+            patiently("the table", || store.install_id(&proposal)).await?
+        }
+    };
+    let controller_url = match &wanted.controller_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}:{}", own_address().await?, config.api_listen.port()),
+    };
+    let wildcard = match &wanted.public_ip {
+        PublicIp::NoWildcard => None,
+        PublicIp::Addresses(addresses) => Some(addresses.iter().map(ToString::to_string).collect()),
+        PublicIp::Own => Some(vec![own_public_address(cloud).await?]),
+    };
+    Ok(Resolved { install, controller_url, wildcard, private_zone })
+}
+
+/// Who this is, for the lease.
+pub fn holder() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    format!("{}/{}", host.trim(), std::process::id())
+}
+
+/// AWS may be slow to answer a fresh task; a refusal is final.
+async fn patiently<T, E, F>(what: &str, call: impl Fn() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = Result<T, E>>,
+    E: std::error::Error + Send + Sync + 'static + Transient,
+{
+    let mut tries = 0;
+    loop {
+        match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) if error.is_transient() && tries < TRIES => {
+                tries += 1;
+                warn!(%error, "{what} could not be read; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error).context(format!("{what} cannot be read")),
+        }
+    }
+}
+
+/// Errors that may go away by themselves.
+trait Transient {
+    fn is_transient(&self) -> bool;
+}
+
+impl Transient for dormouse_aws::ports::CloudError {
+    fn is_transient(&self) -> bool {
+        use dormouse_aws::ports::CloudError::{Throttled, Unknown};
+        matches!(self, Throttled { .. } | Unknown { .. })
+    }
+}
+
+impl Transient for dormouse_state::StoreError {
+    fn is_transient(&self) -> bool {
+        matches!(self, dormouse_state::StoreError::Unavailable(_))
+    }
+}
+
+async fn own_address() -> anyhow::Result<String> {
+    let task = metadata("DORMOUSE_CONTROLLER_URL").await?;
+    let address = task.pointer("/Containers/0/Networks/0/IPv4Addresses/0").and_then(Value::as_str);
+    address.map(str::to_owned).context("the task's metadata names no address; set DORMOUSE_CONTROLLER_URL")
+}
+
+async fn own_public_address(cloud: &Cloud) -> anyhow::Result<String> {
+    let task = metadata("DORMOUSE_PUBLIC_IP").await?;
+    let text = |key: &str| task.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (Some(arn), Some(cluster)) = (text("TaskARN"), text("Cluster")) else {
+        bail!("the task's metadata names no task; set DORMOUSE_PUBLIC_IP");
+    };
+    let described = cloud
+        .tasks
+        .describe(&cluster, &naming::started_by(""), std::slice::from_ref(&arn))
+        .await
+        .context("the controller's own task cannot be described; set DORMOUSE_PUBLIC_IP")?;
+    let interface = described.tasks.into_iter().find_map(|task| task.interface);
+    let interface = interface.context("the controller's own task has no network interface; set DORMOUSE_PUBLIC_IP")?;
+    let addresses = cloud.interfaces.public_addresses(std::slice::from_ref(&interface)).await?;
+    addresses.get(&interface).cloned().with_context(|| {
+        format!("{interface}, the controller's own, has no public address; set DORMOUSE_PUBLIC_IP, or `none`")
+    })
+}
+
+async fn metadata(variable: &'static str) -> anyhow::Result<Value> {
+    #[allow(clippy::disallowed_methods, reason = "the edge: ECS sets it, nobody configures it")]
+    let base = std::env::var(METADATA).ok();
+    let Some(base) = base else {
+        bail!(WrongSetting {
+            variable,
+            problem: "not set, and this is not an ECS task that could find out by itself".to_owned(),
+        });
+    };
+    let url: http::Uri = format!("{base}/task").parse().context("the metadata endpoint is no URL")?;
+    let host = url.authority().context("the metadata endpoint has no host")?;
+    let stream = TcpStream::connect((host.host(), host.port_u16().unwrap_or(80))).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get(url.path()).header("host", host.as_str()).body(Empty::<bytes::Bytes>::new())?;
+    let body = sender.send_request(request).await?.into_body().collect().await?.to_bytes();
+    drop(sender);
+    connection.abort();
+    serde_json::from_slice(&body).context("the task's metadata is no JSON")
+}

@@ -1,0 +1,270 @@
+//! A control plane without a cloud, for tests. Integration tests include this file, too.
+
+use async_trait::async_trait;
+use dormouse::plane::{Asked, Declared, InUse, Plane, PlaneError};
+use dormouse_core::view::{ActivityView, EventView, InstanceView, MetadataView, ServiceView, Status};
+use dormouse_manifests::{Service, ServiceSpec};
+use dormouse_peer::wire::{Answer, Heartbeat};
+use dormouse_state::{Cause, Condition, ConditionType, Desired, Event, Phase};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Semaphore, broadcast, watch};
+
+/// Two hours after every service was declared.
+pub const NOW: &str = "2026-01-01T12:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A service that was just declared.
+pub fn asleep(name: &str) -> ServiceView {
+    ServiceView {
+        api_version: dormouse_manifests::API_VERSION.into(),
+        kind: dormouse_manifests::KIND.into(),
+        metadata: MetadataView {
+            name: name.into(),
+            labels: BTreeMap::new(),
+            generation: 1,
+            creation_timestamp: at("2026-01-01T10:00:00Z"),
+            deleting: false,
+        },
+        spec: ServiceSpec::defaults_for("nginx:1"),
+        status: Status {
+            phase: Phase::Asleep,
+            desired: Desired::Asleep,
+            observed_generation: 1,
+            url: format!("http://{name}.example.com:9060"),
+            epoch: 0,
+            conditions: Vec::new(),
+            service: None,
+            proxy: None,
+            activity: ActivityView {
+                in_flight: 0,
+                last_request_at: at("2026-01-01T10:00:00Z"),
+                idle_at: None,
+            },
+            last_wake: None,
+            last_sleep: None,
+            awake_until: None,
+        },
+    }
+}
+
+pub fn condition(kind: ConditionType, status: bool, reason: &str, message: &str) -> Condition {
+    let last_transition_time = at("2026-01-01T11:55:41Z");
+    Condition { kind, status, reason: reason.into(), message: message.into(), last_transition_time }
+}
+
+/// A service that answers.
+pub fn awake(name: &str) -> ServiceView {
+    let mut view = asleep(name);
+    view.status.phase = Phase::Awake;
+    view.status.desired = Desired::Awake;
+    view.status.epoch = 1;
+    view.status.conditions = vec![condition(ConditionType::Ready, true, "Answered", "it answers")];
+    view.status.activity.last_request_at = at("2026-01-01T11:59:00Z");
+    view.status.activity.idle_at = Some(at("2026-01-01T12:14:00Z"));
+    view.status.last_wake = Some(Cause {
+        at: at("2026-01-01T11:55:00Z"),
+        origin: "request".into(),
+        reason: "GET / from 10.1.2.3".into(),
+        duration_ms: Some(41_234),
+    });
+    view
+}
+
+/// A plane whose services are what a test says.
+pub struct FakePlane {
+    views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
+    changes: broadcast::Sender<Arc<ServiceView>>,
+    backends: Mutex<HashMap<String, watch::Sender<Option<SocketAddr>>>>,
+    pub ready: AtomicBool,
+    pub asked: Mutex<Vec<(String, Asked, Option<Duration>)>>,
+    pub refuses: Mutex<Option<PlaneError>>,
+    pub in_use: Arc<AtomicUsize>,
+    /// Wakes wait for a permit of it.
+    pub gate: Semaphore,
+}
+
+impl FakePlane {
+    pub fn new(views: impl IntoIterator<Item = ServiceView>) -> Arc<FakePlane> {
+        Arc::new(FakePlane {
+            views: Mutex::new(
+                views.into_iter().map(|view| (view.metadata.name.clone(), Arc::new(view))).collect(),
+            ),
+            changes: broadcast::Sender::new(16),
+            backends: Mutex::default(),
+            ready: AtomicBool::new(true),
+            asked: Mutex::default(),
+            refuses: Mutex::default(),
+            in_use: Arc::default(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        })
+    }
+
+    /// Changes a view and tells everybody.
+    pub fn update(&self, name: &str, change: impl FnOnce(&mut ServiceView)) -> Arc<ServiceView> {
+        let mut views = self.views.lock().unwrap();
+        let mut view = (**views.get(name).unwrap()).clone();
+        change(&mut view);
+        let view = Arc::new(view);
+        views.insert(name.into(), Arc::clone(&view));
+        let _ = self.changes.send(Arc::clone(&view));
+        view
+    }
+
+    pub fn remove(&self, name: &str) {
+        let view = self.views.lock().unwrap().remove(name).unwrap();
+        let mut view = (*view).clone();
+        view.metadata.deleting = true;
+        let _ = self.changes.send(Arc::new(view));
+    }
+
+    pub fn make_ready(&self, name: &str) {
+        self.update(name, |view| *view = ServiceView { spec: view.spec.clone(), ..awake(name) });
+    }
+
+    pub fn set_backend(&self, name: &str, address: Option<SocketAddr>) {
+        self.sender(name, |sender| sender.send_replace(address));
+    }
+
+    fn sender<T>(&self, name: &str, act: impl FnOnce(&watch::Sender<Option<SocketAddr>>) -> T) -> T {
+        let mut backends = self.backends.lock().unwrap();
+        act(backends.entry(name.into()).or_insert_with(|| watch::Sender::new(None)))
+    }
+
+    pub fn wakes(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    fn refusal(&self) -> Result<(), PlaneError> {
+        self.refuses.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn known(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
+        self.service(name).ok_or_else(|| PlaneError::NotFound(name.into()))
+    }
+}
+
+struct Guard(Arc<AtomicUsize>);
+
+impl InUse for Guard {}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Plane for FakePlane {
+    fn domain(&self) -> &str {
+        "example.com"
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+
+    fn services(&self) -> Vec<Arc<ServiceView>> {
+        self.views.lock().unwrap().values().cloned().collect()
+    }
+
+    fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
+        self.views.lock().unwrap().get(name).cloned()
+    }
+
+    fn instances(&self) -> Vec<InstanceView> {
+        vec![InstanceView {
+            id: "i-1".into(),
+            lifecycle: Some("InService".into()),
+            status: Some("ACTIVE".into()),
+            protected: true,
+            tasks: 1,
+            services: vec!["hello".into()],
+        }]
+    }
+
+    fn events(&self, name: Option<&str>) -> Vec<EventView> {
+        let event = Event { at: at("2026-01-01T11:55:00Z"), reason: "Woken".into(), message: "by request".into() };
+        vec![EventView { service: name.unwrap_or("hello").into(), event }]
+    }
+
+    async fn declare(&self, service: Service) -> Result<(Declared, Arc<ServiceView>), PlaneError> {
+        self.refusal()?;
+        let name = service.metadata.name.clone();
+        let known = self.service(&name);
+        let declared = match &known {
+            None => Declared::Created,
+            Some(view) if view.spec == service.spec => Declared::Unchanged,
+            Some(_) => Declared::Changed,
+        };
+        let mut view = known.map_or_else(|| asleep(&name), |view| (*view).clone());
+        view.spec = service.spec;
+        view.metadata.labels = service.metadata.labels;
+        let view = Arc::new(view);
+        self.views.lock().unwrap().insert(name, Arc::clone(&view));
+        Ok((declared, view))
+    }
+
+    async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
+        self.refusal()?;
+        let view = self.known(name)?;
+        self.remove(name);
+        let mut view = (*view).clone();
+        view.metadata.deleting = true;
+        Ok(Arc::new(view))
+    }
+
+    async fn wake(
+        &self,
+        name: &str,
+        asked: Asked,
+        at_least: Option<Duration>,
+    ) -> Result<Arc<ServiceView>, PlaneError> {
+        self.asked.lock().unwrap().push((name.into(), asked, at_least));
+        drop(self.gate.acquire().await);
+        self.refusal()?;
+        self.known(name)?;
+        Ok(self.update(name, |view| {
+            view.status.desired = Desired::Awake;
+            if view.status.phase == Phase::Asleep {
+                view.status.phase = Phase::Waking;
+            }
+        }))
+    }
+
+    async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
+        self.asked.lock().unwrap().push((name.into(), asked, None));
+        self.refusal()?;
+        self.known(name)?;
+        Ok(self.update(name, |view| {
+            view.status.desired = Desired::Asleep;
+            if view.status.phase != Phase::Asleep {
+                view.status.phase = Phase::Draining;
+            }
+        }))
+    }
+
+    fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
+        (token == "task-token").then(|| Answer { peer: None, drain: beat.seq > 1, interval_ms: 200 })
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>> {
+        self.changes.subscribe()
+    }
+
+    fn backend(&self, name: &str) -> watch::Receiver<Option<SocketAddr>> {
+        self.sender(name, watch::Sender::subscribe)
+    }
+
+    fn in_use(&self, _: &str) -> Box<dyn InUse> {
+        self.in_use.fetch_add(1, Ordering::SeqCst);
+        Box::new(Guard(Arc::clone(&self.in_use)))
+    }
+}

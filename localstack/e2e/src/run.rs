@@ -1,0 +1,53 @@
+//! One test, from its world's start to the checks at its end.
+
+use crate::invariants;
+use crate::options::Options;
+use crate::tasks;
+use crate::world::{World, list, read};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// Lines of a log that a failure shows.
+const SHOWN: usize = 120;
+
+/// Runs a test in a world of its own.
+///
+/// # Panics
+/// When the test does, or when at its end something is not as it must always be.
+#[track_caller]
+pub fn run(options: Options, test: impl FnOnce(&World)) {
+    let mut world = World::start(options);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        test(&world);
+        let broken = invariants::broken(&world);
+        assert!(broken.is_empty(), "broken at the end:\n{}", broken.join("\n"));
+    }));
+    if let Err(failure) = outcome {
+        // Whatever failed may have taken the local AWS with it.
+        let _ = catch_unwind(AssertUnwindSafe(|| show(&world)));
+        resume_unwind(failure);
+    }
+    let directory = world.directory().to_owned();
+    world.end();
+    let left = invariants::left_behind(&directory);
+    assert!(left.is_empty(), "still running after the world's end: {left:?}");
+}
+
+/// What a person needs to see why a test failed.
+fn show(world: &World) {
+    println!("\n==== tasks{}", list(&tasks::all(&world.control)));
+    println!("==== records");
+    for record in world.records() {
+        println!("  {} {} {} {}", record.name, record.kind, record.ttl, record.values.join(" "));
+    }
+    println!("==== instances\n  {}", world.control.get("instances"));
+    println!("==== calls\n  {}", world.control.get("stats"));
+    for file in fs::read_dir(world.directory()).into_iter().flatten().flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".log") {
+            let text = read(&file.path());
+            let lines: Vec<&str> = text.lines().collect();
+            println!("==== the end of {name}\n{}", lines[lines.len().saturating_sub(SHOWN)..].join("\n"));
+        }
+    }
+}

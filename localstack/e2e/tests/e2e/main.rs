@@ -1,0 +1,31 @@
+//! The end-to-end tests. Each has a world of its own, so that they can run side by side.
+//!
+//! # Layout
+//!
+//! - `harness`: what the other tests stand on
+//! - `wake`: first requests
+//! - `sleep`: idleness, drains, and requests that come in between
+//! - `pair`: one half dies or freezes
+//! - `controller`: it dies, at any moment, or for good
+//! - `foreign`: what is not Dormouse's
+//! - `faults`: calls that fail, or whose answers are lost
+//! - `capacity`: no room
+//! - `scale`: more than one page of everything
+//! - `traffic`: WebSockets, raw bytes, requests with bodies
+//! - `zones`: records for private callers
+//! - `declared`: manifests that change
+//! - `command_line`: what a user types
+
+mod capacity;
+mod command_line;
+mod controller;
+mod declared;
+mod faults;
+mod foreign;
+mod harness;
+mod pair;
+mod scale;
+mod sleep;
+mod traffic;
+mod wake;
+mod zones;

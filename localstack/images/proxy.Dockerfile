@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+# dormouse-proxy: one static binary and nothing else. Build it from the repository's root:
+#   docker build -f localstack/images/proxy.Dockerfile -t dormouse-proxy .
+
+FROM rust:1.95-slim AS build
+WORKDIR /src
+COPY . .
+# The target is named, although it is the host's: only then do the flags spare build scripts and macros.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    target="$(rustc -vV | sed -n 's/^host: //p')" && \
+    RUSTFLAGS="-C target-feature=+crt-static" \
+        cargo build --locked --profile dist --target "$target" --package dormouse-proxy && \
+    cp "target/$target/dist/dormouse-proxy" /dormouse-proxy
+
+FROM scratch
+COPY --from=build /dormouse-proxy /dormouse-proxy
+# No name for it: there is no /etc/passwd here.
+USER 65532:65532
+EXPOSE 9060 9061
+# The proxy answers this while it serves or drains.
+HEALTHCHECK --interval=10s --timeout=4s --start-period=30s --retries=3 CMD ["/dormouse-proxy", "healthcheck"]
+ENTRYPOINT ["/dormouse-proxy"]
