@@ -227,10 +227,10 @@ impl Plane for FakePlane {
         asked: Asked,
         at_least: Option<Duration>,
     ) -> Result<Arc<ServiceView>, PlaneError> {
+        self.known(name)?;
         self.asked.lock().unwrap().push((name.into(), asked, at_least));
         drop(self.gate.acquire().await);
         self.refusal()?;
-        self.known(name)?;
         Ok(self.update(name, |view| {
             view.status.desired = Desired::Awake;
             if view.status.phase == Phase::Asleep {
@@ -240,9 +240,9 @@ impl Plane for FakePlane {
     }
 
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
+        self.known(name)?;
         self.asked.lock().unwrap().push((name.into(), asked, None));
         self.refusal()?;
-        self.known(name)?;
         Ok(self.update(name, |view| {
             view.status.desired = Desired::Asleep;
             if view.status.phase != Phase::Asleep {

@@ -34,3 +34,6 @@ pub mod peering;
 pub mod settings;
 pub mod status;
 pub mod view;
+
+#[cfg(test)]
+mod testing;

@@ -67,6 +67,18 @@ pub(crate) fn update(
     next.conditions = merge(&next.conditions, found, now);
 }
 
+/// Whether two records differ in nothing but the reasons and messages of the same conditions.
+pub fn differs_in_words_only(before: &ServiceRecord, after: &ServiceRecord) -> bool {
+    let standing = |record: &ServiceRecord| -> Vec<(Type, bool)> {
+        record.conditions.iter().map(|condition| (condition.kind, condition.status)).collect()
+    };
+    if before.conditions == after.conditions || standing(before) != standing(after) {
+        return false;
+    }
+    let worded = ServiceRecord { conditions: before.conditions.clone(), ..after.clone() };
+    worded == *before
+}
+
 /// Everything below Ready.
 fn up(
     next: &ServiceRecord,

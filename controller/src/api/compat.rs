@@ -7,6 +7,7 @@ use crate::label::is_label;
 use crate::plane::PlaneError;
 use crate::views::{condition, is_ready};
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
@@ -19,8 +20,8 @@ use serde_json::{Value, json};
 const RETRY_AFTER: u64 = 2;
 
 /// `GET /api/{name}`: wakes it. `GET /api/{name}?status=true`: does not.
-pub(super) async fn get(State(api): State<Api>, path: Option<Path<String>>, params: Params, caller: Caller) -> Response {
-    let name = path.map_or_else(String::new, |Path(name)| name);
+pub(super) async fn get(State(api): State<Api>, path: Result<Path<String>, PathRejection>, params: Params, caller: Caller) -> Response {
+    let name = path.map_or_else(|_| String::new(), |Path(name)| name);
     if !is_label(&name) {
         let reason = "the name is no DNS label: 1 to 63 of a-z, 0-9 and -, no hyphen at its ends";
         return refused(StatusCode::BAD_REQUEST, reason);

@@ -8,6 +8,7 @@ use crate::pages;
 use crate::plane::PlaneError;
 use crate::problem::Problem;
 use crate::views::is_ready;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
@@ -31,8 +32,8 @@ pub(super) async fn robots() -> &'static str {
 }
 
 /// `GET /{name}`.
-pub(super) async fn wake(State(api): State<Api>, path: Option<Path<String>>, caller: Caller) -> Response {
-    let name = path.map_or_else(String::new, |Path(name)| name);
+pub(super) async fn wake(State(api): State<Api>, path: Result<Path<String>, PathRejection>, caller: Caller) -> Response {
+    let name = path.map_or_else(|_| String::new(), |Path(name)| name);
     let declared = if is_label(&name) { api.plane.service(&name) } else { None };
     let Some(view) = declared else { return pages::not_found(Some(&name)) };
     if is_ready(&view) && view.status.desired == Desired::Awake {

@@ -4,7 +4,7 @@ use super::{Engine, Key};
 use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
 use dormouse_core::definition::Content;
 use dormouse_core::lifecycle::{self, Plan, Step, outcome};
-use dormouse_core::naming;
+use dormouse_core::{naming, status};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::Role;
 use dormouse_state::{RunParameters, ServiceRecord, StoreError};
@@ -41,7 +41,10 @@ impl Engine {
             return requeue;
         }
         let mut version = base.version;
-        if record != *base.record {
+        if status::differs_in_words_only(&base.record, &record) {
+            // Words are for those who look now; the next write that matters takes them along.
+            self.records.reword(version, record);
+        } else if record != *base.record {
             if !self.may_act() {
                 return Some(RETRY);
             }

@@ -100,6 +100,14 @@ impl Records {
         result
     }
 
+    /// Puts other words into a cached record without writing it, if it is still at this version.
+    pub fn reword(&self, version: Version, record: ServiceRecord) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get_mut(&record.name).filter(|known| known.version == version) {
+            known.record = Arc::new(record);
+        }
+    }
+
     /// Removes a row.
     pub async fn remove(&self, name: &str, expected: Version, fence: Option<u64>) -> Result<(), StoreError> {
         self.store.delete_service(name, expected, fence).await?;

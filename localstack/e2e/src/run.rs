@@ -8,7 +8,9 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Lines of a log that a failure shows.
-const SHOWN: usize = 120;
+const SHOWN: usize = 100;
+/// Characters of a line.
+const LENGTH: usize = 500;
 
 /// Runs a test in a world of its own.
 ///
@@ -46,8 +48,11 @@ fn show(world: &World) {
         let name = file.file_name().to_string_lossy().into_owned();
         if name.ends_with(".log") {
             let text = read(&file.path());
-            let lines: Vec<&str> = text.lines().collect();
-            println!("==== the end of {name}\n{}", lines[lines.len().saturating_sub(SHOWN)..].join("\n"));
+            println!("==== the end of {name}");
+            let lines: Vec<&str> = text.lines().filter(|line| !line.contains("TRACE")).collect();
+            for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+                println!("{}", line.chars().take(LENGTH).collect::<String>());
+            }
         }
     }
 }
