@@ -82,8 +82,10 @@ impl Client {
         match uri.scheme_str() {
             Some("http") => {}
             Some("https") => {
-                return Err(wrong("asks for TLS, which this client does not speak: \
-                     give http://host:port, such as a tunnel's end on this machine"));
+                return Err(wrong(
+                    "asks for TLS, which this client does not speak: \
+                     give http://host:port, such as a tunnel's end on this machine",
+                ));
             }
             _ => return Err(wrong("is not an address: give http://host:port")),
         }
@@ -156,7 +158,12 @@ impl Client {
         Err(CallError::Refused { status, detail: detail(status, &bytes) })
     }
 
-    async fn open(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), CallError> {
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Incoming), CallError> {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let stream = timeout(CONNECT_TIMEOUT, connecting)
             .await
@@ -173,12 +180,14 @@ impl Client {
         }
         if let Some(token) = &self.token {
             let value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
-            let mut value = value.map_err(|_| CallError::Address("DORMOUSE_TOKEN (--token) is no token".to_owned()))?;
+            let mut value =
+                value.map_err(|_| CallError::Address("DORMOUSE_TOKEN (--token) is no token".to_owned()))?;
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }
-        let request =
-            request.body(Full::new(body)).map_err(|error| CallError::Address(format!("{path:?}: {error}")))?;
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| CallError::Address(format!("{path:?}: {error}")))?;
         let response = sender.send_request(request).await.map_err(|error| self.unreachable(&error))?;
         Ok((response.status(), response.into_body()))
     }
@@ -194,7 +203,7 @@ fn detail(status: StatusCode, bytes: &[u8]) -> String {
     let Some(detail) = value["detail"].as_str() else { return format!("the server answered {status}") };
     let mut words = detail.to_owned();
     for diagnostic in value["diagnostics"].as_array().into_iter().flatten() {
-        for text in diagnostic["message"].as_str().filter(|text| !detail.contains(text)) .into_iter() {
+        for text in diagnostic["message"].as_str().filter(|text| !detail.contains(text)).into_iter() {
             words.push_str("\n  ");
             words.push_str(text);
         }

@@ -11,8 +11,11 @@ use serde_json::{Map, Value};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An error as a caller sees it.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Content>);
+
 #[derive(Debug, Clone, Serialize)]
-pub struct Problem {
+struct Content {
     #[serde(rename = "type")]
     kind: String,
     title: String,
@@ -27,23 +30,27 @@ pub struct Problem {
 impl Problem {
     /// A problem of a kind (`urn:dormouse:<kind>`), in words.
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Problem {
-        Problem {
+        Problem(Box::new(Content {
             kind: format!("urn:dormouse:{kind}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
             more: Map::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// A wrong value: which, and what is accepted.
     pub fn invalid(what: &str, value: &str, accepted: &str) -> Problem {
         let shown: String = value.chars().take(100).collect();
-        Problem::new(StatusCode::BAD_REQUEST, "invalid", format!("{what} cannot be {shown:?}: give {accepted}"))
-            .with("field", what)
-            .with("value", shown)
-            .with("accepted", accepted)
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            format!("{what} cannot be {shown:?}: give {accepted}"),
+        )
+        .with("field", what)
+        .with("value", shown)
+        .with("accepted", accepted)
     }
 
     /// A name that no service can have.
@@ -66,14 +73,14 @@ impl Problem {
     /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
-        self.more.insert(name.to_owned(), value.into());
+        self.0.more.insert(name.to_owned(), value.into());
         self
     }
 
     /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
@@ -85,7 +92,7 @@ impl Problem {
 
     /// The sentence.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 }
 
@@ -107,13 +114,14 @@ impl From<PlaneError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.headers);
+        headers.extend(self.0.headers);
         response
     }
 }

@@ -191,7 +191,8 @@ impl Plane for FakePlane {
     }
 
     fn events(&self, name: Option<&str>) -> Vec<EventView> {
-        let event = Event { at: at("2026-01-01T11:55:00Z"), reason: "Woken".into(), message: "by request".into() };
+        let event =
+            Event { at: at("2026-01-01T11:55:00Z"), reason: "Woken".into(), message: "by request".into() };
         vec![EventView { service: name.unwrap_or("hello").into(), event }]
     }
 
@@ -252,7 +253,7 @@ impl Plane for FakePlane {
     }
 
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
-        (token == "task-token").then(|| Answer { peer: None, drain: beat.seq > 1, interval_ms: 200 })
+        (token == "task-token").then_some(Answer { peer: None, drain: beat.seq > 1, interval_ms: 200 })
     }
 
     fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>> {

@@ -32,7 +32,9 @@ impl Waker {
         }
         // Under the lock: a wake that ended since the caller looked shows in what the plane says now.
         match self.plane.service(name) {
-            Some(now) if now.status.desired == Desired::Awake => return futures::future::ready(Ok(())).boxed(),
+            Some(now) if now.status.desired == Desired::Awake => {
+                return futures::future::ready(Ok(())).boxed();
+            }
             None => return futures::future::ready(Err(PlaneError::NotFound(name.clone()))).boxed(),
             Some(_) => {}
         }
@@ -44,7 +46,11 @@ impl Waker {
         asking.boxed()
     }
 
-    fn ask(&self, name: String, asked: Asked) -> impl Future<Output = Result<(), PlaneError>> + Send + 'static {
+    fn ask(
+        &self,
+        name: String,
+        asked: Asked,
+    ) -> impl Future<Output = Result<(), PlaneError>> + Send + 'static {
         let waker = self.clone();
         async move {
             let woken = waker.plane.wake(&name, asked, None).await;

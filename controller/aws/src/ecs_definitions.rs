@@ -3,6 +3,7 @@
 use crate::count::Calls;
 use crate::error::{incomplete, refused};
 use crate::ports::CloudError;
+use crate::tmp;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
@@ -148,7 +149,8 @@ fn own(
     content: &Content,
 ) -> Result<RegisterTaskDefinitionFluentBuilder, CloudError> {
     let cpu = (content.fargate || content.cpu >= MIN_TASK_CPU).then(|| content.cpu.to_string());
-    let containers = content.containers.iter().map(container).collect::<Result<_, _>>()?;
+    let mut containers = content.containers.iter().map(container).collect::<Result<Vec<_>, _>>()?;
+    let volumes = content.shares_tmp.as_ref().map(|user| tmp::share(&mut containers, user, Vec::new()));
     Ok(register
         .family(&content.family)
         .network_mode(NetworkMode::Awsvpc)
@@ -157,7 +159,8 @@ fn own(
         .memory(content.memory.to_string())
         .set_task_role_arn(content.task_role.clone())
         .set_execution_role_arn(content.execution_role.clone())
-        .set_container_definitions(Some(containers)))
+        .set_container_definitions(Some(containers))
+        .set_volumes(volumes))
 }
 
 /// An existing definition with everything that it says, in awsvpc mode, with the content's containers added.
@@ -191,8 +194,28 @@ fn extended(
             mapping.host_port = None;
         }
     }
+    let user = match content.shares_tmp.as_deref() {
+        Some("") => containers
+            .iter()
+            .find(|theirs| theirs.essential != Some(false))
+            .and_then(|theirs| theirs.name.clone()),
+        named => named.map(str::to_owned),
+    };
+    if let Some(user) = &user
+        && !containers.iter().any(|theirs| theirs.name.as_ref() == Some(user))
+    {
+        let all: Vec<&str> = containers.iter().filter_map(|theirs| theirs.name.as_deref()).collect();
+        return Err(no(
+            "NoSuchContainer",
+            format!("has no container `{user}` (spec.container); it has {}", all.join(", ")),
+        ));
+    }
     for ours in &content.containers {
         containers.push(container(ours)?);
+    }
+    let mut volumes = existing.volumes.unwrap_or_default();
+    if let Some(user) = &user {
+        volumes = tmp::share(&mut containers, user, volumes);
     }
     let grown = |size: Option<String>, by: u32| match size {
         None => Ok(None),
@@ -212,7 +235,7 @@ fn extended(
         .set_task_role_arn(content.task_role.clone().or(existing.task_role_arn))
         .set_execution_role_arn(existing.execution_role_arn.or_else(|| content.execution_role.clone()))
         .set_container_definitions(Some(containers))
-        .set_volumes(existing.volumes)
+        .set_volumes(Some(volumes))
         .set_placement_constraints(existing.placement_constraints)
         .set_pid_mode(existing.pid_mode)
         .set_ipc_mode(existing.ipc_mode)

@@ -11,6 +11,7 @@
 //! - [`ecs_definitions`]: task definitions, found by their tags or registered
 //! - [`ecs_instances`]: container instances
 //! - [`autoscaling`]: the Auto Scaling group
+//! - `tmp`: the directory that the user's container shares with its sidecar
 //! - [`route53`]: hosted zones
 //! - [`ec2`]: public addresses of network interfaces
 //! - [`error`]: AWS's errors, sorted by what can be done about them
@@ -26,6 +27,7 @@ pub mod ecs_tasks;
 pub mod error;
 pub mod ports;
 pub mod route53;
+mod tmp;
 
 pub use cloud::{Cloud, sdk_config};
 pub use count::{CallCount, Calls};

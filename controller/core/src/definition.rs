@@ -14,6 +14,8 @@ pub const SIDECAR_CPU: u32 = 32;
 pub const SIDECAR_MEMORY: u32 = 32;
 /// ECS's ceiling for `stopTimeout`, in seconds. Source: ECS API Reference, ContainerDefinition.
 const MAX_STOP_TIMEOUT: u64 = 120;
+/// Seconds that a proxy has between the end of its drain and SIGKILL.
+const DRAIN_MARGIN: u64 = 5;
 
 /// One container of a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,6 +72,9 @@ pub struct Content {
     pub execution_role: Option<String>,
     /// Containers; all essential, so that the end of one ends the task.
     pub containers: Vec<Container>,
+    /// The user's container, when its `/tmp` is to be shared with the others: that is where it leaves its wish to
+    /// sleep (`/tmp/shutdown`). With [`Base::Existing`] and an empty name, its first essential one.
+    pub shares_tmp: Option<String>,
 }
 
 impl Content {
@@ -97,7 +102,8 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
     let mut env = shared_env(settings, name, spec);
     env.insert("PROXY_PORT".into(), "9060".into());
     env.insert("UPSTREAM_PORT".into(), spec.port.to_string());
-    env.insert("DRAIN_MS".into(), millis(spec.drain));
+    let drain = spec.drain.min(Duration::from_secs(MAX_STOP_TIMEOUT - DRAIN_MARGIN));
+    env.insert("DRAIN_MS".into(), millis(drain));
     if let IdleAfter::After(after) = spec.idle_after {
         env.insert("IDLE_AFTER_MS".into(), millis(after));
     }
@@ -120,9 +126,10 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
             secrets: BTreeMap::new(),
             port: Some(9060),
             // The proxy must outlive its drain.
-            stop_timeout: (spec.drain.as_secs() + 5).min(MAX_STOP_TIMEOUT),
+            stop_timeout: drain.as_secs() + DRAIN_MARGIN,
             health_command: health("/dormouse-proxy"),
         }],
+        shares_tmp: None,
     }
 }
 
@@ -154,9 +161,13 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
         task_role: spec.task_role_arn.clone(),
         execution_role: settings.execution_role.clone(),
         containers: vec![sidecar],
+        shares_tmp: Some(USER_CONTAINER.into()),
     };
     match (&spec.task_definition, &spec.image) {
-        (Some(existing), _) => content.base = Base::Existing(existing.clone()),
+        (Some(existing), _) => {
+            content.base = Base::Existing(existing.clone());
+            content.shares_tmp = Some(spec.container.clone().unwrap_or_default());
+        }
         (None, image) => content.containers.insert(
             0,
             Container {

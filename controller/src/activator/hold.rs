@@ -150,7 +150,8 @@ impl Held<'_> {
     fn too_late(&self) -> Response<Body> {
         self.activator.counters.timed_out.fetch_add(1, Ordering::Relaxed);
         let hold = dormouse_manifests::format_duration(self.view.spec.wake.hold);
-        let detail = format!("`{}` did not answer within {hold} (spec.wake.hold); it goes on waking", self.name());
+        let detail =
+            format!("`{}` did not answer within {hold} (spec.wake.hold); it goes on waking", self.name());
         self.refuse(StatusCode::GATEWAY_TIMEOUT, "held-too-long", detail)
     }
 

@@ -86,7 +86,6 @@ mod tests {
             "[2001:db8::1]:9060",
             "localhost",
         ] {
-
             assert_eq!(named(host.as_bytes()), Err(NoService::Other), "{host}");
         }
     }

@@ -14,8 +14,8 @@ use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -116,7 +116,12 @@ impl Metrics for Activator {
     fn write(&self, out: &mut String) {
         let counters = &self.counters;
         for (name, kind, help, value) in [
-            ("held_requests", "gauge", "Requests held for services on their way up.", self.slots.held() as u64),
+            (
+                "held_requests",
+                "gauge",
+                "Requests held for services on their way up.",
+                self.slots.held() as u64,
+            ),
             ("tunnels", "gauge", "Upgraded connections.", self.tunnels.len() as u64),
             ("requests_total", "counter", "Requests taken.", counters.requests.load(Ordering::Relaxed)),
             (

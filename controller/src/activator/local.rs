@@ -31,7 +31,9 @@ pub(super) fn waking() -> HeaderValue {
 
 fn accepts_html(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter();
-    accept.filter_map(|value| value.to_str().ok()).any(|value| value.to_ascii_lowercase().contains("text/html"))
+    accept
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.to_ascii_lowercase().contains("text/html"))
 }
 
 /// Whether a person looks at the answer: a browser that opens a page.
@@ -71,7 +73,11 @@ pub(super) fn no_service(parts: &Parts, why: NoService, domain: &str) -> Respons
 
 /// For names that nobody declared.
 pub(super) fn not_declared(parts: &Parts, name: &str) -> Response<Body> {
-    if is_navigation(parts) { pages::not_found(Some(name)) } else { Problem::not_declared(name).into_response() }
+    if is_navigation(parts) {
+        pages::not_found(Some(name))
+    } else {
+        Problem::not_declared(name).into_response()
+    }
 }
 
 /// For requests that do not wake a sleeping service.

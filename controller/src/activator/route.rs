@@ -16,8 +16,8 @@ use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Seconds until a caller who was refused may try again.
 pub(super) const RETRY_AFTER: u64 = 5;
@@ -64,19 +64,23 @@ impl Activator {
 
     /// The answer to a request that may not wake the service, or is none that should.
     fn without_waking(&self, parts: &Parts, view: &ServiceView) -> Option<Response<Body>> {
-        let agent = parts.headers.get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+        let agent =
+            parts.headers.get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         if view.spec.wake.ignore.matches(parts.uri.path(), agent.as_deref()) {
             return Some(local::ignored(parts, view));
         }
         if view.spec.wake.access == Access::Token && !self.shows_token(&parts.headers) {
-            let detail = format!("waking `{}` needs a token: give `Authorization: Bearer …`", view.metadata.name);
+            let detail =
+                format!("waking `{}` needs a token: give `Authorization: Bearer …`", view.metadata.name);
             let problem = Problem::unauthorized(&detail).header(local::STATE, local::state(view));
             return Some(problem.into_response());
         }
         if local::is_guess(&parts.headers) {
             let detail = format!("`{}` sleeps, and a prefetch does not wake it", view.metadata.name);
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "asleep", detail);
-            return Some(problem.retry_after(RETRY_AFTER).header(local::STATE, local::state(view)).into_response());
+            return Some(
+                problem.retry_after(RETRY_AFTER).header(local::STATE, local::state(view)).into_response(),
+            );
         }
         None
     }

@@ -1,8 +1,8 @@
 //! `/api/{name}`: what scripts knew before there was `/v1`.
 
+use super::auth;
 use super::extract::{Caller, Params};
 use super::state::Api;
-use super::auth;
 use crate::label::is_label;
 use crate::plane::PlaneError;
 use crate::views::{condition, is_ready};
@@ -20,7 +20,12 @@ use serde_json::{Value, json};
 const RETRY_AFTER: u64 = 2;
 
 /// `GET /api/{name}`: wakes it. `GET /api/{name}?status=true`: does not.
-pub(super) async fn get(State(api): State<Api>, path: Result<Path<String>, PathRejection>, params: Params, caller: Caller) -> Response {
+pub(super) async fn get(
+    State(api): State<Api>,
+    path: Result<Path<String>, PathRejection>,
+    params: Params,
+    caller: Caller,
+) -> Response {
     let name = path.map_or_else(|_| String::new(), |Path(name)| name);
     if !is_label(&name) {
         let reason = "the name is no DNS label: 1 to 63 of a-z, 0-9 and -, no hyphen at its ends";

@@ -39,7 +39,10 @@ fn manifest(api: &Api, name: &str, body: &[u8]) -> Result<Service, Problem> {
     match (services.next(), services.next()) {
         (Some(service), None) if service.metadata.name == name => Ok(service),
         (Some(service), None) => Err(unprocessable(
-            format!("the manifest is of `{}`, the path of `{name}`: they must be the same", service.metadata.name),
+            format!(
+                "the manifest is of `{}`, the path of `{name}`: they must be the same",
+                service.metadata.name
+            ),
             &diagnostics,
         )),
         _ => Err(unprocessable(

@@ -47,7 +47,9 @@ impl Params {
     pub(super) fn only(self, known: &[&str]) -> Result<Params, Problem> {
         match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             None => Ok(self),
-            Some((name, _)) if known.is_empty() => Err(Problem::invalid("a parameter", name, "none: this call has none")),
+            Some((name, _)) if known.is_empty() => {
+                Err(Problem::invalid("a parameter", name, "none: this call has none"))
+            }
             Some((name, _)) => Err(Problem::invalid("a parameter", name, &known.join(" or "))),
         }
     }
@@ -79,9 +81,11 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
     async fn from_request(request: Request, state: &S) -> Result<Whole, Problem> {
         let read = Bytes::from_request(request, state).await;
         read.map(Whole).map_err(|error: BytesRejection| match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is larger than this call takes")
-            }
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "the body is larger than this call takes",
+            ),
             status => Problem::new(status, "invalid", error.body_text()),
         })
     }

@@ -22,5 +22,7 @@ pub(super) async fn post(
         Problem::new(StatusCode::BAD_REQUEST, "invalid", format!("the body is no heartbeat: {error}"))
     })?;
     let answer = api.plane.heartbeat(token, beat);
-    answer.map(Json).ok_or_else(|| Problem::unauthorized("the token is no task's of ours, or its task is over"))
+    answer
+        .map(Json)
+        .ok_or_else(|| Problem::unauthorized("the token is no task's of ours, or its task is over"))
 }

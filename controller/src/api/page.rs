@@ -32,7 +32,11 @@ pub(super) async fn robots() -> &'static str {
 }
 
 /// `GET /{name}`.
-pub(super) async fn wake(State(api): State<Api>, path: Result<Path<String>, PathRejection>, caller: Caller) -> Response {
+pub(super) async fn wake(
+    State(api): State<Api>,
+    path: Result<Path<String>, PathRejection>,
+    caller: Caller,
+) -> Response {
     let name = path.map_or_else(|_| String::new(), |Path(name)| name);
     let declared = if is_label(&name) { api.plane.service(&name) } else { None };
     let Some(view) = declared else { return pages::not_found(Some(&name)) };
@@ -40,7 +44,8 @@ pub(super) async fn wake(State(api): State<Api>, path: Result<Path<String>, Path
         return there(&view, caller.parts.uri.query());
     }
     if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
-        return Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`").into_response();
+        return Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`")
+            .into_response();
     }
     // HEAD asks what GET would say: link previews and the like wake nobody.
     if caller.parts.method == Method::GET
@@ -49,7 +54,9 @@ pub(super) async fn wake(State(api): State<Api>, path: Result<Path<String>, Path
         return match error {
             PlaneError::NotFound(name) => pages::not_found(Some(&name)),
             PlaneError::Conflict(detail) => {
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail).retry_after(5).into_response()
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail)
+                    .retry_after(5)
+                    .into_response()
             }
             other => Problem::from(other).into_response(),
         };
@@ -68,6 +75,7 @@ fn there(view: &ServiceView, query: Option<&str>) -> Response {
         url.push_str(query);
     }
     let Ok(location) = HeaderValue::from_str(&url) else { return pages::waiting(view) };
-    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let headers =
+        [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (StatusCode::SEE_OTHER, headers).into_response()
 }

@@ -34,7 +34,8 @@ pub(super) async fn all(State(api): State<Api>, params: Params) -> Result<Respon
     params.only(&[])?;
     let services = api.plane.services();
     let items = services.iter().map(|view| &**view).collect();
-    Ok(Json(List { api_version: dormouse_manifests::API_VERSION, kind: "ServiceList", items }).into_response())
+    Ok(Json(List { api_version: dormouse_manifests::API_VERSION, kind: "ServiceList", items })
+        .into_response())
 }
 
 /// `GET /v1/services/{name}`.
@@ -47,7 +48,11 @@ pub(super) async fn get(State(api): State<Api>, Name(name): Name, params: Params
 }
 
 /// `DELETE /v1/services/{name}`.
-pub(super) async fn delete(State(api): State<Api>, Name(name): Name, params: Params) -> Result<Shown, Problem> {
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Name(name): Name,
+    params: Params,
+) -> Result<Shown, Problem> {
     params.only(&[])?;
     Ok(Shown(StatusCode::ACCEPTED, api.plane.delete(&name).await?))
 }

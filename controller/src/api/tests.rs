@@ -79,7 +79,14 @@ async fn every_error_is_a_problem() {
         ("PUT", "/v1/services/a", "{", 422, "invalid-manifest", "the manifest is not valid"),
         ("PUT", "/v1/services/a", "", 422, "invalid-manifest", "the body has 0 manifests"),
         ("POST", "/v1/services/b/wake", "", 404, "not-declared", "no service `b` is declared"),
-        ("POST", "/v1/services/a/wake?wait=soon", "", 400, "invalid", "wait cannot be \"soon\": give a duration"),
+        (
+            "POST",
+            "/v1/services/a/wake?wait=soon",
+            "",
+            400,
+            "invalid",
+            "wait cannot be \"soon\": give a duration",
+        ),
         ("POST", "/v1/services/a/wake?wait=2h", "", 400, "invalid", "at most 1h"),
         ("POST", "/v1/services/a/sleep?for=2h", "", 400, "invalid", "give wait"),
         ("GET", "/v1/watch?name=A", "", 400, "invalid", "give a DNS label"),
@@ -111,7 +118,8 @@ async fn bodies_are_bounded() {
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
-const YAML: &str = "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata: {name: web}\nspec: {image: 'nginx:1.27'}\n";
+const YAML: &str =
+    "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata: {name: web}\nspec: {image: 'nginx:1.27'}\n";
 
 #[tokio::test]
 async fn a_manifest_is_declared_as_yaml_or_json() {
@@ -141,7 +149,8 @@ async fn what_is_wrong_with_a_manifest_is_told_with_its_place() {
     let (status, problem) = call(&api, "PUT", "/v1/services/other", YAML).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(problem["detail"].as_str().unwrap().contains("the manifest is of `web`, the path of `other`"));
-    let (_, problem) = call(&api, "PUT", "/v1/services/web", &format!("{YAML}---\n{}", YAML.replace("web", "b"))).await;
+    let (_, problem) =
+        call(&api, "PUT", "/v1/services/web", &format!("{YAML}---\n{}", YAML.replace("web", "b"))).await;
     assert!(problem["detail"].as_str().unwrap().contains("2 manifests"), "{problem}");
     assert!(plane.services().is_empty());
 }
@@ -192,7 +201,10 @@ async fn waiting_ends_with_the_controller() {
     let router = api_with(&plane, Options { stop: stop.clone(), ..Options::default() });
     stop.cancel();
     let (status, problem) = call(&router, "POST", "/v1/services/a/wake?wait=60s", "").await;
-    assert_eq!((status, problem["type"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("urn:dormouse:stopping")));
+    assert_eq!(
+        (status, problem["type"].as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("urn:dormouse:stopping"))
+    );
 }
 
 #[tokio::test]
@@ -220,7 +232,10 @@ async fn scripts_of_old_keep_working() {
     assert_eq!(call(&api, "GET", "/api/hello", "").await, (StatusCode::OK, ready.clone()));
     assert_eq!(call(&api, "GET", "/api/hello?status=true", "").await, (StatusCode::OK, ready));
     let (status, body) = call(&api, "GET", "/api/nobody", "").await;
-    assert_eq!((status, body["reason"].as_str()), (StatusCode::NOT_FOUND, Some("no service `nobody` is declared")));
+    assert_eq!(
+        (status, body["reason"].as_str()),
+        (StatusCode::NOT_FOUND, Some("no service `nobody` is declared"))
+    );
     for bad in ["/api/Hello", "/api/a.b", "/api/%20", "/api/%ff", "/api/-a"] {
         let (status, body) = call(&api, "GET", bad, "").await;
         assert_eq!((status, body["status"].as_str()), (StatusCode::BAD_REQUEST, Some("error")), "{bad}");
@@ -233,13 +248,20 @@ async fn scripts_of_old_are_told_why_not() {
     let api = api(&plane);
     *plane.refuses.lock().unwrap() = Some(PlaneError::Unavailable("the table is throttled".into()));
     let (status, body) = call(&api, "GET", "/api/hello", "").await;
-    assert_eq!((status, body["reason"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("the table is throttled")));
+    assert_eq!(
+        (status, body["reason"].as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("the table is throttled"))
+    );
     *plane.refuses.lock().unwrap() = None;
     plane.update("hello", |view| {
-        view.status.conditions = vec![condition(ConditionType::Degraded, true, "NoRoom", "the group is full")];
+        view.status.conditions =
+            vec![condition(ConditionType::Degraded, true, "NoRoom", "the group is full")];
     });
     let (status, body) = call(&api, "GET", "/api/hello", "").await;
-    assert_eq!((status, body["reason"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("NoRoom: the group is full")));
+    assert_eq!(
+        (status, body["reason"].as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("NoRoom: the group is full"))
+    );
     assert_eq!(plane.service("hello").unwrap().status.desired, Desired::Awake, "it was woken all the same");
 }
 
@@ -250,13 +272,19 @@ async fn a_page_waits_and_then_leads_there() {
     let response = get(&api, "/hello?a=1&b=%3C").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let headers = response.headers().clone();
-    for (name, value) in
-        [("retry-after", "2"), ("cache-control", "no-store"), ("x-robots-tag", "noindex"), ("content-type", "text/html; charset=utf-8")]
-    {
+    for (name, value) in [
+        ("retry-after", "2"),
+        ("cache-control", "no-store"),
+        ("x-robots-tag", "noindex"),
+        ("content-type", "text/html; charset=utf-8"),
+    ] {
         assert_eq!(headers[name], value);
     }
     let html = text(response).await;
-    assert!(html.contains("<meta http-equiv=\"refresh\" content=\"2\">") && !html.contains("<script"), "{html}");
+    assert!(
+        html.contains("<meta http-equiv=\"refresh\" content=\"2\">") && !html.contains("<script"),
+        "{html}"
+    );
     assert!(html.contains("hello is waking up"), "{html}");
     assert_eq!(plane.wakes(), 1);
     assert_eq!(plane.asked.lock().unwrap()[0].1.origin, "page");
@@ -326,7 +354,13 @@ async fn the_token_guards_all_but_health_wakes_and_heartbeats() {
         ("GET", "/v1/instances"),
         ("GET", "/v1/watch"),
     ] {
-        for wrong in [None, Some("Bearer an-api-tokem"), Some("Bearer "), Some("Basic an-api-token"), Some("an-api-token")] {
+        for wrong in [
+            None,
+            Some("Bearer an-api-tokem"),
+            Some("Bearer "),
+            Some("Basic an-api-token"),
+            Some("an-api-token"),
+        ] {
             let response = status(method, path, wrong).await;
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {path} {wrong:?}");
             assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
@@ -336,18 +370,14 @@ async fn the_token_guards_all_but_health_wakes_and_heartbeats() {
         assert_ne!(right.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
     }
     plane.declare(dormouse_manifests::Service::new("a", asleep("a").spec)).await.unwrap();
-    for (path, expected) in [
-        ("/healthz", 200),
-        ("/readyz", 200),
-        ("/b", 303),
-        ("/api/b", 200),
-        ("/a", 503),
-        ("/nobody", 404),
-    ] {
+    for (path, expected) in
+        [("/healthz", 200), ("/readyz", 200), ("/b", 303), ("/api/b", 200), ("/a", 503), ("/nobody", 404)]
+    {
         assert_eq!(status("GET", path, None).await.status().as_u16(), expected, "{path}");
     }
     let beat = json!({"boot": "x", "seq": 2, "state": "serving"}).to_string();
-    let heartbeat = Request::post("/v1/heartbeat").header("authorization", "Bearer task-token").body(Body::from(beat));
+    let heartbeat =
+        Request::post("/v1/heartbeat").header("authorization", "Bearer task-token").body(Body::from(beat));
     let response = router.clone().oneshot(heartbeat.unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(text(response).await, r#"{"drain":true,"intervalMs":200}"#);
@@ -366,7 +396,8 @@ async fn some_services_are_woken_with_a_token_only() {
     }
     assert_eq!(plane.wakes(), 0);
     let api = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
-    let request = Request::get("/api/a").header("authorization", format!("Bearer {TOKEN}")).body(Body::empty());
+    let request =
+        Request::get("/api/a").header("authorization", format!("Bearer {TOKEN}")).body(Body::empty());
     assert_eq!(api.oneshot(request.unwrap()).await.unwrap().status(), StatusCode::ACCEPTED);
     assert_eq!(plane.wakes(), 1);
 }
@@ -375,7 +406,10 @@ async fn some_services_are_woken_with_a_token_only() {
 async fn heartbeats_of_strangers_are_refused() {
     let plane = FakePlane::new([]);
     let beat = |body: &str| {
-        Request::post("/v1/heartbeat").header("authorization", "Bearer other").body(Body::from(body.to_owned())).unwrap()
+        Request::post("/v1/heartbeat")
+            .header("authorization", "Bearer other")
+            .body(Body::from(body.to_owned()))
+            .unwrap()
     };
     let whole = beat(r#"{"boot": "x", "seq": 1, "state": "serving"}"#);
     assert_eq!(api(&plane).oneshot(whole).await.unwrap().status(), StatusCode::UNAUTHORIZED);

@@ -33,8 +33,10 @@ pub(super) async fn run(args: &ApplyArgs, client: &Client, out: Output) -> Resul
             Some(before) if before == service => "unchanged",
             Some(_) => "changed",
         };
-        let fresh = known.get(name).is_some_and(|view| !view.metadata.deleting);
-        if !args.dry_run && !(fresh && verb == "unchanged") {
+        // Who is on its way out is declared anew, though it reads the same.
+        let deleting = known.get(name).is_some_and(|view| view.metadata.deleting);
+        let sends = !args.dry_run && (deleting || verb != "unchanged");
+        if sends {
             match put(client, service).await {
                 Ok(()) => {}
                 // The next one may well be accepted; nobody else is there if this one met nobody.

@@ -25,7 +25,13 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 pub(super) struct ServerArgs {
     /// The controller's API
-    #[arg(long, global = true, env = "DORMOUSE_SERVER", default_value = "http://127.0.0.1:9070", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "DORMOUSE_SERVER",
+        default_value = "http://127.0.0.1:9070",
+        value_name = "URL"
+    )]
     pub(super) server: String,
     /// The API's bearer token
     #[arg(long, global = true, env = "DORMOUSE_TOKEN", hide_env_values = true, value_name = "TOKEN")]

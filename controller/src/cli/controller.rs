@@ -31,7 +31,8 @@ fn log(log: &Log, out: Output) {
         Some(format) => format == LogFormat::Text,
         None => io::stderr().is_terminal(),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&log.filter)).with_writer(io::stderr);
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&log.filter)).with_writer(io::stderr);
     // An error says that logging is set up already.
     let _ = if text {
         tracing::subscriber::set_global_default(subscriber.with_ansi(out.colours).finish())

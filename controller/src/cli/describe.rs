@@ -48,17 +48,28 @@ fn describe(view: &ServiceView, events: &[EventView], now: Timestamp) -> String 
         line("Labels", labels.join(", "));
     }
     let deleting = if view.metadata.deleting { ", being deleted" } else { "" };
-    line("State", format!("{:?}, wanted {:?} (epoch {}){deleting}", status.phase, status.desired, status.epoch));
+    line(
+        "State",
+        format!("{:?}, wanted {:?} (epoch {}){deleting}", status.phase, status.desired, status.epoch),
+    );
     line("URL", status.url.clone());
     match (&spec.image, &spec.task_definition) {
         (Some(image), _) => line("Image", image.clone()),
         (None, Some(definition)) => line("Definition", definition.clone()),
         (None, None) => {}
     }
-    line("Declared", format!("{} ago, generation {}", age(view.metadata.creation_timestamp, now), view.metadata.generation));
+    line(
+        "Declared",
+        format!(
+            "{} ago, generation {}",
+            age(view.metadata.creation_timestamp, now),
+            view.metadata.generation
+        ),
+    );
     line("Idle after", spec.idle_after.to_string());
     let activity = &status.activity;
-    let mut used = format!("{} in flight, last used {} ago", activity.in_flight, age(activity.last_request_at, now));
+    let mut used =
+        format!("{} in flight, last used {} ago", activity.in_flight, age(activity.last_request_at, now));
     if let Some(at) = activity.idle_at {
         let _ = write!(used, ", sleeps in {}", brief(between(now, at)));
     }

@@ -40,7 +40,8 @@ pub(super) fn declared(view: &ServiceView) -> Service {
 /// Lines that go and come; empty when nothing changes.
 pub(super) fn between(before: Option<&Service>, after: Option<&Service>) -> String {
     // A service can always be written.
-    let yaml = |service: Option<&Service>| service.and_then(|service| to_yaml(service).ok()).unwrap_or_default();
+    let yaml =
+        |service: Option<&Service>| service.and_then(|service| to_yaml(service).ok()).unwrap_or_default();
     let (before, after) = (yaml(before), yaml(after));
     if before == after {
         return String::new();

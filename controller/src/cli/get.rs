@@ -32,7 +32,8 @@ pub(super) fn checked(name: &str) -> Result<&str, Failure> {
     if is_label(name) {
         return Ok(name);
     }
-    let words = format!("{name:?} is no service's name: give 1 to 63 of a-z, 0-9 and -, no hyphen at its ends");
+    let words =
+        format!("{name:?} is no service's name: give 1 to 63 of a-z, 0-9 and -, no hyphen at its ends");
     Err(Failure::new(Exit::Usage, words))
 }
 
@@ -60,7 +61,9 @@ async fn services(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, 
         (Format::Table, ..) => out.data(&table::services(&views, now, false)),
         (Format::Wide, ..) => out.data(&table::services(&views, now, true)),
         (Format::Name, ..) => {
-            out.data(&views.iter().map(|view| format!("service/{}\n", view.metadata.name)).collect::<String>());
+            out.data(
+                &views.iter().map(|view| format!("service/{}\n", view.metadata.name)).collect::<String>(),
+            );
         }
         (format, true, Some(view)) => out.data(&document(view, format)?),
         (format, ..) => out.data(&document(&Items { kind: "ServiceList", items: &views }, format)?),
@@ -85,7 +88,9 @@ async fn instances(args: &GetArgs, client: &Client, out: Output) -> Result<Exit,
     match args.output {
         Format::Table | Format::Wide if views.is_empty() => out.say("there is no instance"),
         Format::Table | Format::Wide => out.data(&table::instances(&views)),
-        Format::Name => out.data(&views.iter().map(|view| format!("instance/{}\n", view.id)).collect::<String>()),
+        Format::Name => {
+            out.data(&views.iter().map(|view| format!("instance/{}\n", view.id)).collect::<String>())
+        }
         format => out.data(&document(&Items { kind: "InstanceList", items: &views }, format)?),
     }
     Ok(Exit::Done)
@@ -100,7 +105,9 @@ async fn events(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Fa
     match args.output {
         Format::Table | Format::Wide if views.is_empty() => out.say("nothing has happened yet"),
         Format::Table | Format::Wide => out.data(&table::events(&views, SystemClock.now())),
-        Format::Name => out.data(&views.iter().map(|view| format!("{}\n", view.event.reason)).collect::<String>()),
+        Format::Name => {
+            out.data(&views.iter().map(|view| format!("{}\n", view.event.reason)).collect::<String>())
+        }
         format => out.data(&document(&json!({"kind": "EventList", "items": views}), format)?),
     }
     Ok(Exit::Done)

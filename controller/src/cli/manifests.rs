@@ -17,9 +17,9 @@ pub(super) fn read(args: &FilesArgs) -> Result<Parsed, Failure> {
             all.extend(load(&[PathBuf::from(file)]));
         } else if !std::mem::replace(&mut stdin_is_read, true) {
             let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(|error| Failure::new(Exit::Usage, format!("the standard input cannot be read: {error}")))?;
+            std::io::stdin().read_to_string(&mut text).map_err(|error| {
+                Failure::new(Exit::Usage, format!("the standard input cannot be read: {error}"))
+            })?;
             all.extend(parse("stdin", &text));
         }
     }
@@ -40,7 +40,10 @@ pub(super) fn validate(args: &FilesArgs, out: Output) -> Result<Exit, Failure> {
     parsed.check(&|_| false);
     let exit = report(&parsed, out);
     for service in &parsed.services {
-        out.data(&format!("service/{} is valid ({}:{})\n", service.value.metadata.name, service.file, service.line));
+        out.data(&format!(
+            "service/{} is valid ({}:{})\n",
+            service.value.metadata.name, service.file, service.line
+        ));
     }
     if parsed.services.is_empty() && exit == Exit::Done {
         return Err(Failure::new(Exit::Usage, "there is no manifest in what was given"));

@@ -27,7 +27,8 @@ impl Table {
     /// The same, with columns at least this wide: for rows that are yet to come.
     pub(super) fn render_with(&self, at_least: &[usize]) -> String {
         let width = |column: usize| {
-            let widest = self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+            let widest =
+                self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
             widest.unwrap_or(0).max(at_least.get(column).copied().unwrap_or(0))
         };
         let mut text = String::new();

@@ -29,9 +29,15 @@ mod tests {
 
     #[test]
     fn one_unit_is_enough() {
-        for (seconds, text) in
-            [(0, "0s"), (119, "119s"), (120, "2m"), (7_199, "119m"), (7_200, "2h"), (172_800, "2d"), (8_640_000, "100d")]
-        {
+        for (seconds, text) in [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7_199, "119m"),
+            (7_200, "2h"),
+            (172_800, "2d"),
+            (8_640_000, "100d"),
+        ] {
             assert_eq!(brief(Duration::from_secs(seconds)), text);
         }
     }

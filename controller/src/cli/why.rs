@@ -36,12 +36,18 @@ fn why(view: &ServiceView, now: Timestamp) -> String {
             (None, _) => lines.push(format!("{name} is asleep: nobody has woken it since it was declared.")),
         },
         Phase::Draining => {
-            let sleep = status.last_sleep.as_ref().map_or_else(String::new, |sleep| format!(": {}", cause(sleep, now)));
+            let sleep = status
+                .last_sleep
+                .as_ref()
+                .map_or_else(String::new, |sleep| format!(": {}", cause(sleep, now)));
             lines.push(format!("{name} is on its way to sleep{sleep}."));
         }
         Phase::Waking | Phase::Awake => {
             let state = if status.phase == Phase::Awake { "awake" } else { "waking" };
-            let wake = status.last_wake.as_ref().map_or_else(String::new, |wake| format!(": woken {}", cause(wake, now)));
+            let wake = status
+                .last_wake
+                .as_ref()
+                .map_or_else(String::new, |wake| format!(": woken {}", cause(wake, now)));
             lines.push(format!("{name} is {state}{wake}."));
         }
     }
@@ -62,15 +68,25 @@ fn keeps_awake(view: &ServiceView, now: Timestamp) -> Vec<String> {
         lines.push(format!("{} requests or sockets are open right now.", activity.in_flight));
     }
     if let Some(until) = view.status.awake_until.filter(|until| *until > now) {
-        lines.push(format!("It was asked to stay awake for another {}, until {until}.", brief(between(now, until))));
+        lines.push(format!(
+            "It was asked to stay awake for another {}, until {until}.",
+            brief(between(now, until))
+        ));
     }
     match (view.spec.idle_after, activity.idle_at) {
-        (IdleAfter::Never, _) => lines.push("It stays awake until it is put to sleep (idleAfter: never).".to_owned()),
+        (IdleAfter::Never, _) => {
+            lines.push("It stays awake until it is put to sleep (idleAfter: never).".to_owned())
+        }
         (IdleAfter::After(_), Some(at)) => {
             let left = brief(between(now, at));
-            lines.push(format!("It falls asleep in {left} if nobody uses it (idleAfter: {}).", view.spec.idle_after));
+            lines.push(format!(
+                "It falls asleep in {left} if nobody uses it (idleAfter: {}).",
+                view.spec.idle_after
+            ));
         }
-        (IdleAfter::After(_), None) => lines.push("Something keeps it awake: use, a window or a dependent.".to_owned()),
+        (IdleAfter::After(_), None) => {
+            lines.push("Something keeps it awake: use, a window or a dependent.".to_owned())
+        }
     }
     lines
 }
@@ -86,7 +102,10 @@ fn in_the_way(view: &ServiceView) -> Vec<String> {
     if view.status.phase == Phase::Waking {
         for condition in view.status.conditions.iter().filter(|condition| !condition.status) {
             if !matches!(condition.kind, ConditionType::Degraded | ConditionType::Conflict) {
-                lines.push(format!("Waits for {:?}: {} ({})", condition.kind, condition.message, condition.reason));
+                lines.push(format!(
+                    "Waits for {:?}: {} ({})",
+                    condition.kind, condition.message, condition.reason
+                ));
             }
         }
     }

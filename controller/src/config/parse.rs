@@ -37,7 +37,11 @@ pub(super) fn zone_id(text: &str) -> Parsed<String> {
 /// A name as ECS clusters, Auto Scaling groups and tables have them, or an ARN.
 pub(super) fn name(text: &str) -> Parsed<String> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    if plain && text.len() <= 512 { Ok(text.to_owned()) } else { accepted("a name or an ARN, without spaces") }
+    if plain && text.len() <= 512 {
+        Ok(text.to_owned())
+    } else {
+        accepted("a name or an ARN, without spaces")
+    }
 }
 
 pub(super) fn image(text: &str) -> Parsed<String> {

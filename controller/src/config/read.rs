@@ -63,13 +63,15 @@ impl Reader<'_> {
     /// The text that was given, or else the default. Blank is as good as unset: compose files and task
     /// definitions set such.
     fn text(&self, variable: &str) -> Option<String> {
-        let given = (self.source)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let given =
+            (self.source)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let default = || SETTINGS.iter().find(|setting| setting.variable == variable)?.default;
         given.or_else(|| default().map(str::to_owned))
     }
 
     fn complain(&mut self, variable: &'static str, value: Option<String>, accepted: String) {
-        let flag = SETTINGS.iter().find(|setting| setting.variable == variable).map_or("", |setting| setting.flag);
+        let flag =
+            SETTINGS.iter().find(|setting| setting.variable == variable).map_or("", |setting| setting.flag);
         self.wrong.push(Wrong { variable, flag, value, accepted });
     }
 
@@ -156,13 +158,16 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
     let max_tasks = reader.required("MAX_TASKS_PER_INSTANCE", |text| parse::number(text, 1..=1000));
     let proxy_image = reader.required("PROXY_IMAGE", parse::image);
     let sidecar_image = reader.required("SERVICE_SIDECAR_IMAGE", parse::image);
-    let poll_fast =
-        reader.required("DORMOUSE_POLL_FAST", |text| parse::duration(text, Duration::from_millis(100)..=seconds(60)));
-    let poll_slow = reader.required("DORMOUSE_POLL_SLOW", |text| parse::duration(text, seconds(1)..=seconds(3600)));
+    let poll_fast = reader.required("DORMOUSE_POLL_FAST", |text| {
+        parse::duration(text, Duration::from_millis(100)..=seconds(60))
+    });
+    let poll_slow =
+        reader.required("DORMOUSE_POLL_SLOW", |text| parse::duration(text, seconds(1)..=seconds(3600)));
     let dns_ttl = reader.required("DORMOUSE_DNS_TTL", parse::ttl);
-    let scale_in_delay =
-        reader.required("DORMOUSE_SCALE_IN_DELAY", |text| parse::duration(text, seconds(0)..=seconds(86_400)));
-    let drain_wait = reader.required("DORMOUSE_DRAIN_WAIT", |text| parse::duration(text, seconds(0)..=seconds(3600)));
+    let scale_in_delay = reader
+        .required("DORMOUSE_SCALE_IN_DELAY", |text| parse::duration(text, seconds(0)..=seconds(86_400)));
+    let drain_wait =
+        reader.required("DORMOUSE_DRAIN_WAIT", |text| parse::duration(text, seconds(0)..=seconds(3600)));
     let execution_role = reader.optional("TASK_EXECUTION_ROLE_ARN", parse::role_arn);
     let private_zone = reader.optional("PRIVATE_HOSTED_ZONE_ID", parse::zone_id);
     let install = reader.optional("DORMOUSE_INSTALL_ID", parse::install_id);

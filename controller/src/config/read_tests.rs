@@ -65,10 +65,7 @@ fn values_are_read() {
     assert_eq!(config.installation.private_zone.as_deref(), Some("Z2"));
     assert_eq!(config.installation.install.as_deref(), Some("blue-1"));
     assert_eq!(config.installation.execution_role, None, "blank is unset");
-    assert_eq!(
-        with(&[("DORMOUSE_PUBLIC_IP", "none")]).unwrap().installation.public_ip,
-        PublicIp::NoWildcard
-    );
+    assert_eq!(with(&[("DORMOUSE_PUBLIC_IP", "none")]).unwrap().installation.public_ip, PublicIp::NoWildcard);
 }
 
 #[test]

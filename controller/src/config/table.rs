@@ -12,11 +12,21 @@ pub(super) struct Setting {
     pub(super) help: &'static str,
 }
 
-const fn required(variable: &'static str, flag: &'static str, value: &'static str, help: &'static str) -> Setting {
+const fn required(
+    variable: &'static str,
+    flag: &'static str,
+    value: &'static str,
+    help: &'static str,
+) -> Setting {
     Setting { variable, flag, value, default: None, required: true, help }
 }
 
-const fn optional(variable: &'static str, flag: &'static str, value: &'static str, help: &'static str) -> Setting {
+const fn optional(
+    variable: &'static str,
+    flag: &'static str,
+    value: &'static str,
+    help: &'static str,
+) -> Setting {
     Setting { variable, flag, value, default: None, required: false, help }
 }
 
@@ -35,8 +45,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     required("DOMAIN", "domain", "NAME", "Public domain; services are <name>.<DOMAIN>"),
     required("HOSTED_ZONE_ID", "hosted-zone-id", "ID", "Public Route 53 zone of the domain"),
     required("PROXY_CLUSTER", "proxy-cluster", "NAME", "ECS cluster of the proxies (Fargate)"),
-    required("SERVICE_CLUSTER", "service-cluster", "NAME", "ECS cluster of the services (EC2); may be the same"),
-    required("SERVICE_ASG_NAME", "service-asg-name", "NAME", "Auto Scaling group behind the services' cluster"),
+    required(
+        "SERVICE_CLUSTER",
+        "service-cluster",
+        "NAME",
+        "ECS cluster of the services (EC2); may be the same",
+    ),
+    required(
+        "SERVICE_ASG_NAME",
+        "service-asg-name",
+        "NAME",
+        "Auto Scaling group behind the services' cluster",
+    ),
     required("PROXY_SUBNET_IDS", "proxy-subnet-ids", "IDS", "Subnets of the proxies, comma-separated"),
     required("SERVICE_SUBNET_IDS", "service-subnet-ids", "IDS", "Subnets of the services, comma-separated"),
     required("SECURITY_GROUP_ID", "security-group-id", "IDS", "Security group(s) of both, comma-separated"),
@@ -80,7 +100,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "0.0.0.0:9070",
         "Where the API and the dashboard listen",
     ),
-    defaulted("DORMOUSE_ACTIVATOR_LISTEN", "activator-listen", "ADDRESS", "0.0.0.0:9060", "Where the activator listens"),
+    defaulted(
+        "DORMOUSE_ACTIVATOR_LISTEN",
+        "activator-listen",
+        "ADDRESS",
+        "0.0.0.0:9060",
+        "Where the activator listens",
+    ),
     optional(
         "DORMOUSE_CONTROLLER_URL",
         "controller-url",
@@ -100,7 +126,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "TOKEN",
         "Bearer token for everything but health, wake pages and heartbeats [default: none is asked for]",
     ),
-    optional("DORMOUSE_MANIFESTS", "manifests", "DIR", "Directory of manifests, applied at start and on change"),
+    optional(
+        "DORMOUSE_MANIFESTS",
+        "manifests",
+        "DIR",
+        "Directory of manifests, applied at start and on change",
+    ),
     defaulted(
         "DORMOUSE_POLICY",
         "policy",
@@ -132,7 +163,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "15s",
         "How long the leader's lease lasts; renewed every third of it",
     ),
-    defaulted("DORMOUSE_LOG", "log", "FILTER", "info", "What is logged: a level, or a list such as info,dormouse=debug"),
+    defaulted(
+        "DORMOUSE_LOG",
+        "log",
+        "FILTER",
+        "info",
+        "What is logged: a level, or a list such as info,dormouse=debug",
+    ),
     optional(
         "DORMOUSE_LOG_FORMAT",
         "log-format",

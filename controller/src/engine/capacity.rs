@@ -14,7 +14,7 @@ impl Engine {
     /// Reconciles the group; answers when it is due again.
     pub(super) async fn reconcile_capacity(&self) -> Option<Duration> {
         // What is on its way out is looked at anew, right before the next step.
-        let removing = !self.world().capacity.removals.is_empty();
+        let removing = self.world().is_removing();
         if removing && let Err(error) = self.read_fleet().await {
             warn!(%error, "the instances could not be read");
             return Some(AGAIN);
@@ -130,7 +130,7 @@ impl Engine {
             let active = fleet.instances.iter().filter(|instance| instance.connected).count();
             usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
         });
-        !world.demand(&records).waiting.is_empty() || !world.capacity.removals.is_empty() || joining
+        !world.demand(&records).waiting.is_empty() || world.is_removing() || joining
     }
 
     /// Hints that capacity may have changed.

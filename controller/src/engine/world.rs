@@ -119,6 +119,13 @@ impl World {
         self.full.keys().cloned().collect()
     }
 
+    /// Whether an instance is on its way out. Removals that are done stay remembered for the budget.
+    pub fn is_removing(&self) -> bool {
+        let Some((_, fleet)) = &self.fleet else { return false };
+        let members = &fleet.group.members;
+        members.iter().any(|member| self.capacity.removals.contains_key(&member.ec2_id))
+    }
+
     /// What the records want of the fleet.
     pub fn demand(&self, records: &[Arc<ServiceRecord>]) -> Demand {
         let at = self.fleet.as_ref().map(|(at, _)| *at);

@@ -41,7 +41,11 @@ impl Forwarder {
     ///
     /// # Errors
     /// When nobody answers; whether the request can be sent elsewhere, the [`Failure`] tells.
-    pub async fn send(&self, address: SocketAddr, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    pub async fn send(
+        &self,
+        address: SocketAddr,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut request = request;
         if replayable(&request) {
             while let Some(connection) = self.pool.take(address) {
@@ -49,7 +53,7 @@ impl Forwarder {
                 match self.send_over(address, connection, request).await {
                     Ok(response) => return Ok(response),
                     Err((Failure::Unsent(unsent, _), _)) => request = *unsent,
-                    Err((Failure::Lost(_), read)) if read == 0 => {
+                    Err((Failure::Lost(_), 0)) => {
                         request = copy;
                         break;
                     }
@@ -58,7 +62,9 @@ impl Forwarder {
             }
         }
         match connect(address).await {
-            Ok(connection) => self.send_over(address, connection, request).await.map_err(|(failure, _)| failure),
+            Ok(connection) => {
+                self.send_over(address, connection, request).await.map_err(|(failure, _)| failure)
+            }
             Err(error) => Err(Failure::Unsent(Box::new(request), error.to_string())),
         }
     }

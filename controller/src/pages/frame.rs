@@ -22,8 +22,8 @@ code{font:.95em ui-monospace,monospace}\
 /// A page: nobody keeps it, nobody indexes it, and nothing in it runs.
 pub(super) fn page(status: StatusCode, title: &str, refresh: Option<u64>, body: &str) -> Response<Body> {
     let title = Escaped(title);
-    let refresh =
-        refresh.map_or_else(String::new, |seconds| format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">"));
+    let refresh = refresh
+        .map_or_else(String::new, |seconds| format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">"));
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -38,7 +38,10 @@ pub(super) fn page(status: StatusCode, title: &str, refresh: Option<u64>, body: 
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
         (HeaderName::from_static("x-robots-tag"), "noindex"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

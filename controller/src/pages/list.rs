@@ -17,7 +17,9 @@ pub fn list(services: &[Arc<ServiceView>]) -> Response<Body> {
     if services.is_empty() {
         body.push_str("<p>None is declared yet: <code>dormouse apply -f FILE</code> declares some.</p>");
     } else {
-        body.push_str("<table><thead><tr><th>Name</th><th>State</th><th>In flight</th><th>URL</th></tr></thead><tbody>");
+        body.push_str(
+            "<table><thead><tr><th>Name</th><th>State</th><th>In flight</th><th>URL</th></tr></thead><tbody>",
+        );
         for view in services {
             let name = Escaped(&view.metadata.name);
             let url = Escaped(&view.status.url);

@@ -40,14 +40,18 @@ pub fn waiting(view: &ServiceView) -> Response<Body> {
         } else {
             ("&#8230;", "waiting")
         };
-        let _ = write!(body, "<li><span aria-hidden=\"true\">{mark}</span> {label} <span class=\"soft\">{words}</span></li>");
+        let _ = write!(
+            body,
+            "<li><span aria-hidden=\"true\">{mark}</span> {label} <span class=\"soft\">{words}</span></li>"
+        );
     }
     body.push_str("</ul>");
     let degraded = view.status.conditions.iter().any(|c| c.kind == ConditionType::Degraded && c.status);
     if degraded {
         body.push_str("<p>Something is in the way. Those who run it can see what; it is tried again.</p>");
     }
-    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, &format!("{name} is waking up"), Some(REFRESH), &body);
+    let mut response =
+        page(StatusCode::SERVICE_UNAVAILABLE, &format!("{name} is waking up"), Some(REFRESH), &body);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(REFRESH));
     response
 }

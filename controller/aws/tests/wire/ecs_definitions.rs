@@ -33,6 +33,7 @@ fn content() -> Content {
         task_role: None,
         execution_role: Some("arn:role".into()),
         containers: vec![container("app")],
+        shares_tmp: None,
     }
 }
 
@@ -227,4 +228,45 @@ async fn all_revisions_of_a_family_are_listed_and_of_no_other() {
         json(value!({"taskDefinitionArns": [arn("fam:1")]})),
     ]);
     assert_eq!(aws.cloud().tasks.revisions("fam").await.unwrap(), [arn("fam:2"), arn("fam:1")]);
+}
+
+#[tokio::test]
+async fn the_sidecar_sees_the_users_tmp() {
+    let aws = Recorded::new([none_yet(), registered()]);
+    let content = Content {
+        fargate: false,
+        containers: vec![container("app"), container("dormouse-service")],
+        shares_tmp: Some("app".into()),
+        ..content()
+    };
+    aws.cloud().tasks.register("i", &content).await.unwrap();
+    let asked = aws.asked()[1].json();
+    assert_eq!(asked["volumes"], value!([{"name": "dormouse-tmp", "host": {}}]));
+    let mount = value!([{"sourceVolume": "dormouse-tmp", "containerPath": "/tmp"}]);
+    let containers = &asked["containerDefinitions"];
+    assert_eq!((&containers[0]["mountPoints"], &containers[1]["mountPoints"]), (&mount, &mount));
+    assert_eq!(containers[1]["dependsOn"], value!([{"containerName": "app", "condition": "START"}]));
+}
+
+#[tokio::test]
+async fn a_volume_that_is_mounted_at_tmp_already_is_the_one_to_share() {
+    let mut base = theirs();
+    base["containerDefinitions"][0]["mountPoints"] =
+        value!([{"sourceVolume": "data", "containerPath": "/tmp"}]);
+    let aws = Recorded::new([json(value!({"taskDefinition": base})), none_yet(), registered()]);
+    let content = Content { shares_tmp: Some(String::new()), ..existing_content() };
+    aws.cloud().tasks.register("i", &content).await.unwrap();
+    let asked = aws.asked()[2].json();
+    assert_eq!(asked["volumes"].as_array().unwrap().len(), 1);
+    let sidecar = &asked["containerDefinitions"][1]["mountPoints"];
+    assert_eq!(*sidecar, value!([{"sourceVolume": "data", "containerPath": "/tmp"}]));
+}
+
+#[tokio::test]
+async fn a_container_that_is_not_there_is_named_with_those_that_are() {
+    let aws = Recorded::new([json(value!({"taskDefinition": theirs()})), none_yet()]);
+    let content = Content { shares_tmp: Some("api".into()), ..existing_content() };
+    let error = aws.cloud().tasks.register("i", &content).await.unwrap_err();
+    assert!(matches!(&error, CloudError::Refused { code, .. } if code == "NoSuchContainer"), "{error}");
+    assert!(error.to_string().contains("`api` (spec.container); it has web"), "{error}");
 }

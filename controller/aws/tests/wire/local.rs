@@ -61,6 +61,7 @@ fn content(family: &str) -> Content {
             stop_timeout: 5,
             health_command: Vec::new(),
         }],
+        shares_tmp: None,
     }
 }
 

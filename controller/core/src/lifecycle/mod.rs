@@ -196,6 +196,10 @@ fn requeue(
         let stuck = pair.task(role).started_at.map(|at| later(at, pairs::STUCK_AFTER));
         [silent, stuck]
     });
+    let missing = next.pairs().flat_map(|pair| Role::ALL.map(|role| pair.task(role))).map(|intent| {
+        let arn = intent.task_arn.as_ref().filter(|arn| view.tasks.missing.contains(*arn))?;
+        intent.started_at.filter(|_| !view.tasks.by_arn.contains_key(arn)).map(|at| later(at, settle::MISSING_GRACE))
+    });
     let retiring = next.retiring.iter().flat_map(|pair| {
         let held = pair.condemned.as_ref().map(|(at, _)| later(*at, pairs::WITHDRAW_FIRST));
         [held, next.dns.withdrawn_at.map(|at| later(at, settings.dns_ttl))]
@@ -203,6 +207,7 @@ fn requeue(
     moments
         .into_iter()
         .chain(serving)
+        .chain(missing)
         .chain(retiring)
         .flatten()
         .filter(|at| *at > now)

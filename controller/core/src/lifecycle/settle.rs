@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// A task that RunTask answered with may be MISSING for a while, and stopped tasks stay visible for an hour.
-const MISSING_GRACE: Duration = Duration::from_secs(300);
+pub(super) const MISSING_GRACE: Duration = Duration::from_secs(300);
 /// After this, a task that RunTask may have made would stand in a listing.
 const NEVER_RAN_AFTER: Duration = Duration::from_secs(60);
 /// Exit code of a proxy that nobody used while the controller was silent.

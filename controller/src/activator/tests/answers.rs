@@ -25,13 +25,19 @@ async fn a_browser_gets_the_waiting_page_at_once() {
     for headers in [&[HTML][..], &[HTML, ("sec-fetch-mode", "navigate")]] {
         let page = rig.call(asks("/deep/link?x=1", headers)).await;
         assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
-        for (name, value) in
-            [("retry-after", "2"), ("cache-control", "no-store"), ("x-robots-tag", "noindex"), ("x-dormouse-state", "waking")]
-        {
+        for (name, value) in [
+            ("retry-after", "2"),
+            ("cache-control", "no-store"),
+            ("x-robots-tag", "noindex"),
+            ("x-dormouse-state", "waking"),
+        ] {
             assert_eq!(page.headers()[name], value);
         }
         let html = text(page).await;
-        assert!(html.contains("<meta http-equiv=\"refresh\" content=\"2\">"), "it comes back to the same address: {html}");
+        assert!(
+            html.contains("<meta http-equiv=\"refresh\" content=\"2\">"),
+            "it comes back to the same address: {html}"
+        );
     }
     until(|| rig.plane.wakes() == 1).await;
     assert_eq!(rig.plane.asked.lock().unwrap()[0].1.origin, "page");
@@ -167,5 +173,9 @@ async fn numbers_are_counted() {
     let mut text = String::new();
     rig.activator.write(&mut text);
     assert!(text.contains("\ndormouse_activator_held_requests 1\n"), "{text}");
-    assert!(text.contains("# TYPE dormouse_activator_requests_total counter\ndormouse_activator_requests_total 1\n"));
+    assert!(
+        text.contains(
+            "# TYPE dormouse_activator_requests_total counter\ndormouse_activator_requests_total 1\n"
+        )
+    );
 }

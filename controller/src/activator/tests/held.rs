@@ -104,7 +104,9 @@ async fn who_leaves_gives_the_place_back() {
 
 #[tokio::test]
 async fn too_many_are_refused_at_once() {
-    let rig = rig_of([asleep("hello"), asleep("other"), asleep("third")], Limits { per_service: 2, total: 3 }).await;
+    let rig =
+        rig_of([asleep("hello"), asleep("other"), asleep("third")], Limits { per_service: 2, total: 3 })
+            .await;
     let _held = [rig.spawn(get("/1")), rig.spawn(get("/2"))];
     rig.until_held(2).await;
     let refused = rig.call(get("/3")).await;
@@ -164,7 +166,8 @@ async fn what_cannot_be_woken_is_told() {
 async fn a_body_streams_through_while_and_after_it_is_held() {
     let rig = rig().await;
     let service = echo().await;
-    let head = "POST /up HTTP/1.1\r\nHost: hello.example.com\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
+    let head =
+        "POST /up HTTP/1.1\r\nHost: hello.example.com\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
     let mut caller = Raw::open(&rig, head).await;
     rig.until_held(1).await;
     rig.plane.set_backend("hello", Some(service.address));
@@ -182,7 +185,8 @@ async fn a_body_streams_through_while_and_after_it_is_held() {
 #[tokio::test]
 async fn who_expects_to_continue_is_told_so_once_the_service_is_there() {
     let rig = rig().await;
-    let head = "POST /up HTTP/1.1\r\nHost: hello.example.com\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+    let head =
+        "POST /up HTTP/1.1\r\nHost: hello.example.com\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
     let mut caller = Raw::open(&rig, head).await;
     rig.until_held(1).await;
     rig.plane.set_backend("hello", Some(echo().await.address));

@@ -23,7 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 pub(super) const TOKEN: &str = "an-api-token";
-pub(super) const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7)), 1);
+pub(super) const PEER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7)), 1);
 
 pub(super) struct Rig {
     pub(super) plane: Arc<FakePlane>,
@@ -83,17 +84,16 @@ pub(super) async fn call(address: SocketAddr, request: Request<Body>) -> Respons
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection.with_upgrades());
-    let response = sender.send_request(request).await.unwrap();
-    // The connection lives as long as its body.
-    tokio::spawn(async move { while sender.ready().await.is_ok() {
-        tokio::task::yield_now().await;
-        if sender.is_ready() { break }
-    } });
-    response
+    sender.send_request(request).await.unwrap()
 }
 
 pub(super) fn request(method: &str, path: &str) -> Request<Body> {
-    Request::builder().method(method).uri(path).header("host", "hello.example.com").body(Body::empty()).unwrap()
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "hello.example.com")
+        .body(Body::empty())
+        .unwrap()
 }
 
 pub(super) fn get(path: &str) -> Request<Body> {
@@ -140,7 +140,14 @@ impl Backend {
 pub(super) async fn echo() -> Backend {
     backend(|request: Request<Incoming>| async move {
         let line = format!("{} {}\n", request.method(), request.uri());
-        let names = ["host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "authorization", "connection"];
+        let names = [
+            "host",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "authorization",
+            "connection",
+        ];
         let mut response = Response::builder();
         for name in names {
             if let Some(value) = request.headers().get(name) {
@@ -176,7 +183,8 @@ where
                 let answered = answer(request);
                 async move { Ok::<_, Infallible>(answered.await) }
             });
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             tokio::spawn(connection.with_upgrades());
         }
     });

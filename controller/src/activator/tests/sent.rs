@@ -150,7 +150,8 @@ async fn what_is_not_idempotent_has_a_connection_of_its_own() {
 
 #[tokio::test]
 async fn a_switch_that_nobody_asked_for_is_no_answer() {
-    let service = scripted(&["HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"]).await;
+    let service =
+        scripted(&["HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"]).await;
     let rig = in_front_of(service.address).await;
     assert_eq!(rig.call(get("/")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -162,7 +163,8 @@ async fn the_api_token_does_not_reach_services() {
     view.spec.wake.access = dormouse_manifests::Access::Token;
     let rig = rig_of([view], Limits::default()).await;
     rig.plane.set_backend("hello", Some(service.address));
-    let asks = Request::get("/").header("host", "hello.example.com").header("authorization", "Bearer an-api-token");
+    let asks =
+        Request::get("/").header("host", "hello.example.com").header("authorization", "Bearer an-api-token");
     let response = rig.call(asks.body(Body::empty()).unwrap()).await;
     assert!(!response.headers().contains_key("x-got-authorization"));
 }

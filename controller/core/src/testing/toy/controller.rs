@@ -378,6 +378,6 @@ fn check_plan(settings: &Settings, view: &View<'_>, before: &ServiceRecord, plan
         let mut again = lifecycle::plan(settings, &plan.record, view, later).record;
         // Use goes on while a request is open.
         again.last_activity = plan.record.last_activity;
-        assert_eq!(again, plan.record, "{:?} before it is due", due);
+        assert!(again == plan.record, "changes {due:?} before it is due:\n{:#?}\n{:#?}", plan.record, again);
     }
 }

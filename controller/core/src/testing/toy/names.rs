@@ -63,11 +63,11 @@ impl Names {
             match change {
                 Change::Create(set) => {
                     self.ours.insert(set.clone());
-                    set.values.iter().for_each(|address| drop(self.gone_at.remove(address)));
+                    self.gone_at.retain(|address, _| !set.values.contains(address));
                 }
                 Change::Delete(set) => {
                     assert!(self.ours.remove(set), "S1: {set:?} was not made by us");
-                    set.values.iter().for_each(|address| drop(self.gone_at.insert(address.clone(), insync)));
+                    self.gone_at.extend(set.values.iter().map(|address| (address.clone(), insync)));
                 }
             }
         }

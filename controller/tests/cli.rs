@@ -1,0 +1,330 @@
+//! The command line as the shell sees it: the built program against a server in this process.
+
+#[path = "../src/testing.rs"]
+#[allow(dead_code)]
+mod testing;
+
+use dormouse::api::{Options, router, serve};
+use dormouse::config::Secret;
+use dormouse::plane::Plane;
+use dormouse::waker::Waker;
+use dormouse_state::Desired;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use testing::{FakePlane, asleep, awake};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+const TOKEN: &str = "an-api-token";
+
+/// A server, and the program beside it.
+struct Shell {
+    plane: Arc<FakePlane>,
+    server: String,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn shell() -> Shell {
+    shell_with(None)
+}
+
+fn shell_with(token: Option<&str>) -> Shell {
+    let plane = FakePlane::new([asleep("hello"), awake("up")]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let port: Arc<dyn Plane> = Arc::<FakePlane>::clone(&plane);
+    let options = Options { token: token.map(Secret::new), ..Options::default() };
+    let api = router(Arc::clone(&port), Waker::new(port), options);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(serve(listener, api, CancellationToken::new(), Duration::ZERO));
+    Shell { plane, server, _runtime: runtime }
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+impl Shell {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command.env("DORMOUSE_SERVER", &self.server).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        Ran::of(child.wait_with_output().unwrap())
+    }
+}
+
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Ran {
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Fails unless it ended so.
+    #[track_caller]
+    fn with(self, code: i32, stdout: &str, stderr: &str) -> Ran {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(self.stdout.contains(stdout), "{self:?}");
+        assert!(self.stderr.contains(stderr), "{self:?}");
+        assert!(!stdout.is_empty() || self.stdout.is_empty() || code == 0, "data of a failure: {self:?}");
+        self
+    }
+}
+
+const MANIFEST: &str =
+    "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata: {name: web}\nspec: {image: 'nginx:1.27'}\n";
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let shell = shell();
+    for (arguments, words) in [
+        (&["frobnicate"][..], "unrecognized subcommand"),
+        (&["get", "things"], "invalid value 'things'"),
+        (&["get", "-o", "xml"], "invalid value 'xml'"),
+        (&["get", "instances", "-w"], "only services can be watched"),
+        (&["describe"], "<NAME>"),
+        (&["describe", "Hello"], "\"Hello\" is no service's name"),
+        (&["wake", "hello", "--for", "soon"], "give a duration such as 30s, 5m or 2h"),
+        (&["wake", "hello", "--for", "300d"], "for cannot be \"300d\""),
+        (&["apply"], "--file <FILE|DIR|->"),
+        (&["apply", "-f", "/no/such/file.yaml"], "the file cannot be read"),
+        (&["--server", "https://example.com", "get"], "asks for TLS"),
+        (&["--server", "example.com", "get"], "give http://host:port"),
+        (&["controller"], "DOMAIN (--domain) is missing: give a domain name such as apps.example.com"),
+        (
+            &["controller", "--lease", "x"],
+            "DORMOUSE_LEASE=\"x\" (--lease) is not accepted: give a duration from 1s to 10m",
+        ),
+    ] {
+        shell.run(arguments).with(2, "", words);
+    }
+    assert_eq!(shell.plane.wakes(), 0);
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let help = Ran::of(program().arg("--help").output().unwrap()).with(0, "Usage: dormouse", "");
+    let words: Vec<&str> = help.stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains("4 timed out waiting, 5 the server is unreachable"), "{}", help.stdout);
+    Ran::of(program().arg("--version").output().unwrap()).with(0, "dormouse 0.1.0", "");
+    let help =
+        Ran::of(program().args(["controller", "--help"]).env("DORMOUSE_SECRET", "hush").output().unwrap());
+    let help = help.with(0, "DORMOUSE_SCALE_IN_DELAY", "");
+    assert!(!help.stdout.contains("hush") && help.stdout.contains("[default: 3m]"), "{}", help.stdout);
+}
+
+#[test]
+fn nobody_there_ends_with_5() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = format!("http://{nobody}");
+    for arguments in [&["get"][..], &["wake", "a"], &["get", "-w"], &["describe", "a"]] {
+        let ran = program().args(arguments).env("DORMOUSE_SERVER", &server).output().unwrap();
+        Ran::of(ran).with(5, "", "is unreachable");
+    }
+}
+
+#[test]
+fn no_such_service_ends_with_3() {
+    let shell = shell();
+    for arguments in [
+        &["get", "services", "nobody"][..],
+        &["get", "events", "nobody"],
+        &["describe", "nobody"],
+        &["why", "nobody"],
+        &["wake", "nobody"],
+        &["sleep", "nobody", "--wait"],
+        &["delete", "nobody"],
+    ] {
+        shell.run(arguments).with(3, "", "no service `nobody` is declared");
+    }
+    shell.run(&["get", "instances", "i-2"]).with(3, "", "there is no instance `i-2`");
+}
+
+#[test]
+fn the_token_is_shown() {
+    let shell = shell_with(Some(TOKEN));
+    shell.run(&["get"]).with(1, "", "needs a token");
+    shell.run(&["get", "--token", "other"]).with(1, "", "not the right one");
+    shell.run(&["get", "--token", TOKEN]).with(0, "hello", "");
+    let ran = shell.command(&["get"]).env("DORMOUSE_TOKEN", TOKEN).output().unwrap();
+    Ran::of(ran).with(0, "hello", "");
+}
+
+#[test]
+fn services_are_listed_in_every_form() {
+    let shell = shell();
+    let table = shell.run(&["get"]).with(0, "NAME   STATE   READY  IDLE-IN  LAST-WAKE  AGE", "");
+    assert_eq!(table.stdout.lines().count(), 3, "{}", table.stdout);
+    shell.run(&["get", "-o", "wide"]).with(0, "IN-FLIGHT", "");
+    let names = shell.run(&["get", "-o", "name"]).with(0, "", "");
+    assert_eq!(names.stdout, "service/hello\nservice/up\n");
+    let json: serde_json::Value = serde_json::from_str(&shell.run(&["get", "-o", "json"]).stdout).unwrap();
+    assert_eq!(json["items"][1]["status"]["phase"], "Awake");
+    let one: serde_json::Value =
+        serde_json::from_str(&shell.run(&["get", "services", "up", "-o", "json"]).stdout).unwrap();
+    assert_eq!(one["metadata"]["name"], "up");
+    let yaml =
+        shell.run(&["get", "services", "up", "-o", "yaml"]).with(0, "apiVersion: dormouse.dev/v1\n", "");
+    assert!(yaml.stdout.contains("\n  phase: Awake\n"), "{}", yaml.stdout);
+    shell.run(&["get", "instances"]).with(0, "i-1       InService  ACTIVE", "");
+    shell.run(&["get", "events", "hello"]).with(0, "Woken", "");
+    shell.run(&["events"]).with(0, "Woken", "");
+    shell.run(&["describe", "up"]).with(0, "Last wake:", "");
+    shell.run(&["why", "up"]).with(0, "up is awake: woken ", "");
+}
+
+#[test]
+fn wake_and_sleep() {
+    let shell = shell();
+    shell.run(&["wake", "hello"]).with(0, "service/hello is woken: http://hello.example.com:9060\n", "");
+    assert_eq!(shell.plane.service("hello").unwrap().status.desired, Desired::Awake);
+    shell.run(&["wake", "hello", "--for", "2h"]).with(0, "is woken", "");
+    assert_eq!(shell.plane.asked.lock().unwrap()[1].2, Some(Duration::from_secs(7200)));
+    shell.run(&["wake", "hello", "--wait", "--timeout", "10ms"]).with(
+        4,
+        "",
+        "`hello` was not ready within 10ms",
+    );
+    shell.plane.make_ready("hello");
+    shell.run(&["wake", "hello", "--wait"]).with(0, "service/hello is ready", "");
+    shell.run(&["sleep", "hello"]).with(0, "service/hello is put to sleep", "");
+    shell.run(&["sleep", "hello", "--wait", "--timeout", "10ms"]).with(4, "", "was not asleep within 10ms");
+}
+
+#[test]
+fn what_the_server_cannot_do_ends_with_1() {
+    let shell = shell();
+    *shell.plane.refuses.lock().unwrap() =
+        Some(dormouse::plane::PlaneError::Unavailable("the table is throttled".into()));
+    shell.run(&["wake", "hello"]).with(1, "", "error: the table is throttled");
+    assert!(shell.plane.ready.load(Ordering::SeqCst));
+}
+
+#[test]
+fn manifests_are_applied() {
+    let shell = shell();
+    let apply = &["apply", "-f", "-"][..];
+    shell.run_with(&["apply", "-f", "-", "--dry-run"], MANIFEST).with(
+        0,
+        "service/web created (dry run)\n",
+        "",
+    );
+    assert!(shell.plane.service("web").is_none());
+    shell.run_with(apply, MANIFEST).with(0, "service/web created\n", "");
+    shell.run_with(apply, MANIFEST).with(0, "service/web unchanged\n", "");
+    let changed = MANIFEST.replace("1.27", "1.28");
+    let diff = shell.run_with(&["diff", "-f", "-"], &changed).with(0, "service/web\n", "");
+    assert!(diff.stdout.contains("\n-  image: nginx:1.27\n+  image: nginx:1.28\n"), "{}", diff.stdout);
+    shell.run_with(apply, &changed).with(0, "+  image: nginx:1.28\n", "");
+    assert_eq!(shell.plane.service("web").unwrap().spec.image.as_deref(), Some("nginx:1.28"));
+    shell.run_with(&["diff", "-f", "-"], &changed).with(0, "", "");
+}
+
+fn write(directory: &Path, name: &str, text: &str) {
+    std::fs::write(directory.join(name), text).unwrap();
+}
+
+#[test]
+fn a_bad_document_does_not_keep_its_neighbours() {
+    let shell = shell();
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), "a.yaml", MANIFEST);
+    write(directory.path(), "b.yaml", &MANIFEST.replace("web", "bad").replace("image", "imgae"));
+    let path = directory.path().to_str().unwrap();
+    let ran = shell.run(&["apply", "-f", path, "--prune"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, "service/web created\n"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("unknown field `imgae`") && ran.stderr.contains("b.yaml:4:"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("nothing is pruned"), "{}", ran.stderr);
+    let ran = shell.run(&["validate", "-f", path]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stdout.contains("service/web is valid"), "{ran:?}");
+
+    write(directory.path(), "b.yaml", "");
+    let ran = shell.run(&["apply", "-f", path, "--prune", "--dry-run"]).with(
+        0,
+        "service/hello deleted (dry run)",
+        "",
+    );
+    assert!(ran.stdout.contains("service/web unchanged (dry run)"), "{ran:?}");
+    assert!(shell.plane.service("hello").is_some());
+    shell.run(&["apply", "-f", path, "--prune"]).with(0, "service/up deleted\n", "");
+    assert!(shell.plane.service("hello").is_none() && shell.plane.service("web").is_some());
+    Ran::of(program().args(["validate", "-f", path]).output().unwrap()).with(0, "service/web is valid", "");
+}
+
+#[test]
+fn deleting() {
+    let shell = shell();
+    shell.run(&["delete", "hello", "--wait"]).with(0, "service/hello is deleted\n", "");
+    shell.run(&["delete", "up"]).with(0, "service/up is being deleted\n", "");
+}
+
+#[test]
+fn what_needs_no_server() {
+    let schema = Ran::of(program().arg("schema").output().unwrap()).with(0, "$schema", "");
+    let schema: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();
+    assert!(schema["properties"]["spec"].is_object() || schema["$defs"].is_object());
+    for shell in ["bash", "zsh", "fish"] {
+        Ran::of(program().args(["completions", shell]).output().unwrap()).with(0, "dormouse", "");
+    }
+}
+
+#[test]
+fn a_watch_shows_changes_as_they_happen() {
+    let shell = shell();
+    let mut child =
+        shell.command(&["get", "-w"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().starts_with("NAME              STATE     READY"));
+    assert!(next().starts_with("hello             Asleep    False"));
+    assert!(next().starts_with("up                Awake     True"));
+    shell.plane.make_ready("hello");
+    assert!(next().starts_with("hello             Awake     True"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn who_reads_enough_ends_it_quietly() {
+    let shell = shell();
+    let mut child = shell.command(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
