@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod pages;
 pub mod plane;
 pub mod problem;
+mod rate;
 pub mod request;
 pub mod run;
 pub mod serve;

@@ -1,6 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457): what was wrong, the value, what is accepted.
 
 use crate::plane::PlaneError;
+use crate::waker::Refused;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -108,6 +109,19 @@ impl From<PlaneError> for Problem {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)
             }
             PlaneError::Invalid(_) => Problem::new(StatusCode::BAD_REQUEST, "invalid", detail),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        let detail = refused.to_string();
+        match refused {
+            Refused::Plane(error) => Problem::from(error),
+            Refused::TooOften { retry_after } => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail)
+                    .retry_after(retry_after.as_secs().saturating_add(1))
+            }
         }
     }
 }

@@ -107,6 +107,10 @@ class Lifecycle:
         env["TMPDIR"] = str(directory)
         # Containers of other tasks must not see the file with which this task's user asks for its end.
         env["SHUTDOWN_FILE"] = str(directory / "shutdown")
+        # Programs that stand in for an image ask for the port that it would listen on.
+        ports = [mapping["containerPort"] for mapping in one.definition.get("portMappings") or []]
+        if ports:
+            env["PORT"] = str(ports[0])
         env |= image.environment
         for definition in (one.definition, one.override):
             env |= {pair["name"]: pair.get("value", "") for pair in definition.get("environment") or []}

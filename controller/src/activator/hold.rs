@@ -7,10 +7,10 @@ use super::{local, tunnel};
 use crate::forward::{self, Failure, Guarded};
 use crate::plane::{InUse, PlaneError};
 use crate::problem::Problem;
+use crate::waker::{Refused, Waking};
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
-use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, StatusCode};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ impl Held<'_> {
         self,
         mut request: Request<Body>,
         mut backend: watch::Receiver<Option<SocketAddr>>,
-        waking: Option<BoxFuture<'static, Result<(), PlaneError>>>,
+        waking: Option<Waking>,
     ) -> Response<Body> {
         let deadline = Instant::now() + self.view.spec.wake.hold;
         let mut slot = None;
@@ -48,7 +48,7 @@ impl Held<'_> {
             tokio::select! {
                 biased;
                 woken = waking => if let Err(error) = woken {
-                    return self.cannot_wake(error);
+                    return self.cannot_wake(&error);
                 },
                 refused = self.end_of_patience(deadline) => return refused,
             }
@@ -160,12 +160,8 @@ impl Held<'_> {
         self.refuse(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
     }
 
-    fn cannot_wake(&self, error: PlaneError) -> Response<Body> {
-        if let PlaneError::NotFound(name) = &error {
-            return Problem::not_declared(name).into_response();
-        }
-        let detail = format!("`{}` cannot be woken: {error}", self.name());
-        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail)
+    fn cannot_wake(&self, refused: &Refused) -> Response<Body> {
+        not_woken(refused, self.name()).header(local::STATE, self.state()).into_response()
     }
 
     fn lost(&self, words: &str) -> Response<Body> {
@@ -175,5 +171,19 @@ impl Held<'_> {
             self.name()
         );
         self.refuse(StatusCode::SERVICE_UNAVAILABLE, "no-answer", detail)
+    }
+}
+
+/// For requests that did not get to wake their service.
+pub(super) fn not_woken(refused: &Refused, name: &str) -> Problem {
+    let problem = Problem::from(refused.clone());
+    match refused {
+        Refused::Plane(PlaneError::NotFound(_)) | Refused::TooOften { .. } => problem,
+        Refused::Plane(error) => {
+            let detail = format!("`{name}` cannot be woken: {error}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail)
+                .with("service", name)
+                .retry_after(RETRY_AFTER)
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What is done with a request.
 
+use super::hold::{self, Held};
+use super::host;
 use super::listener::Activator;
 use super::local;
-use super::{hold::Held, host};
 use crate::pages;
 use crate::plane::Asked;
 use crate::problem::Problem;
@@ -12,6 +13,7 @@ use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
 use dormouse_manifests::Access;
 use dormouse_state::Desired;
+use futures::FutureExt as _;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -50,12 +52,16 @@ impl Activator {
         let asked = || Asked { origin: "request", reason: describe(&parts, peer.ip()) };
         if !answering && view.spec.wake.page && local::is_navigation(&parts) {
             // Not awaited: the page comes at once, and asks again by itself.
-            drop(self.waker.wake(&view, Asked { origin: "page", ..asked() }));
+            let waking = self.waker.wake(&view, peer.ip(), Asked { origin: "page", ..asked() });
+            if let Some(Err(refused)) = waking.now_or_never() {
+                let problem = hold::not_woken(&refused, &name);
+                return problem.header(local::STATE, local::state(&view)).into_response();
+            }
             let mut page = pages::waiting(&view);
             page.headers_mut().insert(local::STATE, local::waking());
             return page;
         }
-        let waking = (!wanted).then(|| self.waker.wake(&view, asked()));
+        let waking = (!wanted).then(|| self.waker.wake(&view, peer.ip(), asked()));
         let mut request = Request::from_parts(parts, body);
         self.strip_token(request.headers_mut());
         let held = Held { activator: &self, view: &view, host, peer: peer.ip(), in_use };

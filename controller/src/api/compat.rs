@@ -6,6 +6,7 @@ use super::state::Api;
 use crate::label::is_label;
 use crate::plane::PlaneError;
 use crate::views::{condition, is_ready};
+use crate::waker::Refused;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -39,9 +40,12 @@ pub(super) async fn get(
     if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
         return refused(StatusCode::UNAUTHORIZED, "waking it needs a token: give `Authorization: Bearer …`");
     }
-    match api.waker.wake(&view, caller.asks("api")).await {
+    match api.waker.wake(&view, caller.address, caller.asks("api")).await {
         Ok(()) => status(&api.plane.service(&name).unwrap_or(view)),
-        Err(PlaneError::NotFound(name)) => not_declared(&name),
+        Err(Refused::Plane(PlaneError::NotFound(name))) => not_declared(&name),
+        Err(refusal @ Refused::TooOften { .. }) => {
+            refused(StatusCode::TOO_MANY_REQUESTS, &refusal.to_string())
+        }
         Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
@@ -75,7 +79,10 @@ fn answer(status: StatusCode, body: Value) -> Response {
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if matches!(status, StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE) {
+    if matches!(
+        status,
+        StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+    ) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
     }
     if status == StatusCode::UNAUTHORIZED {

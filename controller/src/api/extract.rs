@@ -98,6 +98,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 /// The caller, for the cause of a wake or a sleep.
 pub(super) struct Caller {
     words: String,
+    pub(super) address: IpAddr,
     pub(super) parts: Parts,
 }
 
@@ -112,7 +113,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Infallible> {
-        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
-        Ok(Caller { words: describe(parts, peer), parts: parts.clone() })
+        let address = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
+        Ok(Caller { words: describe(parts, address), address, parts: parts.clone() })
     }
 }

@@ -12,6 +12,7 @@
 //! - `compat`: `/api/{name}`, as scripts know it
 //! - `page`: `/{name}` and the list of services
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
+//! - `openapi`: `/openapi.json`
 
 mod auth;
 mod compat;
@@ -22,6 +23,7 @@ mod health;
 mod heartbeat;
 mod history;
 mod listener;
+mod openapi;
 mod page;
 mod router;
 mod services;

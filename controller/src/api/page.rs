@@ -8,6 +8,7 @@ use crate::pages;
 use crate::plane::PlaneError;
 use crate::problem::Problem;
 use crate::views::is_ready;
+use crate::waker::Refused;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
@@ -49,11 +50,11 @@ pub(super) async fn wake(
     }
     // HEAD asks what GET would say: link previews and the like wake nobody.
     if caller.parts.method == Method::GET
-        && let Err(error) = api.waker.wake(&view, caller.asks("page")).await
+        && let Err(refused) = api.waker.wake(&view, caller.address, caller.asks("page")).await
     {
-        return match error {
-            PlaneError::NotFound(name) => pages::not_found(Some(&name)),
-            PlaneError::Conflict(detail) => {
+        return match refused {
+            Refused::Plane(PlaneError::NotFound(name)) => pages::not_found(Some(&name)),
+            Refused::Plane(PlaneError::Conflict(detail)) => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail)
                     .retry_after(5)
                     .into_response()

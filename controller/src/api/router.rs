@@ -1,7 +1,7 @@
 //! Every call, and which of them ask for the token.
 
 use super::state::{Api, Options};
-use super::{auth, compat, declare, flip, health, heartbeat, history, page, services, watch};
+use super::{auth, compat, declare, flip, health, heartbeat, history, openapi, page, services, watch};
 use crate::plane::Plane;
 use crate::problem::Problem;
 use crate::waker::Waker;
@@ -49,6 +49,7 @@ fn open() -> Router<Api> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::get))
         .route("/favicon.ico", get(page::favicon))
         .route("/robots.txt", get(page::robots))
         .route("/v1/heartbeat", heartbeat)

@@ -504,3 +504,44 @@ async fn other_methods_say_what_is_allowed() {
     let allow = response.headers()[header::ALLOW].to_str().unwrap().to_owned();
     assert!(["GET", "PUT", "DELETE"].iter().all(|method| allow.contains(method)), "{allow}");
 }
+
+#[tokio::test]
+async fn pages_of_others_change_nothing() {
+    let plane = FakePlane::new([asleep("a")]);
+    let api = api(&plane);
+    let from = |method: &str, path: &str, site: &str| {
+        let mut request = request(method, path, "");
+        request.headers_mut().insert("sec-fetch-site", site.parse().unwrap());
+        let api = api.clone();
+        async move { api.oneshot(request).await.unwrap().status() }
+    };
+    for site in ["cross-site", "same-site"] {
+        assert_eq!(from("POST", "/v1/services/a/wake", site).await, StatusCode::FORBIDDEN);
+        assert_eq!(from("DELETE", "/v1/services/a", site).await, StatusCode::FORBIDDEN);
+        assert_eq!(from("GET", "/v1/services/a", site).await, StatusCode::OK);
+    }
+    assert_eq!(plane.wakes(), 0);
+    assert_eq!(from("POST", "/v1/services/a/wake", "same-origin").await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn the_description_is_of_the_calls_that_there_are() {
+    let plane = FakePlane::new([asleep("a")]);
+    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let (_, document) = call(&router, "GET", "/openapi.json", "").await;
+    assert_eq!(document["openapi"], "3.1.0");
+    for described in super::openapi::CALLS {
+        assert!(
+            document["paths"][described.path][described.method]["summary"].is_string(),
+            "{}",
+            described.path
+        );
+        let path = described.path.replace("{name}", "a");
+        let response =
+            router.clone().oneshot(request(&described.method.to_uppercase(), &path, "")).await.unwrap();
+        let refused = response.status() == StatusCode::UNAUTHORIZED && path != "/v1/heartbeat";
+        assert_eq!(refused, described.guarded, "{path}");
+        assert_ne!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+}

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::config::{self, ControllerArgs, Log, LogFormat};
 use crate::exit::Exit;
+use crate::startup::WrongSetting;
 use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 
@@ -22,7 +23,10 @@ pub(super) fn run(args: &ControllerArgs, out: Output) -> Result<Exit, Failure> {
     let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     match runtime.block_on(crate::run::run(config)) {
         Ok(()) => Ok(Exit::Done),
-        Err(error) => Err(Failure::new(Exit::Failed, format!("{error:#}"))),
+        Err(error) => {
+            let wrong = error.downcast_ref::<WrongSetting>().is_some();
+            Err(Failure::new(if wrong { Exit::Usage } else { Exit::Failed }, format!("{error:#}")))
+        }
     }
 }
 

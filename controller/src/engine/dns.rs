@@ -45,6 +45,9 @@ impl Engine {
             return plan.requeue;
         }
         let Plan { mut groups, polls, memories, requeue, .. } = plan;
+        // A row that cannot be read is not a service that is gone.
+        let unreadable = self.store.unreadable();
+        groups.retain(|group| !unreadable.contains(&group.owner));
         for (name, memory) in memories {
             if !self.may_act() {
                 return Some(AGAIN);
@@ -87,7 +90,9 @@ impl Engine {
             return None;
         }
         let mut again = plan.requeue;
-        for groups in batch::batches(plan.groups) {
+        let unreadable = self.store.unreadable();
+        let groups = plan.groups.into_iter().filter(|group| !unreadable.contains(&group.owner)).collect();
+        for groups in batch::batches(groups) {
             again = sooner(again, self.change(&zone.id, groups).await);
         }
         again

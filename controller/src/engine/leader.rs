@@ -148,6 +148,8 @@ impl Engine {
     /// Tasks that carry our mark and whose service has no row: the row was removed by somebody else. They get
     /// one that is being deleted, and go the way of everything that is deleted.
     pub(super) fn orphans(&self) {
+        // A row that cannot be read is not a row that is gone.
+        let unreadable = self.store.unreadable();
         let world = self.world();
         let names: BTreeSet<String> = world
             .tasks
@@ -155,7 +157,7 @@ impl Engine {
             .values()
             .filter(|task| !task.is_ending())
             .filter_map(|task| Some(task.identity.as_ref()?.service.clone()))
-            .filter(|name| self.records.get(name).is_none())
+            .filter(|name| self.records.get(name).is_none() && !unreadable.contains(name))
             .collect();
         drop(world);
         for name in names {
@@ -170,7 +172,7 @@ impl Engine {
         let lives = self.world().tasks.by_arn.values().any(|task| {
             !task.is_ending() && task.identity.as_ref().is_some_and(|identity| identity.service == name)
         });
-        if !lives || !self.may_act() {
+        if !lives || !self.may_act() || self.store.unreadable().iter().any(|row| row == name) {
             return false;
         }
         let written = self

@@ -1,11 +1,13 @@
 //! One test, from its world's start to the checks at its end.
 
+use crate::eventually::eventually;
 use crate::invariants;
 use crate::options::Options;
 use crate::tasks;
 use crate::world::{World, list, read};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 /// Lines of a log that a failure shows.
 const SHOWN: usize = 100;
@@ -31,8 +33,10 @@ pub fn run(options: Options, test: impl FnOnce(&World)) {
     }
     let directory = world.directory().to_owned();
     world.end();
-    let left = invariants::left_behind(&directory);
-    assert!(left.is_empty(), "still running after the world's end: {left:?}");
+    eventually("no process is left after the world's end", Duration::from_secs(10), || {
+        let left = invariants::left_behind(&directory);
+        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+    });
 }
 
 /// What a person needs to see why a test failed.

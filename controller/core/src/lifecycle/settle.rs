@@ -127,6 +127,14 @@ fn words(task: &Task) -> String {
 /// intent.
 fn strays(next: &mut ServiceRecord, view: &View<'_>) {
     let tasks = view.tasks;
+    let own = || tasks.by_arn.values().filter_map(|task| task.identity.as_ref()).filter(|own| own.service == next.name);
+    if next.last_pair.is_none()
+        && let Some(newest) = own().map(|own| PairId { epoch: own.epoch, attempt: own.attempt }).max()
+    {
+        // The row before this one was lost: its names are used up.
+        next.last_pair = Some(newest);
+        next.epoch = next.epoch.max(newest.epoch);
+    }
     // Whatever is over or long gone needs no intent any more.
     next.strays.retain(|arn, _| {
         tasks.by_arn.get(arn).is_some_and(|task| task.status != TaskStatus::Stopped)

@@ -7,6 +7,7 @@ use crate::testing::asleep;
 use axum::body::Body;
 use dormouse_manifests::Access;
 use http::{Method, Request, StatusCode};
+use std::time::Duration;
 
 fn asks(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let mut request = get(path);
@@ -178,4 +179,41 @@ async fn numbers_are_counted() {
             "# TYPE dormouse_activator_requests_total counter\ndormouse_activator_requests_total 1\n"
         )
     );
+}
+
+#[tokio::test]
+async fn one_address_wakes_so_often_and_no_more() {
+    let mut view = asleep("hello");
+    view.spec.wake.rate_limit = Some("2/h".parse().unwrap());
+    let rig = rig_of([view], Limits::default()).await;
+    let service = echo().await;
+    rig.plane.set_backend("hello", Some(service.address));
+    let sleep = || rig.plane.update("hello", |view| view.status.desired = dormouse_state::Desired::Asleep);
+    for _ in 0..2 {
+        assert_eq!(rig.call(get("/")).await.status(), StatusCode::OK);
+        assert_eq!(rig.call(get("/")).await.status(), StatusCode::OK, "it is awake: nothing to pay for");
+        sleep();
+    }
+    for headers in [&[][..], &[HTML]] {
+        let refused = rig.call(asks("/", headers)).await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.headers().contains_key("retry-after"));
+        assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    }
+    rig.plane.set_backend("hello", None);
+    let page = rig.call(asks("/", &[HTML])).await;
+    assert_eq!(page.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(rig.plane.wakes(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_or_only_half_is_not_waited_for() {
+    let rig = rig().await;
+    for text in ["", "G", "GET / HTTP/1.1\r\nHost: hello", "GET / HTTP/1.1\r\nHost: hello.example.com\r\n"] {
+        let mut caller = Raw::open(&rig, text).await;
+        let mut rest = Vec::new();
+        let ended = tokio::io::AsyncReadExt::read_to_end(&mut caller.0, &mut rest);
+        tokio::time::timeout(Duration::from_secs(61), ended).await.expect("it is closed").unwrap();
+    }
+    assert_eq!(rig.plane.wakes(), 0);
 }

@@ -51,21 +51,24 @@ pub(crate) struct Toy {
 
 impl Toy {
     pub fn new(names: &[&str]) -> Toy {
-        let mut spec = ServiceSpec::defaults_for("demo");
-        spec.idle_after = crate::testing::idle_after(120);
-        let cloud = Cloud::new();
-        let now = cloud.now;
-        let declare = |name: &&str| {
-            (name.to_string(), intent::declare(None, &Service::new(*name, spec.clone()), now).unwrap())
-        };
-        Toy {
+        let mut toy = Toy {
             settings: Settings::example(),
-            records: names.iter().map(declare).collect(),
-            cloud,
+            records: BTreeMap::new(),
+            cloud: Cloud::new(),
             capacity: CapacityMemory::default(),
             past: Vec::new(),
             seen: Seen::default(),
-        }
+        };
+        names.iter().for_each(|name| toy.declare_anew(name));
+        toy
+    }
+
+    /// A service is declared that has no row, or no longer one.
+    pub fn declare_anew(&mut self, name: &str) {
+        let mut spec = ServiceSpec::defaults_for("demo");
+        spec.idle_after = crate::testing::idle_after(120);
+        let record = intent::declare(None, &Service::new(name, spec), self.cloud.now).unwrap();
+        self.records.insert(name.to_owned(), record);
     }
 
     /// The controller starts anew and knows nothing but its table.
@@ -173,6 +176,12 @@ impl Toy {
         }
     }
 
+    pub fn delete(&mut self, name: &str) {
+        if let Some(next) = intent::delete(&self.records[name], self.cloud.now) {
+            self.records.insert(name.to_owned(), next);
+        }
+    }
+
     pub fn redeclare(&mut self, name: &str, memory: u32) {
         let mut spec = self.records[name].spec.clone();
         spec.memory = memory;
@@ -247,7 +256,13 @@ impl Toy {
                     outcome::deregistered(record, &arn);
                 }
             }
-            Step::Remove => {}
+            Step::Remove => {
+                let left = Role::ALL.iter().map(|role| self.cloud.living(name, *role).len()).sum::<usize>();
+                let behind = self.seen.tasks.listed_at < Some(now);
+                assert!(left == 0 || behind, "a row is removed before its tasks");
+                assert_eq!(self.cloud.names.record(name), None, "a row is removed before its record");
+                self.declare_anew(name);
+            }
         }
     }
 

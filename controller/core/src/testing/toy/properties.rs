@@ -27,6 +27,9 @@ enum Event {
     /// The n-th of all tasks ends with this code.
     End(usize, i32),
     Redeclare(usize, u8),
+    Delete(usize),
+    /// Somebody removes the row, and the service is declared anew.
+    Forget(usize),
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -53,6 +56,8 @@ fn event() -> impl Strategy<Value = Event> {
         4 => which.clone().prop_map(Event::Sleep),
         3 => (which.clone(), 0..60u8).prop_map(|(which, seconds)| Event::Request(which, seconds)),
         2 => (0..20usize, prop_oneof![Just(0), Just(1), Just(11)]).prop_map(|(n, code)| Event::End(n, code)),
+        1 => which.clone().prop_map(Event::Delete),
+        1 => which.clone().prop_map(Event::Forget),
         1 => (which, 1..4u8).prop_map(|(which, size)| Event::Redeclare(which, size)),
     ]
 }
@@ -76,6 +81,8 @@ fn happen(toy: &mut Toy, event: &Event) {
                 toy.cloud.exit(&arn, code);
             }
         }
+        Event::Delete(which) => toy.delete(NAMES[which]),
+        Event::Forget(which) => toy.declare_anew(NAMES[which]),
         Event::Redeclare(which, size) => toy.redeclare(NAMES[which], 512 + 32 * u32::from(size)),
     }
 }
@@ -103,6 +110,8 @@ fn nothing_left(toy: &Toy) -> bool {
 /// From here on nothing fails: what is awake becomes ready, what is asleep is gone, and then nothing is done.
 fn comes_to_rest(toy: &mut Toy) {
     for name in NAMES {
+        // Declared again, it stays.
+        toy.redeclare(name, 512);
         toy.wake(name);
     }
     let ready = |toy: &Toy| NAMES.iter().all(|name| {

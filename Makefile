@@ -1,0 +1,66 @@
+# Everything that is done with this repository. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := localstack/.venv
+# Package lists are downloaded only when something is missing.
+APT := build-essential python3-venv
+
+.PHONY: help setup build lint layers unit localstack-unit localstack-test test demo images bench-wake schema deny clean
+
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed ## Installs what the local AWS needs: a Python environment, a C compiler
+	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
+
+$(VENV)/.installed: localstack/requirements.txt
+	@if ! command -v cc >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy --no-install-recommends $(APT); \
+	  else echo "missing: sudo apt-get install $(APT)" >&2; exit 1; fi; fi
+	python3 -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r localstack/requirements.txt
+	@touch $@
+
+build: ## Builds the programs, unoptimised, into target/debug
+	cargo build --locked --workspace --bins
+
+lint: ## Formatting and clippy, warnings denied
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+layers: ## The core knows no runtime and no AWS; the sidecars know no AWS
+	@! cargo tree --locked -p dormouse-core -e normal | grep -E '(aws|tokio|hyper)[a-z0-9-]* v'
+	@! cargo tree --locked -p dormouse-proxy -p dormouse-service -e normal | grep -E 'aws[a-z0-9-]* v'
+
+unit: setup build ## Unit, property and contract tests, with the local AWS beside them
+	localstack/with-aws cargo test --locked --workspace --exclude dormouse-e2e
+
+localstack-unit: setup ## The local AWS's own tests
+	cd localstack && .venv/bin/python -m pytest -q tests
+
+localstack-test: setup build ## End to end: real programs and processes on the local AWS (LOCALSTACK=1: on LocalStack)
+	cargo test --locked -p dormouse-e2e
+
+test: setup lint layers unit localstack-unit localstack-test ## All tests
+
+demo: setup build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
+	@$(VENV)/bin/python localstack/demo/run.py
+
+images: ## Builds the static programs and, where Docker runs, the images
+	localstack/images/build
+
+bench-wake: setup ## How long a wake takes, and what Dormouse costs in calls and memory
+	cargo build --locked --release --workspace --bins
+	cargo run --locked --release -p dormouse-e2e --bin bench-wake
+
+schema: ## Renews the manifest's JSON Schema
+	cargo run --locked --bin dormouse -- schema > manifests/schema.json
+
+deny: ## Licences, sources and duplicates of dependencies (installs cargo-deny)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --all-features check bans licenses sources
+
+clean: ## Removes everything that was built or installed here
+	rm -rf target $(VENV) localstack/.run localstack/.images

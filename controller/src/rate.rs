@@ -1,0 +1,120 @@
+//! How often one client may wake one service.
+
+use dormouse_manifests::RateLimit;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// So many clients are told apart. Past that, new ones are not limited: one wake a service is under way anyway.
+const MAX_CLIENTS: usize = 10_000;
+
+/// Full at first; each wake takes one, and they come back over time.
+#[derive(Debug)]
+struct Bucket {
+    left: f64,
+    looked: Instant,
+    rate: RateLimit,
+}
+
+impl Bucket {
+    fn refill(&mut self, now: Instant) {
+        let gained = now.duration_since(self.looked).as_secs_f64() * per_second(self.rate);
+        self.left = (self.left + gained).min(f64::from(self.rate.count));
+        self.looked = now;
+    }
+
+    fn is_full(&self) -> bool {
+        self.left >= f64::from(self.rate.count)
+    }
+}
+
+fn per_second(rate: RateLimit) -> f64 {
+    f64::from(rate.count) / rate.per.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+/// The buckets of all services and clients.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
+    buckets: HashMap<(String, IpAddr), Bucket>,
+}
+
+impl Rates {
+    /// Takes one wake, or says in how long there is one again.
+    pub(crate) fn take(&mut self, service: &str, from: IpAddr, rate: RateLimit) -> Result<(), Duration> {
+        let now = Instant::now();
+        let key = (service.to_owned(), client(from));
+        if !self.buckets.contains_key(&key) && self.buckets.len() >= MAX_CLIENTS {
+            self.buckets.retain(|_, bucket| {
+                bucket.refill(now);
+                !bucket.is_full()
+            });
+            if self.buckets.len() >= MAX_CLIENTS {
+                return Ok(());
+            }
+        }
+        let fresh = Bucket { left: f64::from(rate.count), looked: now, rate };
+        let bucket = self.buckets.entry(key).or_insert(fresh);
+        bucket.rate = rate;
+        bucket.refill(now);
+        if bucket.left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - bucket.left) / per_second(rate)));
+        }
+        bucket.left -= 1.0;
+        Ok(())
+    }
+}
+
+/// Who has an IPv6 address has 2^64 of them.
+fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: RateLimit = RateLimit { count: 2, per: Duration::from_secs(60) };
+
+    #[tokio::test(start_paused = true)]
+    async fn wakes_come_back_over_time() {
+        let mut rates = Rates::default();
+        let (one, two): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        assert_eq!(rates.take("a", one, RATE), Ok(()));
+        assert_eq!(rates.take("a", one, RATE), Ok(()));
+        assert_eq!(rates.take("a", one, RATE), Err(Duration::from_secs(30)));
+        assert_eq!(rates.take("a", two, RATE), Ok(()), "others are not concerned");
+        assert_eq!(rates.take("b", one, RATE), Ok(()), "nor are other services");
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert_eq!(rates.take("a", one, RATE), Ok(()));
+        assert!(rates.take("a", one, RATE).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_is_one_client() {
+        let mut rates = Rates::default();
+        for last in 1..=2u16 {
+            assert_eq!(
+                rates.take("a", Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last).into(), RATE),
+                Ok(())
+            );
+        }
+        assert!(rates.take("a", Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 9, 0, 0, 9).into(), RATE).is_err());
+        assert!(rates.take("a", Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1).into(), RATE).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_number_of_clients_is_bounded() {
+        let mut rates = Rates::default();
+        for count in 0..30_000u32 {
+            assert_eq!(rates.take("a", IpAddr::V4(count.into()), RATE), Ok(()));
+        }
+        assert_eq!(rates.buckets.len(), MAX_CLIENTS);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(rates.take("b", IpAddr::V4(1.into()), RATE), Ok(()));
+        assert_eq!(rates.buckets.len(), 1);
+    }
+}
