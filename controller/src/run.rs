@@ -54,6 +54,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         store,
         clock: Arc::new(SystemClock),
         lease: config.lease,
+        api_budget: config.api_budget.share(sdk.endpoint_url().is_some()),
         observe_only: config.policy == Policy::Observe,
         holder: startup::holder(),
     });
@@ -101,4 +102,3 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output 
         stop.cancel();
     })
 }
-

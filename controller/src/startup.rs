@@ -33,7 +33,11 @@ pub struct WrongSetting {
 }
 
 /// Finds out what the configuration leaves open, and whether the zones are what they should be.
-pub async fn resolve(config: &ControllerConfig, cloud: &Cloud, store: &dyn Store) -> anyhow::Result<Resolved> {
+pub async fn resolve(
+    config: &ControllerConfig,
+    cloud: &Cloud,
+    store: &dyn Store,
+) -> anyhow::Result<Resolved> {
     let wanted = &config.installation;
     let zone = patiently("the hosted zone", || cloud.zones.zone_name(&wanted.zone)).await?;
     if wanted.domain != zone && !wanted.domain.ends_with(&format!(".{zone}")) {
@@ -133,7 +137,8 @@ async fn own_public_address(cloud: &Cloud) -> anyhow::Result<String> {
         .await
         .context("the controller's own task cannot be described; set DORMOUSE_PUBLIC_IP")?;
     let interface = described.tasks.into_iter().find_map(|task| task.interface);
-    let interface = interface.context("the controller's own task has no network interface; set DORMOUSE_PUBLIC_IP")?;
+    let interface =
+        interface.context("the controller's own task has no network interface; set DORMOUSE_PUBLIC_IP")?;
     let addresses = cloud.interfaces.public_addresses(std::slice::from_ref(&interface)).await?;
     addresses.get(&interface).cloned().with_context(|| {
         format!("{interface}, the controller's own, has no public address; set DORMOUSE_PUBLIC_IP, or `none`")
@@ -154,7 +159,8 @@ async fn metadata(variable: &'static str) -> anyhow::Result<Value> {
     let stream = TcpStream::connect((host.host(), host.port_u16().unwrap_or(80))).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let request = http::Request::get(url.path()).header("host", host.as_str()).body(Empty::<bytes::Bytes>::new())?;
+    let request =
+        http::Request::get(url.path()).header("host", host.as_str()).body(Empty::<bytes::Bytes>::new())?;
     let body = sender.send_request(request).await?.into_body().collect().await?.to_bytes();
     drop(sender);
     connection.abort();

@@ -104,7 +104,9 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell started us with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     running: list[subprocess.Popen] = []
     with tempfile.TemporaryDirectory(prefix="dormouse-demo-") as directory:
         work = Path(directory)

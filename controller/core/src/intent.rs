@@ -2,6 +2,7 @@
 //!
 //! Each function answers the next record, or `None` when nothing is to be written.
 
+use crate::lifecycle::backoff;
 use dormouse_manifests::Service;
 use dormouse_state::{Cause, Desired, Rest, ServiceRecord};
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +34,7 @@ pub fn declare(known: Option<&ServiceRecord>, manifest: &Service, now: Timestamp
     next.deleting = false;
     // What failed before need not fail now.
     next.failures = 0;
+    next.retry_at = next.retry_at.map(|at| at.min(later(now, backoff(0))));
     next.note(now, "Changed", format!("generation {} declared", next.generation));
     Some(next)
 }

@@ -16,10 +16,12 @@
 //! - [`status`]: phase and conditions, derived from what is observed
 //! - [`dns`]: wanted records against a zone
 //! - [`capacity`]: wanted service tasks against instances
+//! - [`budget`]: how many calls may be made
 //! - [`lease`]: when to take, renew and give up the lease
 //! - [`view`]: a service, an instance and an event as the API shows them
 //! - [`explain`]: ECS's reasons in plain words
 
+pub mod budget;
 pub mod capacity;
 pub mod definition;
 pub mod dns;

@@ -233,11 +233,14 @@ fn degraded(
     })
 }
 
-/// Since when it is waited for: its wake, or the loss of what was ready.
+/// Since when it is waited for: its wake, or the loss of what was ready. `None`: it was ready when last seen.
 pub(crate) fn not_ready_since(next: &ServiceRecord) -> Option<Timestamp> {
-    let lost = next.conditions.iter().find(|known| known.kind == Type::Ready && !known.status);
     let woken = next.last_wake.as_ref()?.at;
-    Some(lost.map_or(woken, |known| woken.max(known.last_transition_time)))
+    match next.conditions.iter().find(|known| known.kind == Type::Ready) {
+        Some(ready) if ready.status => None,
+        Some(ready) => Some(woken.max(ready.last_transition_time)),
+        None => Some(woken),
+    }
 }
 
 fn became_ready(next: &mut ServiceRecord, now: Timestamp) {

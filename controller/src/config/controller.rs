@@ -27,6 +27,8 @@ pub struct ControllerConfig {
     pub policy: Policy,
     /// How long the leader's lease lasts.
     pub lease: Duration,
+    /// How many calls to AWS it may make.
+    pub api_budget: ApiBudget,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -129,6 +131,28 @@ pub enum PublicIp {
     NoWildcard,
     /// At these addresses.
     Addresses(Vec<Ipv4Addr>),
+}
+
+/// How many calls to AWS may be made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ApiBudget {
+    /// Half of AWS's rates; no limit where an endpoint is given, since a local cloud has none.
+    Default,
+    /// This share of AWS's sustained rates.
+    Share(f64),
+    /// No limit.
+    Unlimited,
+}
+
+impl ApiBudget {
+    /// The share; `None` = no limit.
+    pub fn share(self, own_endpoint: bool) -> Option<f64> {
+        match self {
+            ApiBudget::Default => (!own_endpoint).then_some(0.5),
+            ApiBudget::Share(share) => Some(share),
+            ApiBudget::Unlimited => None,
+        }
+    }
 }
 
 /// Whether plans are carried out.

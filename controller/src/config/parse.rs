@@ -1,6 +1,6 @@
 //! Texts to values. An error is what is accepted, as the end of the sentence "… give".
 
-use super::{LogFormat, Policy, PublicIp};
+use super::{ApiBudget, LogFormat, Policy, PublicIp};
 use crate::label::is_label;
 use dormouse_manifests::{format_duration, parse_duration};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -167,5 +167,13 @@ pub(super) fn ttl(text: &str) -> Parsed<Duration> {
     match parse_duration(text) {
         Ok(ttl) if (1..=86_400).contains(&ttl.as_secs()) && ttl.subsec_nanos() == 0 => Ok(ttl),
         _ => accepted("a duration of whole seconds from 1s to 1d"),
+    }
+}
+
+pub(super) fn api_budget(text: &str) -> Parsed<ApiBudget> {
+    match text.parse::<f64>() {
+        _ if text == "unlimited" => Ok(ApiBudget::Unlimited),
+        Ok(share) if (0.05..=1.0).contains(&share) => Ok(ApiBudget::Share(share)),
+        _ => accepted("a share from 0.05 to 1, or unlimited"),
     }
 }

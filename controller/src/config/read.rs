@@ -2,7 +2,7 @@
 
 use super::parse::{self, Parsed};
 use super::table::{SECRETS, SETTINGS};
-use super::{ControllerConfig, Installation, Log, Policy, PublicIp, Secret};
+use super::{ApiBudget, ControllerConfig, Installation, Log, Policy, PublicIp, Secret};
 use std::fmt;
 use std::time::Duration;
 
@@ -130,6 +130,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let manifests = reader.optional("DORMOUSE_MANIFESTS", parse::directory);
     let policy = reader.optional("DORMOUSE_POLICY", parse::policy).unwrap_or(Policy::Enforce);
     let lease = reader.required("DORMOUSE_LEASE", |text| parse::duration(text, seconds(1)..=seconds(600)));
+    let api_budget = reader.optional("DORMOUSE_API_BUDGET", parse::api_budget).unwrap_or(ApiBudget::Default);
     let filter = reader.required("DORMOUSE_LOG", parse::log_filter);
     let format = reader.optional("DORMOUSE_LOG_FORMAT", parse::log_format);
     Some(ControllerConfig {
@@ -142,6 +143,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         manifests,
         policy,
         lease: lease?,
+        api_budget,
         log: Log { filter: filter?, format },
     })
 }

@@ -101,6 +101,7 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
         ("DORMOUSE_SCALE_IN_DELAY", "-1s", format!("DORMOUSE_SCALE_IN_DELAY=\"-1s\" (--scale-in-delay) is not accepted: give a duration from 0s to 1d, {durations}")),
         ("DORMOUSE_DRAIN_WAIT", "soon", format!("DORMOUSE_DRAIN_WAIT=\"soon\" (--drain-wait) is not accepted: give a duration from 0s to 1h, {durations}")),
         ("DORMOUSE_LEASE", "1ms", format!("DORMOUSE_LEASE=\"1ms\" (--lease) is not accepted: give a duration from 1s to 10m, {durations}")),
+        ("DORMOUSE_API_BUDGET", "2", "DORMOUSE_API_BUDGET=\"2\" (--api-budget) is not accepted: give a share from 0.05 to 1, or unlimited".into()),
         ("DORMOUSE_LOG", "dormouse=loud", "DORMOUSE_LOG=\"dormouse=loud\" (--log) is not accepted: give off, error, warn, info, debug, trace, or a list such as info,dormouse=debug".into()),
         ("DORMOUSE_LOG_FORMAT", "xml", "DORMOUSE_LOG_FORMAT=\"xml\" (--log-format) is not accepted: give json or text".into()),
     ] {

@@ -163,6 +163,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "15s",
         "How long the leader's lease lasts; renewed every third of it",
     ),
+    optional(
+        "DORMOUSE_API_BUDGET",
+        "api-budget",
+        "SHARE",
+        "Share of AWS's request rates that may be used, or unlimited [default: 0.5; unlimited with an AWS_ENDPOINT_URL]",
+    ),
     defaulted(
         "DORMOUSE_LOG",
         "log",

@@ -2,6 +2,7 @@
 
 use super::{Engine, Key};
 use dormouse_aws::ports::CloudError;
+use dormouse_core::budget::Kind;
 use dormouse_core::capacity::{self, Step};
 use dormouse_state::StoreError;
 use std::time::Duration;
@@ -96,6 +97,7 @@ impl Engine {
         let (group, cluster) = (&self.settings.group, &self.settings.service_cluster);
         match step {
             Step::SetDesired(desired) => {
+                self.pace.take(Kind::Scale, 1).await;
                 self.cloud.groups.set_desired(group, desired).await?;
                 info!(group, desired, "desired capacity raised");
                 if let Some((_, fleet)) = &mut self.world().fleet {
@@ -103,18 +105,22 @@ impl Engine {
                 }
             }
             Step::Protect(ids) => {
+                self.pace.take(Kind::Scale, 1).await;
                 self.cloud.groups.protect(group, &ids).await?;
                 info!(group, instances = ids.join(","), "protected from scale-in");
             }
             Step::Drain(arns) => {
+                self.pace.take(Kind::Modify, 1).await;
                 self.cloud.instances.set_draining(cluster, &arns, true).await?;
                 info!(instances = arns.join(","), "draining");
             }
             Step::Activate(arns) => {
+                self.pace.take(Kind::Modify, 1).await;
                 self.cloud.instances.set_draining(cluster, &arns, false).await?;
                 info!(instances = arns.join(","), "active again");
             }
             Step::Terminate(id) => {
+                self.pace.take(Kind::Scale, 1).await;
                 self.cloud.groups.terminate(&id).await?;
                 info!(group, instance = id, "terminated");
             }

@@ -2,6 +2,7 @@
 
 use super::{Engine, Key};
 use dormouse_aws::ports::{ChangeAnswer, CloudError};
+use dormouse_core::budget::Kind;
 use dormouse_core::dns::{self, Change, Group, Plan, Wanted, batch, wanted};
 use dormouse_core::settings::PrivateZone;
 use dormouse_state::ServiceRecord;
@@ -12,6 +13,8 @@ use tracing::{info, warn};
 
 /// While Route 53 is busy with the batch before, and between two looks at a change.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Calls to Route 53 that are kept for changes.
+const ZONE_RESERVE: u32 = 2;
 /// After a refusal: the zone was read anew, and is not asked more often than this.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
@@ -108,7 +111,9 @@ impl Engine {
         let world = self.world();
         records
             .iter()
-            .filter_map(|record| Some((record.name.clone(), want(record, &world.view(record, &room, false))?)))
+            .filter_map(|record| {
+                Some((record.name.clone(), want(record, &world.view(record, &room, false))?))
+            })
             .collect()
     }
 
@@ -122,13 +127,25 @@ impl Engine {
             }
             let changes: Vec<Change> = groups.iter().flat_map(|group| group.changes.clone()).collect();
             let owners = groups.iter().map(|group| group.owner.as_str()).collect::<Vec<_>>().join(",");
-            match self.cloud.zones.change(zone, &changes, &format!("dormouse {}", self.settings.install)).await {
-                Ok(ChangeAnswer::Accepted { change_id }) => self.accepted(zone, &groups, &changes, &change_id).await,
+            self.pace.take(Kind::Zone, 1).await;
+            match self
+                .cloud
+                .zones
+                .change(zone, &changes, &format!("dormouse {}", self.settings.install))
+                .await
+            {
+                Ok(ChangeAnswer::Accepted { change_id }) => {
+                    self.accepted(zone, &groups, &changes, &change_id).await
+                }
                 Ok(ChangeAnswer::Busy) => again = sooner(again, Some(AGAIN)),
                 Ok(ChangeAnswer::Refused(why)) => match batch::halves(groups) {
                     Some((first, second)) => open.extend([second, first]),
                     None => {
-                        warn!(owner = owners, why = why.join("; "), "records refused: the zone is not as it was");
+                        warn!(
+                            owner = owners,
+                            why = why.join("; "),
+                            "records refused: the zone is not as it was"
+                        );
                         again = sooner(again, self.reread_zone(zone).await);
                     }
                 },
@@ -184,6 +201,10 @@ impl Engine {
     }
 
     async fn poll(&self, id: &str, names: &[String]) -> Option<Duration> {
+        // A look at a change may wait; the changes of wakes go first.
+        if let Err(wait) = self.pace.try_take(Kind::Zone, 1, ZONE_RESERVE) {
+            return Some(wait);
+        }
         match self.cloud.zones.is_insync(id).await {
             Ok(true) => {
                 let now = self.now();

@@ -73,7 +73,9 @@ impl Engine {
                         seen = (current.clone(), began);
                     }
                     let unchanged = began.duration_since(seen.1);
-                    if let Move::Take { expected, epoch } = lease::candidate(current.as_ref(), unchanged, self.lease) {
+                    if let Move::Take { expected, epoch } =
+                        lease::candidate(current.as_ref(), unchanged, self.lease)
+                    {
                         let next = Lease { holder: self.holder.clone(), nonce: nonce(), epoch };
                         match self.store.put_lease(&next, expected.as_deref()).await {
                             Ok(()) => {

@@ -2,18 +2,22 @@
 
 use super::{Engine, Key};
 use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
+use dormouse_core::budget::Kind;
 use dormouse_core::definition::Content;
 use dormouse_core::lifecycle::{self, Plan, Step, outcome};
 use dormouse_core::{naming, status};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::Role;
-use dormouse_state::{RunParameters, ServiceRecord, StoreError};
+use dormouse_state::{Desired, Launch, RunParameters, ServiceRecord, StoreError};
 use futures::future::join_all;
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
 /// After a plan that could not be remembered.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Calls for task definitions that are kept for services that wait for theirs.
+const DEFINE_RESERVE: u32 = 6;
 
 /// What a step left to be remembered.
 enum Outcome {
@@ -31,8 +35,8 @@ impl Engine {
             return self.bury(name).await.then_some(Duration::ZERO);
         };
         let now = self.now();
-        let Plan { record, steps, requeue } =
-            self.with_view(&base.record, now, |view| lifecycle::plan(&self.settings, &base.record, view, now));
+        let Plan { record, steps, requeue } = self
+            .with_view(&base.record, now, |view| lifecycle::plan(&self.settings, &base.record, view, now));
         if self.observe_only {
             if record != *base.record || !steps.is_empty() {
                 info!(service = name, ?steps, "would act; the policy is to observe");
@@ -84,8 +88,11 @@ impl Engine {
         if steps.is_empty() {
             return false;
         }
-        let outcomes: Vec<Outcome> =
-            join_all(steps.into_iter().map(|step| self.step(name, version, step))).await.into_iter().flatten().collect();
+        let outcomes: Vec<Outcome> = join_all(steps.into_iter().map(|step| self.step(name, version, step)))
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
         if outcomes.is_empty() {
             return false;
         }
@@ -97,7 +104,9 @@ impl Engine {
                 let mut next = record?.clone();
                 for outcome in &outcomes {
                     match outcome {
-                        Outcome::Registered { role, hash, arn } => outcome::registered(&mut next, *role, hash, arn),
+                        Outcome::Registered { role, hash, arn } => {
+                            outcome::registered(&mut next, *role, hash, arn)
+                        }
                         Outcome::Deregistered { arn } => outcome::deregistered(&mut next, arn),
                         Outcome::Started { identity, arn } => outcome::started(&mut next, identity, arn, now),
                         Outcome::Burnt { identity, why } => outcome::burnt(&mut next, identity, why, now),
@@ -119,11 +128,14 @@ impl Engine {
             return None;
         }
         match step {
-            Step::Register { role, content } => self.register(name, role, &content).await,
-            Step::Deregister { arn } => match self.cloud.tasks.deregister(&self.settings.install, &arn).await {
+            Step::Deregister { .. } if self.may_define(name, DEFINE_RESERVE).is_none() => None,
+            Step::Register { .. } if self.may_define(name, self.reserve_of(name)).is_none() => None,
+            Step::Deregister { arn } => match self.cloud.tasks.deregister(&self.settings.install, &arn).await
+            {
                 Ok(()) => Some(Outcome::Deregistered { arn }),
                 Err(error) => self.refused(name, &error),
             },
+            Step::Register { role, content } => self.register(name, role, &content).await,
             Step::Run { identity, parameters } => self.run(name, identity, parameters).await,
             Step::Stop { cluster, arn, reason } => {
                 self.stop(name, &cluster, &arn, &reason).await;
@@ -138,6 +150,24 @@ impl Engine {
                     Ok(()) => info!(service = name, "deleted"),
                     Err(error) => debug!(service = name, %error, "its row could not be removed yet"),
                 }
+                None
+            }
+        }
+    }
+
+    /// A definition of a service that waits for it comes before all others.
+    fn reserve_of(&self, name: &str) -> u32 {
+        let waits = self.records.get(name).is_some_and(|known| known.record.desired == Desired::Awake);
+        if waits { 0 } else { DEFINE_RESERVE }
+    }
+
+    /// Takes a call of that rare kind, or has the service planned again when there may be one: nobody waits here,
+    /// so that a thousand new services do not stand in the way of one that wakes.
+    fn may_define(&self, name: &str, reserve: u32) -> Option<()> {
+        match self.pace.try_take(Kind::Define, 1, reserve) {
+            Ok(()) => Some(()),
+            Err(wait) => {
+                self.scheduler.schedule(Key::Service(name.to_owned()), wait);
                 None
             }
         }
@@ -173,6 +203,8 @@ impl Engine {
             parameters,
         };
         let role = identity.role;
+        let kind = if call.parameters.launch == Launch::Ec2 { Kind::Modify } else { Kind::RunFargate };
+        self.pace.take(kind, 1).await;
         match self.cloud.tasks.run(&call).await {
             Ok(RunAnswer::Started(task)) => {
                 info!(service = name, %role, task = task.arn, "task started");
@@ -201,7 +233,13 @@ impl Engine {
     }
 
     /// A client token that was used with other parameters: the task that holds it is ours if it says so.
-    async fn adopt(&self, name: &str, identity: Identity, call: &RunCall, arns: &[String]) -> Option<Outcome> {
+    async fn adopt(
+        &self,
+        name: &str,
+        identity: Identity,
+        call: &RunCall,
+        arns: &[String],
+    ) -> Option<Outcome> {
         let (cluster, mark) = (&call.parameters.cluster, &call.started_by);
         match self.cloud.tasks.describe(cluster, mark, arns).await {
             Ok(found) => {
@@ -217,6 +255,7 @@ impl Engine {
     }
 
     async fn stop(&self, name: &str, cluster: &str, arn: &str, reason: &str) {
+        self.pace.take(Kind::Modify, 1).await;
         match self.cloud.tasks.stop(cluster, arn, reason).await {
             Ok(()) => {
                 info!(service = name, task = arn, reason, "task stopped");

@@ -8,6 +8,7 @@
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
+//! - `pace`: the budget of calls
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
 //! - `metrics`: its own numbers
 //! - `probe`: the path that users take, tried
@@ -15,8 +16,9 @@
 mod capacity;
 mod dns;
 mod leader;
-mod metrics;
 mod lifecycle;
+mod metrics;
+mod pace;
 mod plane;
 mod probe;
 pub mod records;
@@ -71,6 +73,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Length of the lease.
     pub lease: Duration,
+    /// Share of AWS's sustained rates that it may use; `None` = no limit.
+    pub api_budget: Option<f64>,
     /// Plan and report, change nothing.
     pub observe_only: bool,
     /// Who this is, in words, for the lease.
@@ -87,6 +91,7 @@ pub struct Engine {
     lease: Duration,
     observe_only: bool,
     holder: String,
+    pace: pace::Pace,
     records: Records,
     world: Mutex<World>,
     scheduler: Scheduler<Key>,
@@ -108,6 +113,7 @@ impl Engine {
     /// A control plane that does nothing yet; see [`Engine::lead`].
     pub fn new(parts: Parts) -> Arc<Engine> {
         Arc::new(Engine {
+            pace: pace::Pace::new(parts.api_budget),
             records: Records::new(parts.store.clone()),
             settings: parts.settings,
             secret: parts.secret,

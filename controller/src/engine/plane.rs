@@ -21,8 +21,12 @@ use tokio::sync::{broadcast, watch};
 impl From<StoreError> for PlaneError {
     fn from(error: StoreError) -> PlaneError {
         match error {
-            StoreError::Conflict { .. } | StoreError::Fenced { .. } => PlaneError::Conflict(error.to_string()),
-            StoreError::Unavailable(_) | StoreError::Corrupt { .. } => PlaneError::Unavailable(error.to_string()),
+            StoreError::Conflict { .. } | StoreError::Fenced { .. } => {
+                PlaneError::Conflict(error.to_string())
+            }
+            StoreError::Unavailable(_) | StoreError::Corrupt { .. } => {
+                PlaneError::Unavailable(error.to_string())
+            }
         }
     }
 }
@@ -90,7 +94,11 @@ impl Plane for EnginePlane {
             .filter(|record| name.is_none_or(|name| name == record.name))
             .flat_map(|record| {
                 let service = record.name.clone();
-                record.events.clone().into_iter().map(move |event| EventView { service: service.clone(), event })
+                record
+                    .events
+                    .clone()
+                    .into_iter()
+                    .map(move |event| EventView { service: service.clone(), event })
             })
             .collect();
         events.sort_by_key(|event| event.event.at);
@@ -226,9 +234,11 @@ impl EnginePlane {
 impl Engine {
     fn view_now(&self, record: &ServiceRecord) -> Arc<ServiceView> {
         let now = self.now();
-        Arc::new(self.with_view(record, now, |view| {
-            dormouse_core::view::service(&self.settings, record, view, now)
-        }))
+        Arc::new(
+            self.with_view(record, now, |view| {
+                dormouse_core::view::service(&self.settings, record, view, now)
+            }),
+        )
     }
 
     fn proxy_requests(&self, record: &ServiceRecord) -> Option<u64> {

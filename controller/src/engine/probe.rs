@@ -42,8 +42,9 @@ impl Engine {
 
 async fn get(address: &str, port: u16, host: &str) -> Result<bool, String> {
     let stream = TcpStream::connect((address, port)).await.map_err(|error| error.to_string())?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
     let request = http::Request::get("/health")
         .header(http::header::HOST, host)
         .header("x-dormouse-probe", "1")

@@ -4,6 +4,7 @@
 
 use super::{Engine, Key};
 use dormouse_aws::ports::CloudError;
+use dormouse_core::budget::Kind;
 use dormouse_core::dns::Zone;
 use dormouse_core::naming;
 use dormouse_core::observed::{Fleet, Task, TaskStatus};
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+/// Ids that one Describe call takes.
+const DESCRIBE_CHUNK: usize = 100;
 /// Between two reads that were nudged: a burst of hints is one read.
 const NUDGE_GAP: Duration = Duration::from_millis(50);
 /// While nothing is awake and no instance runs, the slow interval is stretched by this.
@@ -56,9 +59,11 @@ impl Engine {
     fn slow_interval(&self) -> Duration {
         let slow = self.settings.poll_slow;
         let quiet = self.records.all().iter().all(|record| record.phase == Phase::Asleep);
-        let empty = self.world().fleet.as_ref().is_some_and(|(_, fleet)| {
-            fleet.group.members.is_empty() && fleet.instances.is_empty()
-        });
+        let empty = self
+            .world()
+            .fleet
+            .as_ref()
+            .is_some_and(|(_, fleet)| fleet.group.members.is_empty() && fleet.instances.is_empty());
         if quiet && empty { slow * ASLEEP_STRETCH } else { slow }
     }
 
@@ -84,6 +89,7 @@ impl Engine {
         let intended = self.intended(|_| true);
         let mut listed = BTreeSet::new();
         for cluster in self.clusters() {
+            self.pace.take(Kind::Read, 1).await;
             let arns = self.cloud.tasks.list(cluster, &mark).await?;
             let mut wanted: BTreeSet<String> = arns.iter().cloned().collect();
             wanted.extend(intended.get(cluster).into_iter().flatten().cloned());
@@ -163,6 +169,7 @@ impl Engine {
         }
         let arns: Vec<String> = arns.into_iter().collect();
         let mark = naming::started_by(&self.settings.install);
+        self.pace.take(Kind::Read, arns.len().div_ceil(DESCRIBE_CHUNK)).await;
         let described = self.cloud.tasks.describe(cluster, &mark, &arns).await?;
         self.world().merge(described.tasks, &described.missing);
         Ok(())
@@ -183,6 +190,7 @@ impl Engine {
             return Ok(());
         }
         let ids: Vec<String> = open.keys().cloned().collect();
+        self.pace.take(Kind::Network, ids.len().div_ceil(DESCRIBE_CHUNK)).await;
         let found = self.cloud.interfaces.public_addresses(&ids).await?;
         let mut world = self.world();
         for (interface, arn) in open {
@@ -195,6 +203,8 @@ impl Engine {
 
     pub(super) async fn read_fleet(&self) -> Result<(), CloudError> {
         let at = self.now();
+        self.pace.take(Kind::Scale, 1).await;
+        self.pace.take(Kind::Read, 2).await;
         let group = self.cloud.groups.group(&self.settings.group).await?;
         let instances = self.cloud.instances.instances(&self.settings.service_cluster).await?;
         let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
@@ -205,6 +215,7 @@ impl Engine {
     }
 
     pub(super) async fn read_zone(&self, zone: &str) -> Result<(), CloudError> {
+        self.pace.take(Kind::Zone, 1).await;
         let sets = self.cloud.zones.records(zone).await?;
         let mut world = self.world();
         if zone == self.settings.zone {

@@ -248,7 +248,7 @@ async fn a_stale_address_is_left_for_the_new_one() {
     assert_eq!(rig.plane.wakes(), 0, "it is wanted awake already");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_same_address_is_tried_again() {
     let rig = rig_of([awake("hello")], Limits::default()).await;
     let address = nobody().await;

@@ -40,6 +40,14 @@ pub(super) async fn rig() -> Rig {
 }
 
 pub(super) async fn rig_of(views: impl IntoIterator<Item = ServiceView>, limits: Limits) -> Rig {
+    rig_with(views, limits, Duration::from_secs(10)).await
+}
+
+pub(super) async fn rig_with(
+    views: impl IntoIterator<Item = ServiceView>,
+    limits: Limits,
+    grace: Duration,
+) -> Rig {
     let plane = FakePlane::new(views);
     let port: Arc<dyn Plane> = Arc::<FakePlane>::clone(&plane);
     let options = Options { limits, token: Some(Secret::new(TOKEN)) };
@@ -47,7 +55,7 @@ pub(super) async fn rig_of(views: impl IntoIterator<Item = ServiceView>, limits:
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let served = tokio::spawn(Arc::clone(&activator).serve(listener, stop.clone(), Duration::from_secs(10)));
+    let served = tokio::spawn(Arc::clone(&activator).serve(listener, stop.clone(), grace));
     Rig { plane, activator, address, stop, served }
 }
 

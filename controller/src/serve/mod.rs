@@ -1,16 +1,19 @@
 //! A listener and its connections: HTTP/1.1 with upgrades, HTTP/2 without TLS, bounded headers, an orderly end.
 
+mod preface;
+
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use preface::Spoken;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,9 +46,10 @@ where
                 let service = service(peer);
                 let (stop, cut) = (stop.clone(), cut.clone());
                 connections.spawn(async move {
+                    let _ = stream.set_nodelay(true);
                     tokio::select! {
                         () = cut.cancelled() => {}
-                        () = accepted_connection(stream, service, stop) => {}
+                        () = connection(stream, service, stop) => {}
                     }
                 });
             }
@@ -64,22 +68,6 @@ where
     }
 }
 
-async fn accepted_connection<S>(stream: TcpStream, service: S, stop: CancellationToken)
-where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
-    S::Future: Send + 'static,
-{
-    let _ = stream.set_nodelay(true);
-    // Which protocol is spoken is only known from the first bytes: who sends none holds nothing else.
-    let first = tokio::select! {
-        () = stop.cancelled() => return,
-        first = timeout(HEADER_READ_TIMEOUT, stream.readable()) => first,
-    };
-    if matches!(first, Ok(Ok(()))) {
-        connection(stream, service, stop).await;
-    }
-}
-
 /// Serves one connection until it ends; from `stop` on it takes no further request.
 pub async fn connection<I, S>(io: I, service: S, stop: CancellationToken)
 where
@@ -87,27 +75,60 @@ where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
+    // Who says nothing holds nothing but a socket, and that not for long.
+    let heard = tokio::select! {
+        () = stop.cancelled() => return,
+        heard = timeout(HEADER_READ_TIMEOUT, preface::listen(io)) => heard,
+    };
+    let Ok(Ok(Some((spoken, io)))) = heard else { return };
+    let ended = match spoken {
+        Spoken::Http1 => http1(TokioIo::new(io), service, stop).await,
+        Spoken::Http2 => http2(TokioIo::new(io), service, stop).await,
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn http1<I, S>(io: TokioIo<I>, service: S, stop: CancellationToken) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(HEADER_READ_TIMEOUT)
-        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX));
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(io, service)
+        .with_upgrades();
     tokio::pin!(connection);
-    let ended = tokio::select! {
+    tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn http2<I, S>(io: TokioIo<I>, service: S, stop: CancellationToken) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEADER_READ_TIMEOUT)
+        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
+        .serve_connection(io, service);
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     }
 }

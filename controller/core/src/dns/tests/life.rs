@@ -1,0 +1,238 @@
+//! A service's record from intent to INSYNC and back.
+
+use super::*;
+use crate::dns::{accepted, plan_private, settled};
+use crate::testing::{at, secs};
+use dormouse_state::DnsMemory;
+
+/// A service that wants its first record, and an empty zone.
+fn fresh() -> (Scene, Zone, Wanted) {
+    (Scene::waking(), Zone::default(), wanted("hello", 1, "192.0.2.1"))
+}
+
+/// Plans, remembers, makes the changes; answers the plan.
+fn step(scene: &mut Scene, want: Option<&Wanted>, zone: &mut Zone, id: Option<&str>) -> Plan {
+    let plan = plan_hello(scene, want, zone);
+    if let Some(memory) = plan.memories.get("hello") {
+        scene.record.dns = memory.clone();
+    }
+    apply(zone, &plan.groups);
+    if let Some(id) = id.filter(|_| !plan.groups.is_empty()) {
+        accepted(&mut scene.record.dns, id);
+    }
+    plan
+}
+
+/// Its record stands, INSYNC.
+fn published() -> (Scene, Zone, Wanted) {
+    let (mut scene, mut zone, want) = fresh();
+    step(&mut scene, Some(&want), &mut zone, Some("C1"));
+    settled(&mut scene.record.dns, scene.now);
+    (scene, zone, want)
+}
+
+#[test]
+fn intent_first_then_accepted_then_insync() {
+    let (mut scene, mut zone, want) = fresh();
+    let plan = plan_hello(&scene, Some(&want), &zone);
+    let pending = plan.memories["hello"].pending.clone().unwrap();
+    assert_eq!((pending.address.as_deref(), pending.pair, pending.change_id), (Some("192.0.2.1"), want.pair, None));
+    assert_eq!(plan.memories["hello"].withdrawn_at, None, "from now on a record may stand");
+    step(&mut scene, Some(&want), &mut zone, Some("C1"));
+    let plan = step(&mut scene, Some(&want), &mut zone, None);
+    assert_eq!(plan.polls, [("C1".to_owned(), vec!["hello".to_owned()])].into());
+    assert_eq!(plan.groups, []);
+    settled(&mut scene.record.dns, scene.now);
+    assert_eq!(scene.record.dns.published.as_deref(), Some("192.0.2.1"));
+    assert_eq!(plan_hello(&scene, Some(&want), &zone), Plan::default());
+}
+
+#[test]
+fn a_withdrawal_is_dated_when_it_is_insync() {
+    let (mut scene, mut zone, _) = published();
+    step(&mut scene, None, &mut zone, Some("C2"));
+    assert_eq!(scene.record.dns.withdrawn_at, None);
+    scene.pass(20);
+    let plan = step(&mut scene, None, &mut zone, None);
+    assert_eq!(plan.polls.keys().collect::<Vec<_>>(), ["C2"]);
+    settled(&mut scene.record.dns, scene.now);
+    assert_eq!(scene.record.dns, DnsMemory { withdrawn_at: Some(at(20)), ..DnsMemory::default() });
+    assert_eq!(zone.iter().count(), 0);
+}
+
+#[test]
+fn an_intent_that_was_never_carried_out_is_carried_out() {
+    let (mut scene, zone, want) = fresh();
+    scene.record.dns = plan_hello(&scene, Some(&want), &zone).memories["hello"].clone();
+    scene.pass(100);
+    let plan = plan_hello(&scene, Some(&want), &zone);
+    assert_eq!(plan.groups.len(), 1);
+    assert_eq!(plan.memories.len(), 0, "the intent stands");
+}
+
+#[test]
+fn a_lost_change_id_is_made_up_for_by_waiting() {
+    for want in [Some(wanted("hello", 1, "192.0.2.1")), None] {
+        let (mut scene, mut zone, _) = if want.is_some() { fresh() } else { published() };
+        let began = scene.now;
+        step(&mut scene, want.as_ref(), &mut zone, None);
+        scene.pass(59);
+        let plan = step(&mut scene, want.as_ref(), &mut zone, None);
+        assert_eq!((plan.memories.len(), plan.requeue), (0, Some(secs(1))));
+        scene.pass(1);
+        step(&mut scene, want.as_ref(), &mut zone, None);
+        assert_eq!(scene.record.dns.pending, None);
+        assert_eq!(scene.record.dns.published, want.as_ref().map(|want| want.address.clone()));
+        assert_eq!(scene.record.dns.withdrawn_at.is_some(), want.is_none(), "since {began}");
+    }
+}
+
+#[test]
+fn a_change_that_somebody_undid_has_no_id_any_more() {
+    let (mut scene, mut zone, want) = fresh();
+    step(&mut scene, Some(&want), &mut zone, Some("C1"));
+    zone = Zone::default();
+    let plan = step(&mut scene, Some(&want), &mut zone, None);
+    assert_eq!(plan.polls.len(), 0);
+    assert_eq!(scene.record.dns.pending.as_ref().unwrap().change_id, None);
+    assert_eq!(plan.groups.len(), 1);
+}
+
+#[test]
+fn falling_asleep_before_the_first_change_was_made_leaves_nothing() {
+    let (mut scene, zone, want) = fresh();
+    scene.record.dns = plan_hello(&scene, Some(&want), &zone).memories["hello"].clone();
+    let plan = plan_hello(&scene, None, &zone);
+    assert_eq!(plan.groups, []);
+    assert_eq!(plan.memories["hello"].withdrawn_at, Some(scene.now));
+}
+
+#[test]
+fn a_wake_before_the_withdrawal_was_made_keeps_the_record() {
+    let (mut scene, zone, want) = published();
+    scene.record.dns = plan_hello(&scene, None, &zone).memories["hello"].clone();
+    let plan = plan_hello(&scene, Some(&want), &zone);
+    assert_eq!(plan.groups, []);
+    let memory = &plan.memories["hello"];
+    assert_eq!((memory.published.as_deref(), &memory.pending), (Some("192.0.2.1"), &None));
+}
+
+#[test]
+fn the_time_of_a_withdrawal_that_nobody_saw_is_not_made_up() {
+    let (mut scene, _, _) = published();
+    let mut zone = Zone::default();
+    let plan = step(&mut scene, None, &mut zone, None);
+    assert_eq!((scene.record.dns.withdrawn_at, plan.requeue), (None, Some(secs(60))));
+    scene.pass(60);
+    step(&mut scene, None, &mut zone, None);
+    assert_eq!(scene.record.dns.withdrawn_at, Some(scene.now));
+}
+
+#[test]
+fn a_conflict_is_told_and_nothing_is_touched() {
+    let (mut scene, _, want) = fresh();
+    let mut zone = Zone::new([a("hello", "203.0.113.7")]);
+    let plan = step(&mut scene, Some(&want), &mut zone, None);
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (0, 1));
+    assert!(scene.record.dns.withdrawn_at.is_some(), "there is no record of ours to wait for");
+}
+
+#[test]
+fn an_outsider_s_change_is_a_conflict_until_it_is_taken_back() {
+    let (mut scene, mut zone, want) = published();
+    let changed = Zone::new([a("hello", "203.0.113.7"), txt("hello", "1.1", "192.0.2.1")]);
+    let plan = plan_hello(&scene, Some(&want), &changed);
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (0, 1));
+    scene.record.dns = plan.memories["hello"].clone();
+    let plan = step(&mut scene, Some(&want), &mut zone, None);
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (0, 0));
+    assert_eq!(scene.record.dns.published.as_deref(), Some("192.0.2.1"));
+}
+
+#[test]
+fn what_belongs_to_a_service_that_is_gone_is_withdrawn() {
+    let zone = Zone::new([
+        a("gone", "192.0.2.1"),
+        txt("gone", "1.1", "192.0.2.1"),
+        a("theirs", "203.0.113.7"),
+        txt("theirs", "1.1", "192.0.2.2"),
+        a("foreign", "203.0.113.8"),
+    ]);
+    let plan = plan(&settings(), &Default::default(), &Default::default(), &zone, at(0));
+    let mut left = zone.clone();
+    apply(&mut left, &plan.groups);
+    let names: Vec<&str> = left.iter().map(|set| set.name.as_str()).collect();
+    assert_eq!(names, ["foreign.example.com", "theirs.example.com"]);
+}
+
+#[test]
+fn the_wildcard_is_kept_and_goes_with_its_setting() {
+    let with = Settings { wildcard: Some(vec!["203.0.113.9".into(), "203.0.113.10".into()]), ..settings() };
+    let none = Default::default();
+    let mut zone = Zone::default();
+    let first = plan(&with, &none, &Default::default(), &zone, at(0));
+    assert_eq!(first.groups[0].owner, WILDCARD);
+    apply(&mut zone, &first.groups);
+    assert_eq!(zone.get("*.example.com", "A")[0].values, ["203.0.113.10", "203.0.113.9"]);
+    assert_eq!(plan(&with, &none, &Default::default(), &zone, at(0)), Plan::default());
+    let moved = Settings { wildcard: Some(vec!["203.0.113.11".into()]), ..settings() };
+    let swap = plan(&moved, &none, &Default::default(), &zone, at(0));
+    apply(&mut zone, &swap.groups);
+    let last = plan(&settings(), &none, &Default::default(), &zone, at(0));
+    apply(&mut zone, &last.groups);
+    assert_eq!(zone.iter().count(), 0);
+}
+
+#[test]
+fn a_foreign_wildcard_is_a_conflict() {
+    let with = Settings::example();
+    let zone = Zone::new([set("*.example.com", "A", &["203.0.113.7"])]);
+    let plan = plan(&with, &Default::default(), &Default::default(), &zone, at(0));
+    assert_eq!(plan.groups.len(), 0);
+    assert!(plan.conflicts.contains_key(WILDCARD));
+}
+
+#[test]
+fn the_private_zone_follows() {
+    let want = |proxy: &str| Wanted {
+        pair: PairId { epoch: 1, attempt: 1 },
+        address: proxy.into(),
+        records: [("hello.proxy.corp".to_owned(), vec![proxy.to_owned()])].into(),
+    };
+    let run = |zone: &mut Zone, wants: &std::collections::BTreeMap<String, Wanted>| {
+        let plan = plan_private(&settings(), "corp", wants, zone);
+        apply(zone, &plan.groups);
+        plan
+    };
+    let mut zone = Zone::new([set("corp", "NS", &["ns"])]);
+    let up = [("hello".to_owned(), want("10.0.0.1"))].into();
+    assert_eq!(run(&mut zone, &up).groups.len(), 1);
+    assert_eq!(run(&mut zone, &up), Plan::default());
+    assert_eq!(run(&mut zone, &Default::default()).groups.len(), 1);
+    assert_eq!(zone.iter().count(), 1);
+}
+
+#[test]
+fn in_the_private_zone_a_conflict_leaves_no_stale_record() {
+    let want = |proxy: &str| Wanted {
+        pair: PairId { epoch: 1, attempt: 1 },
+        address: proxy.into(),
+        records: [
+            ("hello.proxy.corp".to_owned(), vec![proxy.to_owned()]),
+            ("hello.service.corp".to_owned(), vec!["10.0.1.1".to_owned()]),
+        ]
+        .into(),
+    };
+    let mut zone = Zone::default();
+    let first = plan_private(&settings(), "corp", &[("hello".to_owned(), want("10.0.0.1"))].into(), &zone);
+    apply(&mut zone, &first.groups);
+    // Somebody takes one of its two names.
+    zone.apply(&Change::Delete(set("hello.service.corp", "A", &["10.0.1.1"])));
+    zone.apply(&Change::Create(set("hello.service.corp", "A", &["203.0.113.7"])));
+    for _ in 0..2 {
+        let plan = plan_private(&settings(), "corp", &[("hello".to_owned(), want("10.0.0.2"))].into(), &zone);
+        assert_eq!(plan.conflicts.len(), 1);
+        apply(&mut zone, &plan.groups);
+        assert_eq!(zone.iter().map(|set| set.values[0].as_str()).collect::<Vec<_>>(), ["203.0.113.7"]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Task definitions: registered when their content is new, deregistered when nobody names them.
+
+use crate::definition::{Base, SIDECAR_CPU, SIDECAR_MEMORY, content};
+use crate::intent;
+use crate::lifecycle::{Refusal, Step, outcome};
+use crate::naming::{SIDECAR_CONTAINER, USER_CONTAINER};
+use crate::observed::TaskStatus;
+use crate::settings::Settings;
+use crate::testing::scene::Scene;
+use crate::testing::secs;
+use dormouse_manifests::{Service, ServiceSpec};
+use dormouse_peer::wire::Role;
+use dormouse_state::Definitions;
+
+fn declare(scene: &mut Scene, change: impl FnOnce(&mut ServiceSpec)) {
+    let mut spec = scene.record.spec.clone();
+    change(&mut spec);
+    scene.record = intent::declare(Some(&scene.record), &Service::new("hello", spec), scene.now).unwrap();
+}
+
+fn registers(steps: &[Step]) -> Vec<Role> {
+    steps.iter().filter_map(|step| if let Step::Register { role, .. } = step { Some(*role) } else { None }).collect()
+}
+
+fn deregisters(steps: &[Step]) -> Vec<&str> {
+    steps.iter().filter_map(|step| if let Step::Deregister { arn } = step { Some(arn.as_str()) } else { None }).collect()
+}
+
+fn arn(scene: &Scene, role: Role) -> String {
+    let definitions = &scene.record.definitions;
+    let slot = if role == Role::Proxy { &definitions.proxy } else { &definitions.service };
+    slot.as_ref().unwrap().arn.clone().unwrap()
+}
+
+#[test]
+fn both_are_registered_when_it_is_declared() {
+    let mut scene = Scene::asleep();
+    scene.record.definitions = Definitions::default();
+    let steps = scene.step();
+    assert_eq!(registers(&steps), Role::ALL);
+    assert_eq!(registers(&scene.step()), Role::ALL, "until there is an answer");
+    scene.register();
+    assert_eq!(scene.step(), []);
+    assert_eq!(scene.record.observed_generation, 1);
+}
+
+#[test]
+fn only_what_changed_is_registered_anew_and_the_old_goes() {
+    let mut scene = Scene::asleep();
+    let old = arn(&scene, Role::Service);
+    declare(&mut scene, |spec| spec.image = Some("newer".into()));
+    let steps = scene.step();
+    assert_eq!(registers(&steps), [Role::Service]);
+    assert_eq!(deregisters(&steps), [old.as_str()]);
+    outcome::deregistered(&mut scene.record, &old);
+    scene.register();
+    assert_eq!(scene.step(), []);
+    assert_eq!(scene.record.observed_generation, 2);
+}
+
+#[test]
+fn what_a_pair_still_names_is_kept() {
+    let mut scene = Scene::ready();
+    let old = arn(&scene, Role::Service);
+    declare(&mut scene, |spec| spec.image = Some("newer".into()));
+    scene.register();
+    assert_eq!(deregisters(&scene.step()), Vec::<&str>::new());
+    scene.end(Role::Service, &[("app", 1)]);
+    let proxy = scene.arn(Role::Proxy);
+    scene.set(&proxy, TaskStatus::Stopped);
+    assert_eq!(deregisters(&scene.step()), [old]);
+}
+
+#[test]
+fn a_setting_of_the_installation_changes_them_too() {
+    let mut scene = Scene::asleep();
+    scene.settings.proxy_image = "dormouse-proxy:2".into();
+    assert_eq!(registers(&scene.step()), [Role::Proxy]);
+}
+
+#[test]
+fn an_answer_that_comes_after_another_change_is_given_back() {
+    let mut scene = Scene::asleep();
+    declare(&mut scene, |spec| spec.image = Some("second".into()));
+    scene.step();
+    outcome::registered(&mut scene.record, Role::Service, "the first one's hash", "definition/late");
+    assert!(scene.record.definitions.retired.contains(&"definition/late".to_owned()));
+}
+
+#[test]
+fn a_revision_that_is_wanted_again_is_not_deregistered() {
+    let mut scene = Scene::asleep();
+    let old = arn(&scene, Role::Service);
+    declare(&mut scene, |spec| spec.image = Some("second".into()));
+    scene.register();
+    declare(&mut scene, |spec| spec.image = Some("demo".into()));
+    // The same content is answered with the same revision.
+    scene.register();
+    assert_eq!(arn(&scene, Role::Service), old);
+    assert!(!deregisters(&scene.step()).contains(&old.as_str()));
+}
+
+#[test]
+fn a_refusal_is_waited_for() {
+    let mut scene = Scene::asleep();
+    scene.record.definitions = Definitions::default();
+    scene.refusal = Some(Refusal { at: scene.now, tries: 1, why: "Throttling".into() });
+    assert_eq!(scene.step(), []);
+    scene.pass(5);
+    assert_eq!(registers(&scene.step()), Role::ALL);
+}
+
+#[test]
+fn the_hash_tells_every_part_apart() {
+    let (settings, spec) = (Settings::example(), ServiceSpec::defaults_for("demo"));
+    let hash = |change: fn(&mut ServiceSpec)| {
+        let mut spec = spec.clone();
+        change(&mut spec);
+        content(&settings, "hello", &spec, Role::Service).hash()
+    };
+    let changes: [fn(&mut ServiceSpec); 12] = [
+        |_| {},
+        |spec| spec.image = Some("other".into()),
+        |spec| spec.command = vec!["a b".into()],
+        |spec| spec.command = vec!["a".into(), "b".into()],
+        |spec| spec.entry_point = vec!["a".into()],
+        |spec| spec.port = 80,
+        |spec| spec.cpu = 512,
+        |spec| spec.memory = 1024,
+        |spec| spec.env = [("A".into(), "1".into())].into(),
+        |spec| spec.secrets = [("A".into(), "1".into())].into(),
+        |spec| spec.task_role_arn = Some("arn".into()),
+        |spec| spec.health.path = "/health".into(),
+    ];
+    let hashes: std::collections::BTreeSet<String> = changes.into_iter().map(hash).collect();
+    assert_eq!(hashes.len(), changes.len());
+}
+
+#[test]
+fn what_does_not_reach_the_task_changes_no_definition() {
+    let (settings, mut spec) = (Settings::example(), ServiceSpec::defaults_for("demo"));
+    let before = Role::ALL.map(|role| content(&settings, "hello", &spec, role).hash());
+    spec.wake.hold = secs(1);
+    spec.depends_on = vec!["db".into()];
+    assert_eq!(Role::ALL.map(|role| content(&settings, "hello", &spec, role).hash()), before);
+}
+
+#[test]
+fn the_service_s_task_has_the_user_s_container_and_the_sidecar() {
+    let mut spec = ServiceSpec::defaults_for("demo");
+    spec.env = [("GREETING".into(), "hi".into())].into();
+    let content = content(&Settings::example(), "hello", &spec, Role::Service);
+    let [app, sidecar] = content.containers.as_slice() else { panic!("{content:?}") };
+    assert_eq!((app.name.as_str(), app.image.as_str(), app.port), (USER_CONTAINER, "demo", Some(9050)));
+    assert_eq!(app.env.keys().collect::<Vec<_>>(), ["GREETING"], "nothing of ours in the user's container");
+    assert_eq!((sidecar.name.as_str(), sidecar.cpu, sidecar.memory), (SIDECAR_CONTAINER, SIDECAR_CPU, SIDECAR_MEMORY));
+    assert_eq!((content.cpu, content.memory, content.fargate), (256 + SIDECAR_CPU, 512 + SIDECAR_MEMORY, false));
+}
+
+#[test]
+fn an_existing_definition_gets_the_sidecar_only() {
+    let mut spec = ServiceSpec::defaults_for("");
+    (spec.image, spec.task_definition) = (None, Some("legacy:7".into()));
+    let content = content(&Settings::example(), "hello", &spec, Role::Service);
+    assert_eq!(content.base, Base::Existing("legacy:7".into()));
+    assert_eq!(content.containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), [SIDECAR_CONTAINER]);
+}
+
+#[test]
+fn the_proxy_outlives_its_drain_as_far_as_ecs_allows() {
+    for (drain, process, stop) in [(0, 0, 5), (30, 30, 35), (600, 115, 120)] {
+        let mut spec = ServiceSpec::defaults_for("demo");
+        spec.drain = secs(drain);
+        let content = content(&Settings::example(), "hello", &spec, Role::Proxy);
+        assert_eq!(content.containers[0].stop_timeout, stop);
+        assert_eq!(content.containers[0].env["DRAIN_MS"], (process * 1000).to_string());
+    }
+}

@@ -1,0 +1,12 @@
+//! A service's pairs, one family of behaviours a file.
+
+mod definitions;
+mod delete;
+mod failing;
+mod falling_asleep;
+mod restart;
+mod retiring;
+mod status;
+mod strays;
+mod waking;
+mod wishes;

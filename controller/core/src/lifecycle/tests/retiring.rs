@@ -1,0 +1,113 @@
+//! A dead pair's way out.
+
+use crate::lifecycle::outcome;
+use crate::observed::TaskStatus;
+use crate::testing::scene::{Scene, public, stops};
+use crate::testing::secs;
+use dormouse_peer::wire::Role;
+
+/// The service died; the proxy lives, and its record stands.
+fn bereaved() -> Scene {
+    let mut scene = Scene::ready();
+    scene.pass(60);
+    scene.end(Role::Service, &[("app", 1)]);
+    scene
+}
+
+#[test]
+fn a_proxy_stays_while_its_record_stands() {
+    let mut scene = bereaved();
+    let proxy = scene.arn(Role::Proxy);
+    assert_eq!(stops(&scene.step()), Vec::<&str>::new());
+    scene.withdraw();
+    scene.pass(9);
+    assert_eq!(stops(&scene.step()), Vec::<&str>::new(), "resolvers remember it");
+    scene.pass(1);
+    assert_eq!(stops(&scene.step()), [proxy]);
+}
+
+#[test]
+fn a_record_that_cannot_be_withdrawn_does_not_keep_it_for_ever() {
+    let mut scene = bereaved();
+    let proxy = scene.arn(Role::Proxy);
+    let plan = scene.plan();
+    scene.step();
+    assert!(plan.requeue.unwrap() <= secs(121));
+    scene.pass(119);
+    assert_eq!(stops(&scene.step()), Vec::<&str>::new());
+    scene.pass(1);
+    assert_eq!(stops(&scene.step()), [proxy]);
+}
+
+#[test]
+fn another_pair_s_record_does_not_keep_it() {
+    let mut scene = bereaved();
+    let proxy = scene.arn(Role::Proxy);
+    scene.record.dns.published = Some(public(99));
+    assert_eq!(stops(&scene.step()), [proxy]);
+}
+
+#[test]
+fn a_lost_run_of_a_condemned_pair_is_waited_for() {
+    let mut scene = Scene::waking();
+    scene.sleep();
+    scene.step();
+    assert_eq!(scene.record.retiring.len(), 0, "still the serving pair: it may be woken");
+    scene.pass(10);
+    scene.step();
+    scene.pass(59);
+    scene.step();
+    assert_eq!(scene.record.retiring.len(), 1);
+    scene.pass(1);
+    scene.step();
+    assert_eq!(scene.record.retiring.len(), 0, "a minute later it would have been listed");
+}
+
+#[test]
+fn a_listing_from_before_the_last_call_proves_nothing() {
+    // Called again and again for ten minutes, with no answer.
+    let mut scene = Scene::waking();
+    scene.pass(600);
+    scene.step();
+    scene.sleep();
+    scene.step();
+    scene.pass(59);
+    scene.step();
+    assert_eq!(scene.record.retiring.len(), 1);
+    scene.pass(1);
+    scene.step();
+    assert_eq!(scene.record.retiring.len(), 0);
+}
+
+#[test]
+fn a_task_that_turns_up_late_is_adopted_and_stopped() {
+    let mut scene = Scene::waking();
+    let task = scene.make(Role::Proxy);
+    scene.tasks.by_arn.clear();
+    scene.sleep();
+    scene.pass(10);
+    scene.step();
+    scene.tasks.by_arn.insert(task.arn.clone(), task.clone());
+    assert_eq!(stops(&scene.step()), [task.arn]);
+}
+
+#[test]
+fn an_answer_that_comes_after_the_end_was_decided_is_not_lost() {
+    let mut scene = Scene::waking();
+    let task = scene.make(Role::Proxy);
+    scene.tasks.by_arn.clear();
+    scene.sleep();
+    scene.pass(10);
+    scene.step();
+    outcome::started(&mut scene.record, task.identity.as_ref().unwrap(), &task.arn, scene.now);
+    assert_eq!(stops(&scene.step()), [task.arn]);
+}
+
+#[test]
+fn what_is_over_is_left_alone() {
+    let mut scene = bereaved();
+    let proxy = scene.arn(Role::Proxy);
+    scene.set(&proxy, TaskStatus::Stopped);
+    assert_eq!(stops(&scene.step()), Vec::<&str>::new());
+    assert_eq!(scene.record.retiring, []);
+}

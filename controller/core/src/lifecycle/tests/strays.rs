@@ -1,0 +1,104 @@
+//! Tasks that carry our mark and that no intent names.
+
+use crate::intent;
+use crate::observed::{Task, TaskStatus};
+use crate::testing::at;
+use crate::testing::scene::{Scene, runs, stops};
+use dormouse_manifests::Service;
+use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
+use dormouse_state::{PairId, Phase};
+
+fn task(scene: &mut Scene, service: &str, role: Role, epoch: u64) -> String {
+    let mut maker = Scene::waking();
+    let task = Task {
+        arn: format!("task/{service}/{role}/{epoch}"),
+        identity: Some(Identity { service: service.into(), role, epoch, attempt: 1 }),
+        status: TaskStatus::Running,
+        ..maker.make(role)
+    };
+    scene.tasks.by_arn.insert(task.arn.clone(), task.clone());
+    task.arn
+}
+
+#[test]
+fn an_old_task_that_no_pair_names_is_stopped() {
+    let mut scene = Scene::ready();
+    scene.record.last_pair = Some(PairId { epoch: 1, attempt: 1 });
+    scene.record.epoch = 1;
+    let old = task(&mut scene, "hello", Role::Service, 0);
+    assert_eq!(stops(&scene.step()), [old.as_str()]);
+    assert_eq!(scene.record.strays[&old], "services", "intent first");
+}
+
+#[test]
+fn it_is_stopped_once_and_forgotten_when_it_is_gone() {
+    let mut scene = Scene::ready();
+    let old = task(&mut scene, "hello", Role::Proxy, 0);
+    scene.step();
+    scene.task(&old).stopping = true;
+    assert_eq!(scene.step(), [], "it is on its way");
+    assert_eq!(scene.record.strays.len(), 1);
+    scene.set(&old, TaskStatus::Stopped);
+    scene.step();
+    assert_eq!(scene.record.strays.len(), 0);
+}
+
+#[test]
+fn a_stray_keeps_an_asleep_service_from_counting_as_asleep() {
+    let mut scene = Scene::asleep();
+    task(&mut scene, "hello", Role::Proxy, 1);
+    scene.step();
+    assert_eq!(scene.record.phase, Phase::Draining);
+}
+
+#[test]
+fn others_tasks_are_not_touched() {
+    let mut scene = Scene::ready();
+    task(&mut scene, "hello2", Role::Service, 0);
+    task(&mut scene, "hell", Role::Service, 0);
+    let foreign = task(&mut scene, "hello", Role::Proxy, 0);
+    scene.task(&foreign).identity = None;
+    assert_eq!(scene.step(), []);
+}
+
+#[test]
+fn a_task_of_a_newer_pair_than_the_record_knows_is_no_stray() {
+    let mut scene = Scene::ready();
+    task(&mut scene, "hello", Role::Service, 7);
+    assert_eq!(scene.step(), [], "the record is behind, not the task");
+}
+
+#[test]
+fn a_second_task_under_one_name_is_a_stray() {
+    let mut scene = Scene::ready();
+    let twin = task(&mut scene, "hello", Role::Service, 1);
+    assert_ne!(twin, scene.arn(Role::Service));
+    assert_eq!(stops(&scene.step()), [twin]);
+}
+
+#[test]
+fn a_task_whose_intent_ended_without_it_is_a_stray() {
+    let mut scene = Scene::waking();
+    scene.make(Role::Service);
+    let late = scene.tasks.by_arn.pop_first().unwrap().1;
+    scene.start(Role::Proxy);
+    let identity = late.identity.clone().unwrap();
+    crate::lifecycle::outcome::burnt(&mut scene.record, &identity, "used up", scene.now);
+    scene.tasks.by_arn.insert(late.arn.clone(), late.clone());
+    let steps = scene.step();
+    assert!(stops(&steps).contains(&late.arn.as_str()), "{steps:?}");
+}
+
+#[test]
+fn a_row_that_was_lost_uses_no_name_twice() {
+    let mut scene = Scene::asleep();
+    let old = task(&mut scene, "hello", Role::Service, 4);
+    let record = intent::declare(None, &Service::new("hello", scene.record.spec.clone()), at(0)).unwrap();
+    scene.record = record;
+    scene.register();
+    assert_eq!(stops(&scene.plan().steps), [old]);
+    scene.wake();
+    assert_eq!(runs(&scene.step()), Role::ALL);
+    assert!(scene.pair().id > PairId { epoch: 4, attempt: 1 }, "{}", scene.pair().id);
+}
