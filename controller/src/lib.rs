@@ -12,6 +12,7 @@
 //! - [`pages`]: the waiting page and its like
 //! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service
+//! - [`probe`]: the way to a proxy, tried
 //! - [`waker`], [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
 
 pub mod activator;
@@ -28,6 +29,7 @@ pub mod label;
 pub mod metrics;
 pub mod pages;
 pub mod plane;
+pub mod probe;
 pub mod problem;
 mod rate;
 pub mod request;

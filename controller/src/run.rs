@@ -7,6 +7,7 @@ use crate::config::{ControllerConfig, Policy};
 use crate::engine::{Ended, Engine, EnginePlane, Parts};
 use crate::metrics::Metrics;
 use crate::plane::Plane;
+use crate::probe::HttpProbe;
 use crate::startup;
 use crate::waker::Waker;
 use anyhow::{Context, bail};
@@ -53,6 +54,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         cloud: cloud.clone(),
         store,
         clock: Arc::new(SystemClock),
+        prober: Arc::new(HttpProbe),
         lease: config.lease,
         api_budget: config.api_budget.share(sdk.endpoint_url().is_some()),
         observe_only: config.policy == Policy::Observe,

@@ -28,6 +28,7 @@ mod sweep;
 pub mod world;
 
 use crate::clock::Clock;
+use crate::probe::Probe;
 use dormouse_aws::Cloud;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
@@ -71,6 +72,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// The way to a proxy.
+    pub prober: Arc<dyn Probe>,
     /// Length of the lease.
     pub lease: Duration,
     /// Share of AWS's sustained rates that it may use; `None` = no limit.
@@ -88,6 +91,7 @@ pub struct Engine {
     cloud: Cloud,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    prober: Arc<dyn Probe>,
     lease: Duration,
     observe_only: bool,
     holder: String,
@@ -120,6 +124,7 @@ impl Engine {
             cloud: parts.cloud,
             store: parts.store,
             clock: parts.clock,
+            prober: parts.prober,
             lease: parts.lease,
             observe_only: parts.observe_only,
             holder: parts.holder,

@@ -88,7 +88,9 @@ fn logs(world: &World, broken: &mut Vec<String>) {
             continue;
         }
         for line in read(&file.path()).lines() {
-            let bad = line.contains("\"level\":\"ERROR\"") || line.contains("ERROR\u{1b}") || line.contains("panicked at");
+            let bad = line.contains("\"level\":\"ERROR\"")
+                || line.contains("ERROR\u{1b}")
+                || line.contains("panicked at");
             if bad && !expected(line) {
                 broken.push(format!("{name}: {line}"));
             }

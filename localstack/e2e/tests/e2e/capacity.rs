@@ -90,14 +90,26 @@ fn instances_follow_the_services() {
             controller.ready(name);
         }
         world.has_instances(2);
-        for name in ["a", "b", "c", "d"] {
-            controller.api.sleep(name);
+        let stats = world.control.get("stats");
+        let highest = stats["setDesiredCapacity"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["to"].as_u64())
+            .max();
+        assert_eq!(highest, Some(2), "no instance is started in vain: {}", stats["setDesiredCapacity"]);
+
+        // Those of one instance: the other one goes on as it is.
+        let stays = world.task("e", Role::Service).instance().to_owned();
+        for name in names {
+            if world.task(name, Role::Service).instance() != stays {
+                controller.api.sleep(name);
+            }
         }
         world.has_instances(1);
         controller.ready("e");
+        assert_eq!(world.task("e", Role::Service).instance(), stays);
         assert_eq!(world.get("e", "/").status, 200);
-        controller.api.sleep("e");
-        world.has_instances(0);
     });
 }
 
