@@ -37,7 +37,11 @@ fn per_second(rate: RateLimit) -> f64 {
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
     buckets: HashMap<(String, IpAddr), Bucket>,
+    swept: Option<Instant>,
 }
+
+/// Looking through all buckets is not for every request.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
 impl Rates {
     /// Takes one wake, or says in how long there is one again.
@@ -45,10 +49,7 @@ impl Rates {
         let now = Instant::now();
         let key = (service.to_owned(), client(from));
         if !self.buckets.contains_key(&key) && self.buckets.len() >= MAX_CLIENTS {
-            self.buckets.retain(|_, bucket| {
-                bucket.refill(now);
-                !bucket.is_full()
-            });
+            self.sweep(now);
             if self.buckets.len() >= MAX_CLIENTS {
                 return Ok(());
             }
@@ -62,6 +63,18 @@ impl Rates {
         }
         bucket.left -= 1.0;
         Ok(())
+    }
+
+    /// Forgets who has not woken anything for long.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP_PAUSE) {
+            return;
+        }
+        self.swept = Some(now);
+        self.buckets.retain(|_, bucket| {
+            bucket.refill(now);
+            !bucket.is_full()
+        });
     }
 }
 

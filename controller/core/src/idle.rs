@@ -111,3 +111,6 @@ pub fn opened_on(window: &AwakeWindow, at: Timestamp) -> Option<Date> {
     let open = window.days.contains(day.previous()) && time < window.to;
     open.then(|| local.date().yesterday().ok()).flatten()
 }
+
+#[cfg(test)]
+mod tests;

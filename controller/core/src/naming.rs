@@ -3,7 +3,6 @@
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// Container name of the service sidecar in a service task.
 pub const SIDECAR_CONTAINER: &str = "dormouse-service";
@@ -57,10 +56,8 @@ pub fn content_hash(content: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

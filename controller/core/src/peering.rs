@@ -62,3 +62,6 @@ pub fn is_news(record: &ServiceRecord, before: Option<&Beat>, beat: &Beat) -> bo
         // On the way to sleep a request matters at once, and so does the end of the last one.
         || (record.rest.is_some() && (counts(before) != counts(beat) || beat.state == SidecarState::Draining))
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,11 @@ fn ready(
 ) -> Finding {
     // Route 53 has taken the change: until the last name server has it, the wildcard answers in its place.
     let taken = settings.wildcard.is_some()
-        && next.dns.pending.as_ref().is_some_and(|pending| pending.address.is_some() && pending.change_id.is_some());
+        && next
+            .dns
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.address.is_some() && pending.change_id.is_some());
     for kind in [Type::CapacityAvailable, Type::ServiceRunning, Type::ProxyRunning, Type::DnsPublished] {
         if let Some((false, reason, message)) = found.get(&kind)
             && !(kind == Type::DnsPublished && taken)

@@ -208,7 +208,11 @@ pub fn instances<'a>(
     let mut services: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for record in records {
         for pair in record.pairs().filter(|pair| pair.service.is_open()) {
-            let on = pair.service.task_arn.as_ref().and_then(|arn| tasks.by_arn.get(arn)?.container_instance.clone());
+            let on = pair
+                .service
+                .task_arn
+                .as_ref()
+                .and_then(|arn| tasks.by_arn.get(arn)?.container_instance.clone());
             if let Some(on) = on {
                 services.entry(on).or_default().push(record.name.clone());
             }

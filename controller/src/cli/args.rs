@@ -14,7 +14,14 @@ pub(super) struct Cli {
     #[command(flatten)]
     pub(super) server: ServerArgs,
     /// No colours
-    #[arg(long, global = true, env = "NO_COLOR", hide_env_values = true, value_name = "ANY")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Client options",
+        env = "NO_COLOR",
+        hide_env_values = true,
+        value_name = "ANY"
+    )]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     pub(super) no_color: Option<String>,
     #[command(subcommand)]
@@ -28,13 +35,21 @@ pub(super) struct ServerArgs {
     #[arg(
         long,
         global = true,
+        help_heading = "Client options",
         env = "DORMOUSE_SERVER",
         default_value = "http://127.0.0.1:9070",
         value_name = "URL"
     )]
     pub(super) server: String,
     /// The API's bearer token
-    #[arg(long, global = true, env = "DORMOUSE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Client options",
+        env = "DORMOUSE_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     pub(super) token: Option<String>,
 }
 

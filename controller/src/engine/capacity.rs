@@ -24,9 +24,7 @@ impl Engine {
         let records = self.records.all();
         let (plan, before, version) = {
             let mut world = self.world();
-            if world.tasks.listed_at.is_none() {
-                return None;
-            }
+            world.tasks.listed_at?;
             let full = world.full(now);
             let demand = world.demand(&records);
             let (_, fleet) = world.fleet.as_ref()?;
@@ -91,13 +89,12 @@ impl Engine {
     }
 
     async fn capacity_step(&self, step: Step) -> Result<(), CloudError> {
-        if !self.may_act() {
-            return Ok(());
-        }
         let (group, cluster) = (&self.settings.group, &self.settings.service_cluster);
         match step {
             Step::SetDesired(desired) => {
-                self.pace.take(Kind::Scale, 1).await;
+                if !self.permit(Kind::Scale).await {
+                    return Ok(());
+                }
                 self.cloud.groups.set_desired(group, desired).await?;
                 info!(group, desired, "desired capacity raised");
                 if let Some((_, fleet)) = &mut self.world().fleet {
@@ -105,22 +102,30 @@ impl Engine {
                 }
             }
             Step::Protect(ids) => {
-                self.pace.take(Kind::Scale, 1).await;
+                if !self.permit(Kind::Scale).await {
+                    return Ok(());
+                }
                 self.cloud.groups.protect(group, &ids).await?;
                 info!(group, instances = ids.join(","), "protected from scale-in");
             }
             Step::Drain(arns) => {
-                self.pace.take(Kind::Modify, 1).await;
+                if !self.permit(Kind::Modify).await {
+                    return Ok(());
+                }
                 self.cloud.instances.set_draining(cluster, &arns, true).await?;
                 info!(instances = arns.join(","), "draining");
             }
             Step::Activate(arns) => {
-                self.pace.take(Kind::Modify, 1).await;
+                if !self.permit(Kind::Modify).await {
+                    return Ok(());
+                }
                 self.cloud.instances.set_draining(cluster, &arns, false).await?;
                 info!(instances = arns.join(","), "active again");
             }
             Step::Terminate(id) => {
-                self.pace.take(Kind::Scale, 1).await;
+                if !self.permit(Kind::Scale).await {
+                    return Ok(());
+                }
                 self.cloud.groups.terminate(&id).await?;
                 info!(group, instance = id, "terminated");
             }

@@ -122,7 +122,7 @@ impl Engine {
         let mut open = vec![groups];
         let mut again = None;
         while let Some(groups) = open.pop() {
-            if !self.may_act() {
+            if !self.permit(Kind::Zone).await {
                 return Some(AGAIN);
             }
             let changes: Vec<Change> = groups.iter().flat_map(|group| group.changes.clone()).collect();

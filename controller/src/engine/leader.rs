@@ -31,24 +31,18 @@ pub enum Ended {
 impl Engine {
     /// Waits for the lease, then works until `stop` or until the lease is lost.
     pub async fn lead(&self, stop: &CancellationToken) -> Ended {
+        if self.observe_only {
+            return self.observe(stop).await;
+        }
         let Some(mut held) = self.acquire(stop).await else { return Ended::Asked };
         self.epoch.store(held.epoch, Ordering::Release);
         if self.reread_capacity().await != Some(Duration::ZERO) {
             warn!("the capacity row will be read again when it is written");
         }
-        let session = stop.child_token();
-        let work = |key: Key| async move {
-            match key {
-                Key::Service(name) => self.reconcile_service(&name).await,
-                Key::Dns => self.reconcile_dns().await,
-                Key::Capacity => self.reconcile_capacity().await,
-            }
-        };
         let ended = tokio::select! {
             biased;
             ended = self.keep(&mut held, stop) => ended,
-            () = self.sweep_forever(&session) => Ended::Asked,
-            () = runner::run(&self.scheduler, AT_ONCE, &session, work) => Ended::Asked,
+            () = self.work(stop) => Ended::Asked,
         };
         // Nothing that is under way may act any more.
         *self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -56,6 +50,29 @@ impl Engine {
             self.release(&held).await;
         }
         ended
+    }
+
+    /// Plans and reports beside whoever leads: takes no lease, changes nothing.
+    async fn observe(&self, stop: &CancellationToken) -> Ended {
+        self.reread_capacity().await;
+        self.work(stop).await;
+        Ended::Asked
+    }
+
+    /// Reads and reconciles until `stop`.
+    async fn work(&self, stop: &CancellationToken) {
+        let reconcile = |key: Key| async move {
+            match key {
+                Key::Service(name) => self.reconcile_service(&name).await,
+                Key::Dns => self.reconcile_dns().await,
+                Key::Capacity => self.reconcile_capacity().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.sweep_forever(stop) => {}
+            () = runner::run(&self.scheduler, AT_ONCE, stop, reconcile) => {}
+        }
     }
 
     /// Takes the lease as soon as it may. While another holds it, the table is followed for readers.
@@ -66,6 +83,8 @@ impl Engine {
             let began = Instant::now();
             if let Ok(changed) = self.records.refresh().await {
                 changed.iter().for_each(|name| self.publish(name));
+                // What is remembered is enough to answer from, and to wake.
+                self.is_ready.store(true, Ordering::Release);
             }
             match self.store.lease().await {
                 Ok(current) => {

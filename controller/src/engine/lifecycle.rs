@@ -204,7 +204,9 @@ impl Engine {
         };
         let role = identity.role;
         let kind = if call.parameters.launch == Launch::Ec2 { Kind::Modify } else { Kind::RunFargate };
-        self.pace.take(kind, 1).await;
+        if !self.permit(kind).await {
+            return None;
+        }
         match self.cloud.tasks.run(&call).await {
             Ok(RunAnswer::Started(task)) => {
                 info!(service = name, %role, task = task.arn, "task started");
@@ -255,7 +257,9 @@ impl Engine {
     }
 
     async fn stop(&self, name: &str, cluster: &str, arn: &str, reason: &str) {
-        self.pace.take(Kind::Modify, 1).await;
+        if !self.permit(Kind::Modify).await {
+            return;
+        }
         match self.cloud.tasks.stop(cluster, arn, reason).await {
             Ok(()) => {
                 info!(service = name, task = arn, reason, "task stopped");

@@ -30,6 +30,8 @@ pub mod world;
 use crate::clock::Clock;
 use crate::probe::Probe;
 use dormouse_aws::Cloud;
+use dormouse_core::budget::Kind;
+use dormouse_core::capacity::Room;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
 use dormouse_core::view::{self, ServiceView};
@@ -160,16 +162,26 @@ impl Engine {
         !self.observe_only && until.is_some_and(|until| Instant::now() < until)
     }
 
+    /// Waits for the budget of a call that changes something; `false`: it may not be made any more.
+    async fn permit(&self, kind: Kind) -> bool {
+        self.pace.take(kind, 1).await;
+        self.may_act()
+    }
+
     fn schedule(&self, name: &str) {
         self.scheduler.schedule(Key::Service(name.to_owned()), Duration::ZERO);
     }
 
     /// Runs `see` with one service's view of the world.
     fn with_view<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
+        // One that sleeps has no use for others: ten thousand of them must not each look at all.
+        if record.desired == Desired::Asleep {
+            return see(&self.world().view(record, &Room::unknown(), false));
+        }
         let all = self.records.all();
-        let dependents_awake = all.iter().any(|other| {
-            other.desired == Desired::Awake && other.spec.depends_on.iter().any(|name| *name == record.name)
-        });
+        let dependents_awake = all
+            .iter()
+            .any(|other| other.desired == Desired::Awake && other.spec.depends_on.contains(&record.name));
         let mut world = self.world();
         let room = world.room(&self.settings, &all, record, now);
         see(&world.view(record, &room, dependents_awake))

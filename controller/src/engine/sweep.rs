@@ -77,13 +77,31 @@ impl Engine {
         moves || self.capacity_moves()
     }
 
-    /// Everything, all pages. Nothing is concluded from a part of it.
+    /// Everything, all pages. Each part is whole or concludes nothing; one that fails does not hold up the others.
     async fn sweep_all(&self) -> Result<(), CloudError> {
-        if let Err(error) = self.records.refresh().await.map(|changed| {
-            changed.iter().for_each(|name| self.schedule(name));
-        }) {
-            warn!(%error, "the table could not be read");
+        match self.records.refresh().await {
+            Ok(changed) => changed.iter().for_each(|name| self.schedule(name)),
+            Err(error) => warn!(%error, "the table could not be read"),
         }
+        let mut parts = vec![self.list_tasks().await, self.read_fleet().await];
+        parts.push(self.read_zone(&self.settings.zone).await);
+        if let Some(private) = &self.settings.private_zone {
+            parts.push(self.read_zone(&private.id).await);
+        }
+        for record in self.records.all() {
+            self.schedule(&record.name);
+        }
+        self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        let result = parts.into_iter().collect::<Result<(), _>>();
+        if result.is_ok() && !self.is_ready.swap(true, Ordering::AcqRel) {
+            debug!("first complete snapshot");
+        }
+        result
+    }
+
+    /// Every task of ours in every cluster.
+    async fn list_tasks(&self) -> Result<(), CloudError> {
         let began = self.now();
         let mark = naming::started_by(&self.settings.install);
         let intended = self.intended(|_| true);
@@ -96,29 +114,15 @@ impl Engine {
             listed.extend(arns);
             self.describe(cluster, wanted).await?;
         }
-        self.public_addresses().await?;
-        self.read_fleet().await?;
-        self.read_zone(&self.settings.zone).await?;
-        if let Some(private) = &self.settings.private_zone {
-            self.read_zone(&private.id).await?;
-        }
         let intended = intended.into_values().flatten().collect();
         self.world().listed(began, &listed, &intended);
-        if !self.is_ready.swap(true, Ordering::AcqRel) {
-            debug!("first complete snapshot");
-        }
-        for record in self.records.all() {
-            self.schedule(&record.name);
-        }
         self.orphans();
-        self.scheduler.schedule(Key::Dns, Duration::ZERO);
-        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
-        Ok(())
+        self.public_addresses().await
     }
 
     /// Only tasks in transition, and the fleet while it is.
     async fn sweep_moving(&self) -> Result<(), CloudError> {
-        let moving = self.intended(|task| task.is_none_or(|task| is_moving(task)));
+        let moving = self.intended(|task| task.is_none_or(is_moving));
         for (cluster, arns) in moving {
             self.describe(&cluster, arns).await?;
         }

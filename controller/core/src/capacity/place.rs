@@ -84,7 +84,8 @@ pub fn place(
     let coming = desired.saturating_sub(count(joined));
     // The place of one that is being terminated is free soon.
     let going = memory.removals.iter().filter(|(id, removal)| {
-        removal.terminate_at.is_some() && fleet.group.members.iter().any(|m| m.ec2_id == **id && !m.is_leaving())
+        removal.terminate_at.is_some()
+            && fleet.group.members.iter().any(|m| m.ec2_id == **id && !m.is_leaving())
     });
     let spare = fleet.group.max.saturating_sub(desired).saturating_add(count(going));
     let mut fresh: Vec<(Resources, u32)> = Vec::new();

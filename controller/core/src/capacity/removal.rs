@@ -166,6 +166,12 @@ fn requeue(
         .values()
         .filter_map(|removal| removal.draining_at)
         .map(|at| later(at, settings.drain_wait));
-    let budget = memory.removals.values().filter_map(|removal| removal.terminate_at).map(|at| later(at, BUDGET_TIME));
-    empties.chain(drains).chain(budget).filter(|at| *at > now).min().map(|at| since(at, now) + Duration::from_millis(5))
+    let budget =
+        memory.removals.values().filter_map(|removal| removal.terminate_at).map(|at| later(at, BUDGET_TIME));
+    empties
+        .chain(drains)
+        .chain(budget)
+        .filter(|at| *at > now)
+        .min()
+        .map(|at| since(at, now) + Duration::from_millis(5))
 }

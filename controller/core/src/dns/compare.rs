@@ -63,10 +63,9 @@ pub fn compare(
         })
         .collect();
     // What somebody else sets beside a record of ours changes nothing for it.
-    for wanted in wanted_sets.iter().filter(|set| claimed_sets.iter().all(|claimed| claimed.name != set.name)) {
-        let foreign = IN_THE_WAY
-            .iter()
-            .find_map(|kind| zone.get(&wanted.name, kind).first());
+    for wanted in wanted_sets.iter().filter(|set| claimed_sets.iter().all(|claimed| claimed.name != set.name))
+    {
+        let foreign = IN_THE_WAY.iter().find_map(|kind| zone.get(&wanted.name, kind).first());
         if let Some(set) = foreign {
             let value = if set.values.is_empty() { "an alias".to_owned() } else { set.values.join(", ") };
             return Standing::Foreign(format!(

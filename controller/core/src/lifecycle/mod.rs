@@ -190,15 +190,19 @@ fn requeue(
         status::not_ready_since(next).filter(|_| awake).map(|at| later(at, status::SLOW)),
         probes.then(|| later(now, Duration::from_secs(1))),
     ];
-    let serving = next.pair.iter().flat_map(|pair| Role::ALL.map(|role| (pair, role))).flat_map(|(pair, role)| {
-        let beat = view.beat(&next.name, pair, role);
-        let silent = beat.map(|beat| later(beat.at, status::SILENT_AFTER)).filter(|_| awake);
-        let stuck = pair.task(role).started_at.map(|at| later(at, pairs::STUCK_AFTER));
-        [silent, stuck]
-    });
+    let serving =
+        next.pair.iter().flat_map(|pair| Role::ALL.map(|role| (pair, role))).flat_map(|(pair, role)| {
+            let beat = view.beat(&next.name, pair, role);
+            let silent = beat.map(|beat| later(beat.at, status::SILENT_AFTER)).filter(|_| awake);
+            let stuck = pair.task(role).started_at.map(|at| later(at, pairs::STUCK_AFTER));
+            [silent, stuck]
+        });
     let missing = next.pairs().flat_map(|pair| Role::ALL.map(|role| pair.task(role))).map(|intent| {
         let arn = intent.task_arn.as_ref().filter(|arn| view.tasks.missing.contains(*arn))?;
-        intent.started_at.filter(|_| !view.tasks.by_arn.contains_key(arn)).map(|at| later(at, settle::MISSING_GRACE))
+        intent
+            .started_at
+            .filter(|_| !view.tasks.by_arn.contains_key(arn))
+            .map(|at| later(at, settle::MISSING_GRACE))
     });
     let retiring = next.retiring.iter().flat_map(|pair| {
         let held = pair.condemned.as_ref().map(|(at, _)| later(*at, pairs::WITHDRAW_FIRST));

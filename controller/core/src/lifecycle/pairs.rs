@@ -70,7 +70,8 @@ fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
 /// One that was ready is used to its end.
 fn condemn_the_outdated(next: &mut ServiceRecord, now: Timestamp) {
     let definitions = &next.definitions;
-    let Some(pair) = next.pair.as_mut().filter(|pair| pair.condemned.is_none() && pair.ready_at.is_none()) else {
+    let Some(pair) = next.pair.as_mut().filter(|pair| pair.condemned.is_none() && pair.ready_at.is_none())
+    else {
         return;
     };
     let outdated = Role::ALL.into_iter().any(|role| {

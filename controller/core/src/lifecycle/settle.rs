@@ -127,7 +127,9 @@ fn words(task: &Task) -> String {
 /// intent.
 fn strays(next: &mut ServiceRecord, view: &View<'_>) {
     let tasks = view.tasks;
-    let own = || tasks.by_arn.values().filter_map(|task| task.identity.as_ref()).filter(|own| own.service == next.name);
+    let own = || {
+        tasks.by_arn.values().filter_map(|task| task.identity.as_ref()).filter(|own| own.service == next.name)
+    };
     if next.last_pair.is_none()
         && let Some(newest) = own().map(|own| PairId { epoch: own.epoch, attempt: own.attempt }).max()
     {
@@ -145,9 +147,10 @@ fn strays(next: &mut ServiceRecord, view: &View<'_>) {
         let id = PairId { epoch: own.epoch, attempt: own.attempt };
         // A pair newer than all that this record knows: the record is stale, not the task.
         let stale = next.last_pair.is_some_and(|last| id > last) && !next.deleting;
-        let named = next.pairs().filter(|pair| pair.id == id).map(|pair| pair.task(own.role)).any(|intent| {
-            intent.is_open() && intent.task_arn.as_ref().is_none_or(|arn| *arn == task.arn)
-        });
+        let named =
+            next.pairs().filter(|pair| pair.id == id).map(|pair| pair.task(own.role)).any(|intent| {
+                intent.is_open() && intent.task_arn.as_ref().is_none_or(|arn| *arn == task.arn)
+            });
         if named || stale || task.is_ending() {
             continue;
         }

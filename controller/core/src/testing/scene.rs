@@ -136,7 +136,8 @@ impl Scene {
     }
 
     pub fn sleep(&mut self) {
-        let beat = self.record.pair.as_ref().and_then(|pair| self.view().beat("hello", pair, Role::Proxy).cloned());
+        let beat =
+            self.record.pair.as_ref().and_then(|pair| self.view().beat("hello", pair, Role::Proxy).cloned());
         let requests = beat.and_then(|beat| beat.activity).map(|activity| activity.requests);
         self.record = intent::sleep(&self.record, "api", "", requests, self.now).unwrap();
     }
@@ -221,8 +222,10 @@ impl Scene {
 
     /// The proxy reports these counts.
     pub fn count(&mut self, requests: u64, in_flight: u64, idle_seconds: u64) {
-        let state = self.view().beat("hello", self.pair(), Role::Proxy).map_or(SidecarState::Serving, |b| b.state);
-        let activity = Activity { requests, in_flight, idle_for_ms: idle_seconds * 1000, ..Activity::default() };
+        let state =
+            self.view().beat("hello", self.pair(), Role::Proxy).map_or(SidecarState::Serving, |b| b.state);
+        let activity =
+            Activity { requests, in_flight, idle_for_ms: idle_seconds * 1000, ..Activity::default() };
         self.beat(Role::Proxy, state).activity = Some(activity);
     }
 

@@ -27,7 +27,6 @@ fn wakes_and_sleeps(world: &World, at_wake: &[Fault], at_sleep: &[Fault]) {
         let service = controller.api.find("hello")?;
         ready(&service)
     });
-    assert_eq!(world.get("hello", "/").status, 200);
     let struck = |numbers: &[u64]| {
         for number in numbers {
             assert!(faults::hits(&world.control, *number) > 0, "fault {number} never struck");

@@ -16,6 +16,9 @@
 //! - `declared`: manifests that change
 //! - `command_line`: what a user types
 
+// Helpers of tests fail as tests do, and there is no virtual time between processes.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
 mod capacity;
 mod command_line;
 mod controller;

@@ -152,3 +152,23 @@ fn the_container_asks_for_its_own_sleep() {
         }
     });
 }
+
+#[test]
+fn what_was_answered_before_it_was_put_to_sleep_does_not_wake_it() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        controller.declare(&Manifest::app("hello"));
+        controller.wake("hello");
+        // Long enough for the proxy to report rarely.
+        steadily("it is steady", Duration::from_secs(2), || {
+            let service = controller.api.find("hello")?;
+            holds(service.is("Ready"), service.0["status"].to_string())
+        });
+        for _ in 0..5 {
+            assert_eq!(world.get("hello", "/").status, 200);
+        }
+        controller.api.sleep("hello");
+        world.nothing_of("hello");
+        assert_eq!(controller.api.service("hello").epoch(), 1);
+    });
+}

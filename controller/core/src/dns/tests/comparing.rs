@@ -24,7 +24,10 @@ fn foreign(zone: &Zone, want: Option<&Wanted>) -> String {
 #[test]
 fn an_absent_record_is_created_with_its_owner() {
     let changes = differs(&Zone::default(), Some(&wanted("hello", 1, "192.0.2.1")));
-    assert_eq!(changes, [Change::Create(a("hello", "192.0.2.1")), Change::Create(txt("hello", "1.1", "192.0.2.1"))]);
+    assert_eq!(
+        changes,
+        [Change::Create(a("hello", "192.0.2.1")), Change::Create(txt("hello", "1.1", "192.0.2.1"))]
+    );
 }
 
 #[test]
@@ -127,7 +130,11 @@ fn an_owner_that_is_not_this_installation_is_foreign() {
         "TXT",
         &["\"heritage=dormouse,install=other,service=hello,pair=1.1\"", "\"a=hello.example.com:192.0.2.1\""],
     );
-    let prefix = set("hello._dormouse.example.com", "TXT", &["\"heritage=dormouse,install=test2,service=hello,pair=1.1\""]);
+    let prefix = set(
+        "hello._dormouse.example.com",
+        "TXT",
+        &["\"heritage=dormouse,install=test2,service=hello,pair=1.1\""],
+    );
     let someone = set("hello._dormouse.example.com", "TXT", &["\"v=spf1 -all\""]);
     for owner in [other, prefix, someone] {
         let zone = Zone::new([a("hello", "192.0.2.1"), owner]);
@@ -144,7 +151,10 @@ fn an_owner_of_another_service_proves_nothing() {
 
 #[test]
 fn other_types_of_the_name_are_not_in_the_way() {
-    let zone = Zone::new([set("hello.example.com", "MX", &["10 mail"]), set("hello.example.com", "TXT", &["\"x\""])]);
+    let zone = Zone::new([
+        set("hello.example.com", "MX", &["10 mail"]),
+        set("hello.example.com", "TXT", &["\"x\""]),
+    ]);
     assert_eq!(differs(&zone, Some(&wanted("hello", 1, "192.0.2.1"))).len(), 2);
 }
 
@@ -160,7 +170,9 @@ fn several_records_of_one_owner_change_together() {
         .into(),
     };
     let mut zone = Zone::default();
-    let groups = |zone: &Zone, want: Option<&Wanted>| vec![Group { owner: "hello".into(), changes: differs(zone, want) }];
+    let groups = |zone: &Zone, want: Option<&Wanted>| {
+        vec![Group { owner: "hello".into(), changes: differs(zone, want) }]
+    };
     let first = groups(&zone, Some(&both("10.0.0.1", "10.0.1.1")));
     apply(&mut zone, &first);
     assert_eq!(hello(&zone, Some(&both("10.0.0.1", "10.0.1.1"))), Standing::AsWanted);

@@ -36,7 +36,10 @@ fn intent_first_then_accepted_then_insync() {
     let (mut scene, mut zone, want) = fresh();
     let plan = plan_hello(&scene, Some(&want), &zone);
     let pending = plan.memories["hello"].pending.clone().unwrap();
-    assert_eq!((pending.address.as_deref(), pending.pair, pending.change_id), (Some("192.0.2.1"), want.pair, None));
+    assert_eq!(
+        (pending.address.as_deref(), pending.pair, pending.change_id),
+        (Some("192.0.2.1"), want.pair, None)
+    );
     assert_eq!(plan.memories["hello"].withdrawn_at, None, "from now on a record may stand");
     step(&mut scene, Some(&want), &mut zone, Some("C1"));
     let plan = step(&mut scene, Some(&want), &mut zone, None);

@@ -66,7 +66,7 @@ fn apply(zone: &mut Zone, groups: &[Group]) {
         let standing = zone.get(&set.name, &set.kind);
         match &change {
             Change::Create(_) => assert!(standing.is_empty(), "{change:?} but {standing:?}"),
-            Change::Delete(set) => assert_eq!(standing, [set.clone()]),
+            Change::Delete(set) => assert_eq!(standing, std::slice::from_ref(set)),
         }
         zone.apply(&change);
     }

@@ -22,7 +22,11 @@ fn sets() -> impl Strategy<Value = Vec<RecordSet>> {
                 6 => vec![set(&format!("{service}.example.com"), "AAAA", &["2001:db8::1"])],
                 7 => vec![set(&format!("{service}._dormouse.example.com"), "TXT", &["\"v=spf1\""])],
                 8 => vec![RecordSet { ttl: Some(300), ..a(service, address) }, txt(service, "1.2", address)],
-                _ => vec![RecordSet { special: true, ttl: None, ..set(&format!("{service}.example.com"), "A", &[]) }],
+                _ => vec![RecordSet {
+                    special: true,
+                    ttl: None,
+                    ..set(&format!("{service}.example.com"), "A", &[])
+                }],
             };
             for set in found {
                 sets.insert((set.name.clone(), set.kind.clone()), set);
@@ -38,9 +42,9 @@ fn is_ours(zone: &Zone, found: &RecordSet) -> bool {
     if found.special || found.kind != "A" {
         return found.kind == "TXT" && claims(found);
     }
-    zone.iter().filter(|set| claims(set)).any(|set| {
-        set.values.contains(&format!("\"a={}:{}\"", found.name, found.values.join("+")))
-    })
+    zone.iter()
+        .filter(|set| claims(set))
+        .any(|set| set.values.contains(&format!("\"a={}:{}\"", found.name, found.values.join("+"))))
 }
 
 proptest! {

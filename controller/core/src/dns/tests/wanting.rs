@@ -88,7 +88,12 @@ fn nor_when_it_was_published_and_not_ready_yet() {
     scene.publish();
     scene.beats.clear();
     assert_eq!(want(&scene), Some(address(1)));
-    let change = DnsChange { address: Some(address(1)), pair: scene.pair().id, intended_at: scene.now, change_id: None };
+    let change = DnsChange {
+        address: Some(address(1)),
+        pair: scene.pair().id,
+        intended_at: scene.now,
+        change_id: None,
+    };
     scene.record.dns = DnsMemory { pending: Some(change), ..DnsMemory::default() };
     assert_eq!(want(&scene), Some(address(1)));
     scene.tasks.by_arn.clear();
@@ -109,6 +114,7 @@ fn the_address_of_the_pair_before_is_never_taken_for_this_one_s() {
 fn the_private_names_of_both_halves() {
     let scene = serving();
     let want = private("corp", &scene.record, &scene.view()).unwrap();
-    let names: Vec<_> = want.records.iter().map(|(name, values)| (name.as_str(), values[0].as_str())).collect();
+    let names: Vec<_> =
+        want.records.iter().map(|(name, values)| (name.as_str(), values[0].as_str())).collect();
     assert_eq!(names, [("hello.proxy.corp", "10.0.0.1"), ("hello.service.corp", "10.0.1.1")]);
 }

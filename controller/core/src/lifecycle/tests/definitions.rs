@@ -19,11 +19,17 @@ fn declare(scene: &mut Scene, change: impl FnOnce(&mut ServiceSpec)) {
 }
 
 fn registers(steps: &[Step]) -> Vec<Role> {
-    steps.iter().filter_map(|step| if let Step::Register { role, .. } = step { Some(*role) } else { None }).collect()
+    steps
+        .iter()
+        .filter_map(|step| if let Step::Register { role, .. } = step { Some(*role) } else { None })
+        .collect()
 }
 
 fn deregisters(steps: &[Step]) -> Vec<&str> {
-    steps.iter().filter_map(|step| if let Step::Deregister { arn } = step { Some(arn.as_str()) } else { None }).collect()
+    steps
+        .iter()
+        .filter_map(|step| if let Step::Deregister { arn } = step { Some(arn.as_str()) } else { None })
+        .collect()
 }
 
 fn arn(scene: &Scene, role: Role) -> String {
@@ -153,8 +159,14 @@ fn the_service_s_task_has_the_user_s_container_and_the_sidecar() {
     let [app, sidecar] = content.containers.as_slice() else { panic!("{content:?}") };
     assert_eq!((app.name.as_str(), app.image.as_str(), app.port), (USER_CONTAINER, "demo", Some(9050)));
     assert_eq!(app.env.keys().collect::<Vec<_>>(), ["GREETING"], "nothing of ours in the user's container");
-    assert_eq!((sidecar.name.as_str(), sidecar.cpu, sidecar.memory), (SIDECAR_CONTAINER, SIDECAR_CPU, SIDECAR_MEMORY));
-    assert_eq!((content.cpu, content.memory, content.fargate), (256 + SIDECAR_CPU, 512 + SIDECAR_MEMORY, false));
+    assert_eq!(
+        (sidecar.name.as_str(), sidecar.cpu, sidecar.memory),
+        (SIDECAR_CONTAINER, SIDECAR_CPU, SIDECAR_MEMORY)
+    );
+    assert_eq!(
+        (content.cpu, content.memory, content.fargate),
+        (256 + SIDECAR_CPU, 512 + SIDECAR_MEMORY, false)
+    );
 }
 
 #[test]

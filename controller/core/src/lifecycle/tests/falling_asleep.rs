@@ -78,7 +78,8 @@ fn what_the_proxy_said_before_it_was_told_proves_nothing() {
 #[test]
 fn open_requests_are_waited_for_until_the_deadline() {
     let mut scene = draining();
-    scene.beat(Role::Proxy, SidecarState::Draining).activity = Some(Activity { in_flight: 2, ..Activity::default() });
+    scene.beat(Role::Proxy, SidecarState::Draining).activity =
+        Some(Activity { in_flight: 2, ..Activity::default() });
     scene.pass(29);
     assert_eq!(scene.step(), []);
     scene.pass(1);
@@ -89,7 +90,8 @@ fn open_requests_are_waited_for_until_the_deadline() {
 #[test]
 fn open_sockets_and_the_activator_count_as_requests() {
     let mut sockets = draining();
-    sockets.beat(Role::Proxy, SidecarState::Draining).activity = Some(Activity { open_sockets: 1, ..Activity::default() });
+    sockets.beat(Role::Proxy, SidecarState::Draining).activity =
+        Some(Activity { open_sockets: 1, ..Activity::default() });
     assert_eq!(sockets.step(), []);
     let mut activator = draining();
     activator.beat(Role::Proxy, SidecarState::Draining);
@@ -100,7 +102,13 @@ fn open_sockets_and_the_activator_count_as_requests() {
 #[test]
 fn counts_that_make_no_sense_do_no_harm() {
     let mut scene = draining();
-    let absurd = Activity { in_flight: u64::MAX, open_sockets: u64::MAX, requests: 7, bytes: u64::MAX, idle_for_ms: u64::MAX };
+    let absurd = Activity {
+        in_flight: u64::MAX,
+        open_sockets: u64::MAX,
+        requests: 7,
+        bytes: u64::MAX,
+        idle_for_ms: u64::MAX,
+    };
     scene.beat(Role::Proxy, SidecarState::Draining).activity = Some(absurd);
     scene.activator.in_flight = 5;
     assert_eq!(scene.step(), []);

@@ -159,7 +159,9 @@ fn a_conflict_is_said_and_degrades_what_is_to_be_awake() {
 
 #[test]
 fn a_lack_of_instances_degrades_unless_one_is_on_its_way() {
-    for (reason, degraded) in [("ScalingUp", None), ("AtMaximum", Some("AtMaximum")), ("TooLarge", Some("TooLarge"))] {
+    for (reason, degraded) in
+        [("ScalingUp", None), ("AtMaximum", Some("AtMaximum")), ("TooLarge", Some("TooLarge"))]
+    {
         let mut scene = Scene::waking();
         scene.room = Room::No { reason, message: "words".into() };
         scene.step();

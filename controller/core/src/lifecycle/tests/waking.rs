@@ -114,8 +114,14 @@ fn nothing_runs_before_its_definitions_are_registered() {
 fn where_and_how_the_halves_run() {
     let scene = Scene::with(|spec| spec.proxy.spot = true).woken();
     let (proxy, service) = (&scene.pair().proxy.parameters, &scene.pair().service.parameters);
-    assert_eq!((proxy.launch, proxy.public_ip, proxy.cluster.as_str()), (Launch::FargateSpot, true, "proxies"));
-    assert_eq!((service.launch, service.public_ip, service.cluster.as_str()), (Launch::Ec2, false, "services"));
+    assert_eq!(
+        (proxy.launch, proxy.public_ip, proxy.cluster.as_str()),
+        (Launch::FargateSpot, true, "proxies")
+    );
+    assert_eq!(
+        (service.launch, service.public_ip, service.cluster.as_str()),
+        (Launch::Ec2, false, "services")
+    );
     assert_eq!(proxy.subnets, ["subnet-p"]);
     assert_eq!(service.subnets, ["subnet-s"]);
 }

@@ -13,8 +13,15 @@ use dormouse_state::{CapacityMemory, RunParameters, ServiceRecord};
 
 impl Cloud {
     /// RunTask: the task, or `None` when there is no room.
-    pub fn run(&mut self, record: &ServiceRecord, identity: &Identity, parameters: &RunParameters) -> Option<Task> {
-        let pair = record.pairs().find(|pair| pair.id.epoch == identity.epoch && pair.id.attempt == identity.attempt);
+    pub fn run(
+        &mut self,
+        record: &ServiceRecord,
+        identity: &Identity,
+        parameters: &RunParameters,
+    ) -> Option<Task> {
+        let pair = record
+            .pairs()
+            .find(|pair| pair.id.epoch == identity.epoch && pair.id.attempt == identity.attempt);
         let intent = pair.map(|pair| pair.task(identity.role));
         assert!(
             intent.is_some_and(|intent| intent.attempted_at.is_some() && intent.parameters == *parameters),
@@ -24,7 +31,11 @@ impl Cloud {
         if let Some(arn) = self.tokens.get(&token) {
             return self.lives.get(arn).map(|life| life.task.clone());
         }
-        assert_eq!(self.definitions.get(&parameters.task_definition), Some(&true), "a definition that is gone");
+        assert_eq!(
+            self.definitions.get(&parameters.task_definition),
+            Some(&true),
+            "a definition that is gone"
+        );
         let on = match identity.role {
             Role::Proxy => None,
             Role::Service => Some(machine_arn(&self.roomy()?)),
@@ -35,7 +46,8 @@ impl Cloud {
         self.tokens.insert(token, arn.clone());
         self.insert(arn.clone(), Some(identity.clone()), &parameters.cluster, on);
         let living = self.living(&identity.service, identity.role);
-        let ids: std::collections::BTreeSet<_> = living.iter().map(|life| life.task.identity.clone()).collect();
+        let ids: std::collections::BTreeSet<_> =
+            living.iter().map(|life| life.task.identity.clone()).collect();
         assert!(living.len() <= 2 && ids.len() == living.len(), "S4: {} of {identity}", living.len());
         self.lives.get(&arn).map(|life| life.task.clone())
     }
@@ -67,7 +79,10 @@ impl Cloud {
         match identity.role {
             Role::Proxy if why.starts_with("it sleeps") => {
                 let address = life.task.public_address.clone().unwrap();
-                assert!(!self.names.may_resolve(&address, self.now), "S5: {identity} can still be found by name");
+                assert!(
+                    !self.names.may_resolve(&address, self.now),
+                    "S5: {identity} can still be found by name"
+                );
                 let drain_at = record.rest.as_ref().and_then(|rest| rest.drain_at);
                 let late = drain_at.is_none_or(|at| self.now >= later(at, record.spec.drain));
                 assert!(life.open.is_empty() || late, "S5: {identity} is cut off");
@@ -76,7 +91,9 @@ impl Cloud {
                 let address = life.task.public_address.clone().unwrap();
                 let patient = since(self.now, condemned_at) >= secs(120);
                 assert!(
-                    patient || record.dns.withdrawn_at.is_none() || self.names.record(&record.name) != Some(&address),
+                    patient
+                        || record.dns.withdrawn_at.is_none()
+                        || self.names.record(&record.name) != Some(&address),
                     "S3: {identity} stops while its record stands"
                 );
             }

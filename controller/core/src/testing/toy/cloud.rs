@@ -78,7 +78,13 @@ impl Cloud {
         cloud
     }
 
-    pub(super) fn insert(&mut self, arn: String, identity: Option<Identity>, cluster: &str, on: Option<String>) {
+    pub(super) fn insert(
+        &mut self,
+        arn: String,
+        identity: Option<Identity>,
+        cluster: &str,
+        on: Option<String>,
+    ) {
         let role = identity.as_ref().map(|identity| identity.role);
         let n = self.made;
         let task = Task {
@@ -103,7 +109,8 @@ impl Cloud {
     /// The living tasks of a service's role.
     pub fn living(&self, service: &str, role: Role) -> Vec<&Life> {
         let of = |life: &&Life| {
-            life.lives() && life.task.identity.as_ref().is_some_and(|own| own.service == service && own.role == role)
+            life.lives()
+                && life.task.identity.as_ref().is_some_and(|own| own.service == service && own.role == role)
         };
         self.lives.values().filter(of).collect()
     }
@@ -122,7 +129,11 @@ impl Cloud {
         let up = since(self.now, life.since) >= secs(2);
         let serves = match identity.role {
             Role::Service => up,
-            Role::Proxy => up && self.partner(identity).is_some_and(|other| self.sidecar(other) == Some(SidecarState::Serving)),
+            Role::Proxy => {
+                up && self
+                    .partner(identity)
+                    .is_some_and(|other| self.sidecar(other) == Some(SidecarState::Serving))
+            }
         };
         Some(match (life.drain || life.task.stopping, serves) {
             (true, _) => SidecarState::Draining,
@@ -161,7 +172,9 @@ impl Cloud {
             life.open.retain(|end| *end > now);
             let age = since(now, life.since);
             let next = match life.task.status {
-                _ if life.task.stopping && life.task.status < TaskStatus::Stopping => Some(TaskStatus::Stopping),
+                _ if life.task.stopping && life.task.status < TaskStatus::Stopping => {
+                    Some(TaskStatus::Stopping)
+                }
                 TaskStatus::Provisioning if age >= secs(3) => Some(TaskStatus::Pending),
                 TaskStatus::Pending if age >= secs(3) => Some(TaskStatus::Running),
                 TaskStatus::Stopping if age >= secs(4) => Some(TaskStatus::Stopped),
@@ -176,9 +189,9 @@ impl Cloud {
         }
         // A sidecar that has lost its peer ends.
         for (arn, identity) in orphaned {
-            let lost = self.partner(&identity).is_some_and(|other| {
-                !other.lives() && since(now, other.since) >= secs(10)
-            });
+            let lost = self
+                .partner(&identity)
+                .is_some_and(|other| !other.lives() && since(now, other.since) >= secs(10));
             if lost {
                 self.exit(&arn, 10);
             }
@@ -221,16 +234,19 @@ impl Cloud {
 
     pub(super) fn on(&self, id: &str) -> Vec<&Life> {
         let arn = machine_arn(id);
-        self.lives.values().filter(|life| life.lives() && life.task.container_instance.as_ref() == Some(&arn)).collect()
+        self.lives
+            .values()
+            .filter(|life| life.lives() && life.task.container_instance.as_ref() == Some(&arn))
+            .collect()
     }
 
     pub fn fleet(&self) -> Fleet {
         let joined = self.machines.iter().filter(|(_, machine)| machine.joins_at <= self.now);
         let instances = joined.map(|(id, machine)| {
             let on = self.on(id);
-            let counted = on.iter().filter(|life| {
-                matches!(life.task.status, TaskStatus::Pending | TaskStatus::Running)
-            });
+            let counted = on
+                .iter()
+                .filter(|life| matches!(life.task.status, TaskStatus::Pending | TaskStatus::Running));
             let taken = on.len() as u32;
             Instance {
                 arn: machine_arn(id),

@@ -152,7 +152,11 @@ impl Toy {
         let now = self.cloud.now;
         let end = intent::later(now, secs(seconds));
         let address = self.cloud.names.record(name).cloned();
-        let proxy = self.cloud.lives.values_mut().find(|life| address.is_some() && life.task.public_address == address);
+        let proxy = self
+            .cloud
+            .lives
+            .values_mut()
+            .find(|life| address.is_some() && life.task.public_address == address);
         match proxy {
             Some(life) if life.task.status == TaskStatus::Running && !life.drain => {
                 life.requests += 1;
@@ -185,7 +189,8 @@ impl Toy {
     pub fn redeclare(&mut self, name: &str, memory: u32) {
         let mut spec = self.records[name].spec.clone();
         spec.memory = memory;
-        if let Some(next) = intent::declare(self.records.get(name), &Service::new(name, spec), self.cloud.now) {
+        if let Some(next) = intent::declare(self.records.get(name), &Service::new(name, spec), self.cloud.now)
+        {
             self.records.insert(name.to_owned(), next);
         }
     }
@@ -228,7 +233,9 @@ impl Toy {
                 }
                 None => {
                     let tries = self.seen.refusals.get(name).map_or(0, |known| known.tries) + 1;
-                    self.seen.refusals.insert(name.into(), Refusal { at: now, tries, why: "RESOURCE:CPU".into() });
+                    self.seen
+                        .refusals
+                        .insert(name.into(), Refusal { at: now, tries, why: "RESOURCE:CPU".into() });
                 }
             },
             Step::Stop { arn, .. } => {
@@ -238,7 +245,8 @@ impl Toy {
                 }
             }
             Step::Probe { address } => {
-                let proxy = self.cloud.lives.values().find(|life| life.task.public_address.as_ref() == Some(address));
+                let proxy =
+                    self.cloud.lives.values().find(|life| life.task.public_address.as_ref() == Some(address));
                 let serves = proxy.and_then(|life| self.cloud.sidecar(life));
                 if serves == Some(dormouse_peer::wire::SidecarState::Serving) && !deaf {
                     self.seen.probes.insert(name.into(), (now, address.clone()));
@@ -381,8 +389,16 @@ impl Toy {
 
 /// What holds for every plan on its own: a second one adds nothing, and until it is due again time alone does not
 /// change it.
-fn check_plan(settings: &Settings, view: &View<'_>, before: &ServiceRecord, plan: &lifecycle::Plan, now: Timestamp) {
-    let fresh = |pair: &&dormouse_state::Pair| pair.condemned.as_ref().is_some_and(|(_, why)| why.starts_with("it sleeps"));
+fn check_plan(
+    settings: &Settings,
+    view: &View<'_>,
+    before: &ServiceRecord,
+    plan: &lifecycle::Plan,
+    now: Timestamp,
+) {
+    let fresh = |pair: &&dormouse_state::Pair| {
+        pair.condemned.as_ref().is_some_and(|(_, why)| why.starts_with("it sleeps"))
+    };
     let was = |id| before.pairs().filter(fresh).any(|pair| pair.id == id);
     if plan.record.pairs().filter(fresh).any(|pair| !was(pair.id)) {
         assert_eq!(plan.record.desired, dormouse_state::Desired::Asleep, "S10");

@@ -34,7 +34,11 @@ impl Names {
         let foreign = vec![
             set("example.com", "NS", "ns-1.example.net"),
             set("www.example.com", "A", "192.0.2.1"),
-            set("other._dormouse.example.com", "TXT", "\"heritage=dormouse,install=other,service=other,pair=1.1\""),
+            set(
+                "other._dormouse.example.com",
+                "TXT",
+                "\"heritage=dormouse,install=other,service=other,pair=1.1\"",
+            ),
         ];
         Names {
             zone: Zone::new(foreign.clone()),
@@ -73,7 +77,11 @@ impl Names {
         }
         self.zone = zone;
         for set in &self.foreign {
-            assert_eq!(self.zone.get(&set.name, &set.kind), [set.clone()], "S1: foreign records stay as they are");
+            assert_eq!(
+                self.zone.get(&set.name, &set.kind),
+                std::slice::from_ref(set),
+                "S1: foreign records stay as they are"
+            );
         }
         let id = format!("C{}", self.insync.len());
         self.insync.insert(id.clone(), insync);
@@ -87,7 +95,8 @@ impl Names {
 
     /// Whether some resolver may still answer with an address.
     pub fn may_resolve(&self, address: &str, now: Timestamp) -> bool {
-        let stands = self.zone.iter().any(|set| set.kind == "A" && set.values.iter().any(|value| value == address));
+        let stands =
+            self.zone.iter().any(|set| set.kind == "A" && set.values.iter().any(|value| value == address));
         stands || self.gone_at.get(address).is_some_and(|at| now < later(*at, secs(10)))
     }
 }

@@ -76,7 +76,8 @@ fn happen(toy: &mut Toy, event: &Event) {
         Event::Sleep(which) => toy.sleep(NAMES[which]),
         Event::Request(which, seconds) => toy.request(NAMES[which], seconds.into()),
         Event::End(n, code) => {
-            let ours = toy.cloud.lives.iter().filter(|(_, life)| life.lives() && life.task.identity.is_some());
+            let ours =
+                toy.cloud.lives.iter().filter(|(_, life)| life.lives() && life.task.identity.is_some());
             if let Some(arn) = ours.map(|(arn, _)| arn.clone()).nth(n) {
                 toy.cloud.exit(&arn, code);
             }
@@ -99,9 +100,12 @@ fn eventually(toy: &mut Toy, seconds: u32, what: &str, done: impl Fn(&Toy) -> bo
 }
 
 fn nothing_left(toy: &Toy) -> bool {
-    let clean = toy.cloud.names.zone.iter().all(|set| {
-        !NAMES.iter().any(|name| set.name.starts_with(&format!("{name}.")))
-    });
+    let clean = toy
+        .cloud
+        .names
+        .zone
+        .iter()
+        .all(|set| !NAMES.iter().any(|name| set.name.starts_with(&format!("{name}."))));
     let quiet = toy.records.values().all(|record| record.phase == Phase::Asleep);
     let ours = toy.cloud.lives.values().filter(|life| life.lives() && life.task.identity.is_some()).count();
     clean && quiet && ours == 0
@@ -114,9 +118,9 @@ fn comes_to_rest(toy: &mut Toy) {
         toy.redeclare(name, 512);
         toy.wake(name);
     }
-    let ready = |toy: &Toy| NAMES.iter().all(|name| {
-        toy.is_ready(name) || toy.records[*name].desired == Desired::Asleep
-    });
+    let ready = |toy: &Toy| {
+        NAMES.iter().all(|name| toy.is_ready(name) || toy.records[*name].desired == Desired::Asleep)
+    };
     eventually(toy, 900, "ready", ready);
     for name in NAMES {
         toy.sleep(name);

@@ -1,0 +1,119 @@
+//! Who has room where.
+
+use super::*;
+use crate::capacity::Room;
+use crate::testing::fleet::{arn, group};
+use dormouse_state::Removal;
+
+#[test]
+fn the_fullest_instance_first() {
+    let fleet = group(5).having("i-a", 0).having("i-b", 2).having("i-c", 1);
+    let placement = placed(&waiting(2), &fleet);
+    assert_eq!(rooms(&placement), ["Yes", "Yes"]);
+    assert_eq!(placement.nominated, ["i-b".to_owned(), "i-c".to_owned()].into());
+}
+
+#[test]
+fn the_number_of_tasks_is_a_limit() {
+    let placement = placed(&waiting(1), &group(1).having("i-a", 3));
+    assert_eq!(rooms(&placement), ["AtMaximum"]);
+}
+
+#[test]
+fn cpu_and_memory_are_limits() {
+    for (cpu, memory) in [(4000, 100), (100, 15_900)] {
+        let demand = Demand { waiting: vec![want("big", cpu, memory)], ..Demand::default() };
+        assert_eq!(rooms(&placed(&demand, &group(1).having("i-a", 1))), ["AtMaximum"]);
+        assert_eq!(rooms(&placed(&demand, &group(1).having("i-a", 0))), ["Yes"]);
+    }
+}
+
+#[test]
+fn what_fits_no_instance_is_told_so_and_starts_none() {
+    let demand = Demand { waiting: vec![want("huge", 5000, 100)], ..Demand::default() };
+    let placement = placed(&demand, &group(5).having("i-a", 0));
+    assert_eq!((rooms(&placement), placement.grow), (vec!["TooLarge"], 0));
+    let Room::No { message, .. } = &placement.rooms["huge"] else { panic!() };
+    assert!(message.contains("5000") && message.contains("4096"), "{message}");
+}
+
+#[test]
+fn an_instance_of_any_kind_will_do() {
+    let mut fleet = group(5).having("i-a", 3).having("i-b", 0);
+    fleet.instance("i-a").registered = Resources { cpu: 100, memory: 32_000 };
+    let demand = Demand { waiting: vec![want("s", 4000, 1000)], ..Demand::default() };
+    fleet.instance("i-b").remaining = Resources::default();
+    assert_eq!(rooms(&placed(&demand, &fleet)), ["ScalingUp"], "i-b would do, if it were empty");
+}
+
+#[test]
+fn no_room_on_instances_that_take_nothing() {
+    let disable: [fn(&mut Fleet); 3] = [
+        |fleet| fleet.instance("i-a").connected = false,
+        |fleet| fleet.instance("i-a").active = false,
+        |fleet| fleet.member("i-a").lifecycle = "Terminating:Wait".into(),
+    ];
+    for change in disable {
+        let mut fleet = group(5).having("i-a", 0);
+        change(&mut fleet);
+        let placement = placed(&waiting(1), &fleet);
+        assert_eq!((rooms(&placement), placement.nominated.len()), (vec!["ScalingUp"], 0));
+    }
+}
+
+#[test]
+fn an_instance_that_ecs_calls_full_is_not_counted_on() {
+    let fleet = group(5).having("i-a", 0);
+    let full = [arn("i-a")].into();
+    let placement = place(&Settings::example(), &waiting(1), &fleet, &CapacityMemory::default(), &full);
+    assert_eq!((rooms(&placement), placement.grow), (vec!["ScalingUp"], 1));
+}
+
+#[test]
+fn what_was_placed_since_the_fleet_was_read_is_counted() {
+    let resources = Resources { cpu: 4000, memory: 1000 };
+    let demand = Demand { placed_since: vec![(arn("i-a"), resources)], ..waiting(1) };
+    let placement = placed(&demand, &group(5).having("i-a", 0));
+    assert_eq!((rooms(&placement), placement.grow), (vec!["ScalingUp"], 1));
+}
+
+#[test]
+fn tasks_that_ecs_does_not_count_yet_are_counted() {
+    let demand = Demand { occupied: [(arn("i-a"), 3)].into(), ..waiting(1) };
+    assert_eq!(rooms(&placed(&demand, &group(1).having("i-a", 1))), ["AtMaximum"]);
+}
+
+#[test]
+fn a_draining_instance_is_called_back() {
+    let memory = |terminate: Option<i64>| CapacityMemory {
+        removals: [(
+            "i-a".to_owned(),
+            Removal { intended_at: at(0), draining_at: Some(at(1)), terminate_at: terminate.map(at) },
+        )]
+        .into(),
+        ..CapacityMemory::default()
+    };
+    let fleet = group(5).having("i-a", 0).drained("i-a");
+    let run = |memory| place(&Settings::example(), &waiting(1), &fleet, &memory, &BTreeSet::new());
+    let placement = run(memory(None));
+    assert_eq!((rooms(&placement), placement.grow), (vec!["ScalingUp"], 0));
+    assert_eq!(placement.recalled, ["i-a".to_owned()].into());
+    let placement = run(memory(Some(16)));
+    assert_eq!((placement.recalled.len(), placement.grow), (0, 1), "nobody waits for what is terminated");
+}
+
+#[test]
+fn an_instance_that_somebody_else_drains_is_not_called_back() {
+    let placement = placed(&waiting(1), &group(5).having("i-a", 0).drained("i-a"));
+    assert_eq!((placement.recalled.len(), placement.grow), (0, 1));
+}
+
+#[test]
+fn at_the_maximum_the_place_of_one_that_is_terminated_is_waited_for() {
+    let removal = Removal { intended_at: at(0), draining_at: Some(at(1)), terminate_at: Some(at(16)) };
+    let memory =
+        CapacityMemory { removals: [("i-a".to_owned(), removal)].into(), ..CapacityMemory::default() };
+    let fleet = group(1).having("i-a", 0).drained("i-a");
+    let placement = place(&Settings::example(), &waiting(1), &fleet, &memory, &BTreeSet::new());
+    assert_eq!(rooms(&placement), ["ScalingUp"]);
+}
