@@ -40,7 +40,7 @@ unit: setup build ## Unit, property and contract tests, with the local AWS besid
 localstack-unit: setup ## The local AWS's own tests
 	cd localstack && .venv/bin/python -m pytest -q tests
 
-localstack-test: setup build ## End to end: real programs and processes on the local AWS (LOCALSTACK=1: on LocalStack)
+localstack-test: setup build ## End to end: real programs and processes on the local AWS
 	cargo test --locked -p dormouse-e2e
 
 test: setup lint layers unit localstack-unit localstack-test ## All tests

@@ -212,7 +212,7 @@ pub enum Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Health {
-    /// Path that answers 2xx or 3xx while it is well; unused with `protocol: tcp`.
+    /// Path that answers with a status below 500 while it is well; unused with `protocol: tcp`.
     #[schemars(regex(pattern = patterns::PATH))]
     pub path: String,
     /// Time between two probes.

@@ -56,7 +56,7 @@ impl Engine {
             match self.records.replace(base.version, record, self.fence()).await {
                 Ok(written) => {
                     version = base.version + 1;
-                    self.after_write(&base.record, &written);
+                    self.after_write(&base.record, &written).await;
                 }
                 // Somebody flipped it meanwhile: decide again from what they wrote.
                 Err(StoreError::Conflict { .. }) => return Some(Duration::ZERO),
@@ -72,7 +72,10 @@ impl Engine {
     }
 
     /// Wakes whoever depends on what was just remembered.
-    fn after_write(&self, before: &ServiceRecord, after: &ServiceRecord) {
+    async fn after_write(&self, before: &ServiceRecord, after: &ServiceRecord) {
+        if before.desired == Desired::Asleep && after.desired == Desired::Awake {
+            self.wake_dependencies(&after.name, &after.spec.depends_on).await;
+        }
         if before.desired != after.desired || before.phase != after.phase || before.pair != after.pair {
             self.scheduler.schedule(Key::Dns, Duration::ZERO);
             self.scheduler.schedule(Key::Capacity, Duration::ZERO);

@@ -191,8 +191,13 @@ impl Engine {
     fn publish(&self, name: &str) {
         let now = self.now();
         let Some(known) = self.records.get(name) else {
-            self.lock_views().remove(name);
             self.set_backend(name, None);
+            // A last word, so that who watches it learns that it is gone.
+            if let Some(last) = self.lock_views().remove(name) {
+                let mut last = (*last).clone();
+                last.metadata.deleting = true;
+                let _ = self.changes.send(Arc::new(last));
+            }
             return;
         };
         let record = &known.record;

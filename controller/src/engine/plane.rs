@@ -130,7 +130,7 @@ impl Plane for EnginePlane {
 
     async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
         let now = self.0.now();
-        self.flip(name, |record| Ok(intent::delete(record, now))).await
+        self.0.flip(name, |record| Ok(intent::delete(record, now))).await
     }
 
     async fn wake(
@@ -141,23 +141,25 @@ impl Plane for EnginePlane {
     ) -> Result<Arc<ServiceView>, PlaneError> {
         let now = self.0.now();
         let view = self
+            .0
             .flip(name, |record| {
                 intent::wake(record, asked.origin, &asked.reason, at_least, now)
                     .map_err(|error| PlaneError::Conflict(format!("`{name}` cannot be woken: {error}")))
             })
             .await?;
-        self.wake_dependencies(&view).await;
+        self.0.wake_dependencies(name, &view.spec.depends_on).await;
         Ok(view)
     }
 
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
         let engine = &self.0;
         let now = engine.now();
-        self.flip(name, |record| {
-            let requests = engine.proxy_requests(record);
-            Ok(intent::sleep(record, asked.origin, &asked.reason, requests, now))
-        })
-        .await
+        engine
+            .flip(name, |record| {
+                let requests = engine.proxy_requests(record);
+                Ok(intent::sleep(record, asked.origin, &asked.reason, requests, now))
+            })
+            .await
     }
 
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
@@ -178,16 +180,15 @@ impl Plane for EnginePlane {
     }
 }
 
-impl EnginePlane {
+impl Engine {
     /// Changes a declared service's intention, and has everything that follows from it planned.
     async fn flip(
         &self,
         name: &str,
         change: impl Fn(&ServiceRecord) -> Result<Option<ServiceRecord>, PlaneError>,
     ) -> Result<Arc<ServiceView>, PlaneError> {
-        let engine = &self.0;
         let refused = OnceLock::new();
-        let record = engine
+        let record = self
             .records
             .update(name, None, |known| match change(known?) {
                 Ok(next) => next,
@@ -201,37 +202,35 @@ impl EnginePlane {
             return Err(error);
         }
         let record = record.ok_or_else(|| PlaneError::NotFound(name.to_owned()))?;
-        engine.schedule(name);
-        engine.scheduler.schedule(Key::Capacity, Duration::ZERO);
-        engine.publish(name);
-        Ok(engine.view_now(&record))
+        self.schedule(name);
+        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        self.publish(name);
+        Ok(self.view_now(&record))
     }
 
     /// Wakes what a service needs, and what that needs; each once.
-    async fn wake_dependencies(&self, view: &ServiceView) {
-        let now = self.0.now();
-        let mut seen = BTreeSet::from([view.metadata.name.clone()]);
-        let mut open = view.spec.depends_on.clone();
-        while let Some(name) = open.pop() {
-            if !seen.insert(name.clone()) {
+    pub(super) async fn wake_dependencies(&self, name: &str, needs: &[String]) {
+        let now = self.now();
+        let mut seen = BTreeSet::from([name.to_owned()]);
+        let mut open = needs.to_vec();
+        while let Some(needed) = open.pop() {
+            if !seen.insert(needed.clone()) {
                 continue;
             }
-            let reason = format!("`{}` needs it", view.metadata.name);
+            let reason = format!("`{name}` needs it");
             let woken = self
-                .flip(&name, |record| {
+                .flip(&needed, |record| {
                     intent::wake(record, "dependency", &reason, None, now)
                         .map_err(|error| PlaneError::Conflict(error.to_string()))
                 })
                 .await;
             match woken {
                 Ok(view) => open.extend(view.spec.depends_on.iter().cloned()),
-                Err(error) => tracing::warn!(service = name, %error, "a dependency could not be woken"),
+                Err(error) => tracing::warn!(service = needed, %error, "a dependency could not be woken"),
             }
         }
     }
-}
 
-impl Engine {
     fn view_now(&self, record: &ServiceRecord) -> Arc<ServiceView> {
         let now = self.now();
         Arc::new(

@@ -1,0 +1,58 @@
+//! What is true: AWS, the network and the sidecars as plain data, whatever a controller may believe.
+//!
+//! # Layout
+//!
+//! - [`tasks`]: ECS tasks and their life; [`definitions`]: task definitions
+//! - [`fleet`]: instances and their group
+//! - [`zone`]: the hosted zone, its name servers, and resolvers with caches
+//! - [`network`]: addresses, and who has them
+//! - [`sidecar`]: what runs inside a task
+//! - [`requests`]: requests on their way
+//! - [`history`]: what was true a while ago, for reads that lag
+
+pub mod definitions;
+pub mod fleet;
+pub mod history;
+pub mod network;
+pub mod requests;
+pub mod sidecar;
+pub mod tasks;
+pub mod zone;
+
+use crate::profile::Ms;
+use std::collections::BTreeMap;
+
+/// Everything that is true.
+#[derive(Default)]
+pub struct Truth {
+    /// ECS tasks by ARN, of whomever.
+    pub tasks: BTreeMap<String, tasks::SimTask>,
+    /// Client token → fingerprint of its parameters and the task.
+    pub tokens: BTreeMap<String, (String, String)>,
+    /// Task definitions by ARN.
+    pub definitions: BTreeMap<String, definitions::SimDefinition>,
+    /// Instances and their group.
+    pub fleet: fleet::SimFleet,
+    /// The public zone.
+    pub zone: zone::SimZone,
+    /// Addresses.
+    pub network: network::Network,
+    /// Requests on their way.
+    pub requests: BTreeMap<u64, requests::Request>,
+    /// Names in the order of the script's indices.
+    pub services: Vec<String>,
+    /// Numbers for names.
+    pub counter: u64,
+    /// Address of the activator.
+    pub activator: String,
+    /// Task hangs that the script asked for: until when.
+    pub hung: BTreeMap<String, Ms>,
+}
+
+impl Truth {
+    /// The next number of a world's names.
+    pub fn number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+}

@@ -1,0 +1,397 @@
+//! ECS tasks: RunTask with idempotency tokens, a life with delays, StopTask, describe with lag.
+
+use super::history::History;
+use super::sidecar::Sidecar;
+use crate::profile::{MINUTE, Ms, SECOND};
+use crate::queue::Event;
+use crate::sim::Sim;
+use dormouse_aws::ports::{Described, RunAnswer, RunCall};
+use dormouse_core::observed::{Resources, Task, TaskStatus};
+use dormouse_peer::wire::Role;
+use dormouse_state::Launch;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Stopped tasks stay visible for so long.
+const VISIBLE: Ms = 60 * MINUTE;
+/// Interfaces of awsvpc tasks on one instance.
+const INTERFACES: usize = 3;
+
+/// A task as it really is.
+#[derive(Debug, Clone)]
+pub struct SimTask {
+    /// What ECS shows of it.
+    pub seen: Task,
+    /// `startedBy`.
+    pub started_by: String,
+    /// Its client token.
+    pub token: String,
+    /// What it takes of its instance.
+    pub size: Resources,
+    /// When RunTask made it.
+    pub created: Ms,
+    /// When somebody asked for its stop, and whether that was a controller of ours.
+    pub stop_asked: Option<(Ms, bool)>,
+    /// When it was over.
+    pub stopped_at: Option<Ms>,
+    /// Grows with each step of its life; what was planned for another step is void.
+    pub step: u32,
+    /// The address that it was given in public.
+    pub public: Option<String>,
+    /// What runs in it.
+    pub sidecar: Sidecar,
+    history: History<Task>,
+}
+
+impl SimTask {
+    /// Whether it is not over.
+    pub fn is_there(&self) -> bool {
+        self.seen.status != TaskStatus::Stopped
+    }
+
+    /// Whether its containers run.
+    pub fn runs(&self) -> bool {
+        self.seen.status == TaskStatus::Running || (self.seen.status == TaskStatus::Stopping && !self.sidecar.exited)
+    }
+
+    /// Its service's name, when it is one of ours.
+    pub fn service(&self) -> Option<&str> {
+        self.seen.identity.as_ref().map(|identity| identity.service.as_str())
+    }
+
+    /// Its role, when it is one of ours.
+    pub fn role(&self) -> Option<Role> {
+        self.seen.identity.as_ref().map(|identity| identity.role)
+    }
+}
+
+impl Sim {
+    /// RunTask.
+    pub fn run_task(&mut self, call: &RunCall) -> RunAnswer {
+        let fingerprint = format!("{:?}{:?}{:?}{:?}", call.identity, call.started_by, call.parameters, call.env);
+        if let Some((known, arn)) = self.truth.tokens.get(&call.client_token) {
+            return match self.truth.tasks.get(arn) {
+                Some(task) if *known == fingerprint => RunAnswer::Started(Box::new(task.seen.clone())),
+                _ => RunAnswer::TokenConflict(vec![arn.clone()]),
+            };
+        }
+        if self.rng.chance(self.profile.run_fails) {
+            self.trace.note(self.now, format_args!("RunTask {} fails: no capacity", call.identity));
+            return RunAnswer::Failed("Capacity is unavailable at this time".to_owned());
+        }
+        if !self.truth.definitions.get(&call.parameters.task_definition).is_some_and(|known| known.active) {
+            self.trace.note(self.now, format_args!("RunTask {} fails: inactive definition", call.identity));
+            return RunAnswer::Failed("TaskDefinition is inactive".to_owned());
+        }
+        let (size, on) = if call.parameters.launch == Launch::Ec2 {
+            let size = self.size_of(&call.identity.service);
+            match self.place(size) {
+                Ok(on) => (size, Some(on)),
+                Err(why) => {
+                    self.trace.note(self.now, format_args!("RunTask {}: {why}", call.identity));
+                    return RunAnswer::NoRoom(why.to_owned());
+                }
+            }
+        } else {
+            (Resources::default(), None)
+        };
+        let number = self.truth.number();
+        let arn = format!("arn:task/{number}");
+        let seen = Task {
+            arn: arn.clone(),
+            cluster: call.parameters.cluster.clone(),
+            identity: Some(call.identity.clone()),
+            status: TaskStatus::Provisioning,
+            stopping: false,
+            private_address: None,
+            interface: None,
+            public_address: None,
+            container_instance: on.clone(),
+            stop_code: None,
+            stopped_reason: None,
+            exit_codes: BTreeMap::new(),
+        };
+        self.trace.note(
+            self.now,
+            format_args!("RunTask {} → {arn} {}", call.identity, on.as_deref().unwrap_or("fargate")),
+        );
+        self.truth.tokens.insert(call.client_token.clone(), (fingerprint, arn.clone()));
+        let task = SimTask {
+            seen: seen.clone(),
+            started_by: call.started_by.clone(),
+            token: call.client_token.clone(),
+            size,
+            created: self.now,
+            stop_asked: None,
+            stopped_at: None,
+            step: 0,
+            public: None,
+            sidecar: Sidecar::new(number, self.now),
+            history: History::default(),
+        };
+        self.truth.tasks.insert(arn.clone(), task);
+        self.changed(&arn);
+        self.after_run(&arn);
+        RunAnswer::Started(Box::new(seen))
+    }
+
+    /// A stranger's task on an instance with room, or nowhere when there is none.
+    pub fn stranger_task(&mut self, lives: Ms) {
+        let size = Resources { cpu: 128, memory: 128 };
+        let Ok(on) = self.place(size) else { return };
+        let arn = format!("arn:task/stranger-{}", self.truth.number());
+        self.trace.note(self.now, format_args!("a stranger runs {arn} on {on}"));
+        let seen = Task {
+            arn: arn.clone(),
+            cluster: self.settings.service_cluster.clone(),
+            identity: None,
+            status: TaskStatus::Running,
+            stopping: false,
+            private_address: None,
+            interface: None,
+            public_address: None,
+            container_instance: Some(on),
+            stop_code: None,
+            stopped_reason: None,
+            exit_codes: BTreeMap::new(),
+        };
+        let task = SimTask {
+            seen,
+            started_by: "somebody".to_owned(),
+            token: String::new(),
+            size,
+            created: self.now,
+            stop_asked: None,
+            stopped_at: None,
+            step: 0,
+            public: None,
+            sidecar: Sidecar::new(0, self.now),
+            history: History::default(),
+        };
+        self.truth.tasks.insert(arn.clone(), task);
+        self.changed(&arn);
+        self.plan(lives, Event::Forget(arn));
+    }
+
+    /// What a service's task takes of an instance, by its declared spec.
+    fn size_of(&self, service: &str) -> Resources {
+        self.audit.spec(service).map_or(Resources { cpu: 288, memory: 544 }, |spec| {
+            dormouse_core::definition::service_resources(spec)
+        })
+    }
+
+    /// Chooses an instance, as ECS's placement does: any with room.
+    fn place(&mut self, size: Resources) -> Result<String, &'static str> {
+        if self.truth.fleet.members.values().all(|member| !member.joined) {
+            return Err("NO_INSTANCES");
+        }
+        let room: Vec<String> = self
+            .truth
+            .fleet
+            .members
+            .values()
+            .filter(|member| member.joined && member.active && member.connected)
+            .filter(|member| {
+                let on = || self.truth.tasks.values().filter(|task| task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn));
+                let free = on().fold(member.size, |free, task| free.minus(task.size));
+                free.fits(size) && on().filter(|task| task.seen.identity.is_some()).count() < INTERFACES
+            })
+            .map(|member| member.arn.clone())
+            .collect();
+        if room.is_empty() {
+            return Err("RESOURCE:CPU");
+        }
+        let index = self.rng.index(room.len());
+        Ok(room[index].clone())
+    }
+
+    /// Its life goes on.
+    pub fn step_task(&mut self, arn: &str, step: u32) {
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        if task.step != step {
+            return;
+        }
+        let hung = self.truth.hung.get(arn).copied().filter(|until| *until > self.now);
+        if let Some(until) = hung.filter(|_| !self.calm) {
+            let after = until - self.now;
+            self.plan(after, Event::Task(arn.to_owned(), step));
+            return;
+        }
+        match task.seen.status {
+            TaskStatus::Provisioning => {
+                let fargate = task.seen.container_instance.is_none();
+                task.seen.status = TaskStatus::Pending;
+                task.seen.interface = Some(format!("eni-{arn}"));
+                task.seen.private_address = Some(self.truth.network.private(arn));
+                if fargate {
+                    let public = self.truth.network.public(arn);
+                    task.public = Some(public.clone());
+                    self.truth.network.interfaces.insert(format!("eni-{arn}"), public);
+                }
+                self.next_step(arn, (SECOND, 20 * SECOND));
+            }
+            TaskStatus::Pending => {
+                task.seen.status = TaskStatus::Running;
+                task.step += 1;
+                self.start_sidecar(arn);
+            }
+            TaskStatus::Stopping => {
+                task.seen.status = TaskStatus::Deprovisioning;
+                self.containers_end(arn);
+                self.next_step(arn, (SECOND, 10 * SECOND));
+            }
+            TaskStatus::Deprovisioning => self.over(arn),
+            _ => return,
+        }
+        self.changed(arn);
+    }
+
+    fn next_step(&mut self, arn: &str, delay: (Ms, Ms)) {
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        task.step += 1;
+        let step = task.step;
+        let after = self.span(delay);
+        if self.rng.chance(self.profile.hangs) {
+            let until = self.now + self.rng.between(MINUTE, 60 * MINUTE);
+            self.trace.note(self.now, format_args!("{arn} hangs"));
+            self.truth.hung.insert(arn.to_owned(), until);
+        }
+        self.plan(after, Event::Task(arn.to_owned(), step));
+    }
+
+    fn after_run(&mut self, arn: &str) {
+        self.next_step(arn, (SECOND, 8 * SECOND));
+        if self.rng.chance(self.profile.dies_early) {
+            let after = self.rng.between(SECOND, 5 * MINUTE);
+            self.plan(after, Event::Dies(arn.to_owned()));
+        }
+    }
+
+    /// StopTask; `ours`: by a controller. One that is over already is left.
+    pub fn stop_task(&mut self, arn: &str, ours: bool, reason: &str) {
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        if !task.is_there() || task.seen.stopping {
+            return;
+        }
+        self.trace.note(self.now, format_args!("StopTask {arn} ({reason})"));
+        task.stop_asked.get_or_insert((self.now, ours));
+        let code = if ours { "UserInitiated" } else { "ServiceSchedulerInitiated" };
+        self.end_task(arn, code, reason, None);
+    }
+
+    /// A task ends by itself: a container of it exits with this code.
+    pub fn exit_task(&mut self, arn: &str, container: &str, code: i32) {
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        if task.seen.status > TaskStatus::Running || task.seen.stopping {
+            return;
+        }
+        self.trace.note(self.now, format_args!("{arn} ends: {container} exits with {code}"));
+        self.end_task(arn, "EssentialContainerExited", "Essential container in task exited", Some((container, code)));
+    }
+
+    fn end_task(&mut self, arn: &str, code: &str, reason: &str, exit: Option<(&str, i32)>) {
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        task.seen.stopping = true;
+        task.seen.stop_code = Some(code.to_owned());
+        task.seen.stopped_reason = Some(reason.to_owned());
+        if let Some((container, code)) = exit {
+            task.seen.exit_codes.insert(container.to_owned(), code);
+        }
+        if task.seen.status < TaskStatus::Running {
+            task.seen.status = TaskStatus::Deprovisioning;
+            task.sidecar.exited = true;
+            self.next_step(arn, (SECOND, 5 * SECOND));
+        } else {
+            task.seen.status = TaskStatus::Stopping;
+            // One that ended by itself serves nobody any more; one that was told to ends what it has.
+            let grace = match task.role() {
+                Some(Role::Proxy) if exit.is_none() => self.drain_of(arn),
+                _ => (200, 3 * SECOND),
+            };
+            if exit.is_some() {
+                self.containers_end(arn);
+            }
+            self.next_step(arn, grace);
+        }
+        self.changed(arn);
+    }
+
+    /// It is over.
+    pub fn over(&mut self, arn: &str) {
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        if !task.is_there() {
+            return;
+        }
+        task.seen.status = TaskStatus::Stopped;
+        task.seen.stopping = true;
+        task.stopped_at = Some(self.now);
+        task.step += 1;
+        self.trace.note(self.now, format_args!("{arn} is STOPPED"));
+        self.containers_end(arn);
+        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        if let Some(address) = task.seen.private_address.clone() {
+            self.truth.network.release_private(&address);
+        }
+        if let Some(address) = task.public.clone() {
+            self.truth.network.interfaces.remove(&format!("eni-{arn}"));
+            self.truth.network.release_public(&address);
+        }
+        self.changed(arn);
+        self.plan(VISIBLE, Event::Forget(arn.to_owned()));
+    }
+
+    /// An hour later, or a stranger's end.
+    pub fn forget_task(&mut self, arn: &str) {
+        let Some(task) = self.truth.tasks.get(arn) else { return };
+        if task.is_there() {
+            self.over(arn);
+        } else {
+            self.truth.tasks.remove(arn);
+        }
+    }
+
+    /// Remembers what is shown of a task from now on, and has the invariants look.
+    pub fn changed(&mut self, arn: &str) {
+        let now = self.now;
+        if let Some(task) = self.truth.tasks.get_mut(arn) {
+            task.history.push(now, task.seen.clone());
+            let on_instance = task.seen.container_instance.is_some();
+            if on_instance {
+                self.fleet_changed();
+            }
+        }
+        crate::check::after_task(self, arn);
+    }
+
+    /// ListTasks by `startedBy` and desired status RUNNING, as of `lag` ago.
+    pub fn list_tasks(&mut self, cluster: &str, started_by: &str) -> Vec<String> {
+        let at = self.now - self.lag(self.profile.task_lag).min(self.now);
+        let listed = |task: &&SimTask| {
+            task.started_by == started_by
+                && task.seen.cluster == cluster
+                && task.history.at(at).is_some_and(|seen| !seen.stopping)
+        };
+        self.truth.tasks.values().filter(listed).map(|task| task.seen.arn.clone()).collect()
+    }
+
+    /// DescribeTasks, as of `lag` ago.
+    pub fn describe_tasks(&mut self, cluster: &str, started_by: &str, arns: &[String]) -> Described {
+        let at = self.now - self.lag(self.profile.task_lag).min(self.now);
+        let mut described = Described { tasks: Vec::new(), missing: BTreeSet::new() };
+        for arn in arns {
+            let task = self.truth.tasks.get(arn).filter(|task| task.seen.cluster == cluster);
+            match task.and_then(|task| Some((task, task.history.at(at)?))) {
+                Some((task, seen)) => {
+                    let mut seen = seen.clone();
+                    if task.started_by != started_by {
+                        seen.identity = None;
+                    }
+                    described.tasks.push(seen);
+                }
+                None => {
+                    described.missing.insert(arn.clone());
+                }
+            }
+        }
+        described
+    }
+}
