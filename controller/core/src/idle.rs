@@ -44,16 +44,21 @@ pub fn usage(record: &ServiceRecord, proxy: Option<&Beat>, activator: AtActivato
     if let Some((beat, activity)) = activity {
         is_known = since(now, beat.at) <= FRESH;
         in_flight = in_flight.saturating_add(open(&activity));
-        let idle = SignedDuration::from_millis(activity.idle_for_ms.try_into().unwrap_or(i64::MAX));
         // A proxy that was never used is idle since its start: that is no use.
         if activity.requests > 0 || activity.open_sockets > 0 || activity.bytes > 0 {
-            last = last.max(beat.at.checked_sub(idle).unwrap_or(last));
+            last = last.max(used_at(beat, &activity));
         }
     }
     if in_flight > 0 {
         last = last.max(now);
     }
     Use { in_flight, last, is_known }
+}
+
+/// When a proxy was last used, by its own report.
+pub fn used_at(beat: &Beat, activity: &Activity) -> Timestamp {
+    let idle = SignedDuration::from_millis(activity.idle_for_ms.try_into().unwrap_or(i64::MAX));
+    beat.at.checked_sub(idle).unwrap_or(Timestamp::MIN)
 }
 
 /// Requests and sockets that a proxy has open. Whatever a sidecar counts, the sum is one.

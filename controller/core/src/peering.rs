@@ -5,6 +5,7 @@ use dormouse_manifests::Protocol;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Answer, PeerAddress, Role, SidecarState};
 use dormouse_state::{ConditionType, Desired, PairId, ServiceRecord};
+use std::time::Duration;
 
 /// While a pair is on its way up, seconds of waiting are at stake.
 const WAKING_MS: u64 = 200;
@@ -12,13 +13,21 @@ const WAKING_MS: u64 = 200;
 const RESTING_MS: u64 = 500;
 /// When nothing happens; well within [`crate::idle::FRESH`].
 const STEADY_MS: u64 = 5_000;
+/// So that the moment has come.
+const JUST_AFTER_MS: u64 = 20;
 /// Port of the proxy's traffic and, for HTTP, of its `/health`.
 const PROXY_PORT: u16 = 9060;
 /// Port of the proxy's `/health` when its traffic is raw TCP.
 const PROXY_HEALTH_PORT: u16 = 9061;
 
-/// The answer to a heartbeat; `None` when its task belongs to no pair of the service.
-pub fn answer(record: &ServiceRecord, tasks: &Tasks, identity: &Identity) -> Option<Answer> {
+/// The answer to a heartbeat; `None` when its task belongs to no pair of the service. `idle_in`: how long until the
+/// service falls asleep if nobody uses it; the proxy's next report is to come right after that.
+pub fn answer(
+    record: &ServiceRecord,
+    tasks: &Tasks,
+    identity: &Identity,
+    idle_in: Option<Duration>,
+) -> Option<Answer> {
     let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
     let pair = record.pairs().find(|pair| pair.id == id)?;
     let leaving = pair.condemned.is_some();
@@ -44,6 +53,10 @@ pub fn answer(record: &ServiceRecord, tasks: &Tasks, identity: &Identity) -> Opt
         (Desired::Awake, false) => WAKING_MS,
         (Desired::Awake, true) => STEADY_MS,
     };
+    let due = idle_in.filter(|_| identity.role == Role::Proxy).map_or(u64::MAX, |idle_in| {
+        u64::try_from(idle_in.as_millis()).unwrap_or(u64::MAX).saturating_add(JUST_AFTER_MS)
+    });
+    let interval_ms = interval_ms.min(due.max(WAKING_MS));
     Some(Answer {
         peer: address.map(|host| PeerAddress { host, port }),
         drain: leaving || drains,

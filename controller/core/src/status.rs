@@ -225,8 +225,9 @@ fn degraded(
         return Some((true, reason, message.clone()));
     }
     if next.failures > 0 {
-        let last =
-            next.events.iter().rev().find(|event| event.reason == "TaskEnded" || event.reason == "PairLost");
+        // The task's own reason says more than the pair's.
+        let newest = |reason: &str| next.events.iter().rev().find(|event| event.reason == reason);
+        let last = newest("TaskEnded").or_else(|| newest("PairLost"));
         let last = last.map(|event| format!(": {}", event.message)).unwrap_or_default();
         return Some((true, "CrashLoop", format!("{} pairs in a row were lost{last}", next.failures)));
     }

@@ -1,1 +1,30 @@
-//! x
+//! The whole control plane against a simulated AWS: deterministic, from a seed, an hour in milliseconds.
+//!
+//! The engine is the real one. What it reaches through its ports is plain data behind one lock; time is paused and
+//! jumps from event to event; everything random comes from the seed. The same seed gives the same run.
+//!
+//! # Layout
+//!
+//! - [`driver`]: one run, from a [`script`](mod@script) to an outcome
+//! - [`script`](mod@script): what people, machines and bad luck do; [`profile`]: fault rates
+//! - [`sim`]: the world and its handle; [`truth`]: what is really true in it; [`queue`]: what is to happen
+//! - [`ports`]: the ports of a controller over the truth, with faults
+//! - [`process`]: a controller as a process that crashes and freezes; [`client`]: those who ask
+//! - [`check`]: what must always be true, and what must come true
+//! - [`trace`]: what happened, as a hash and as a timeline; [`rng`]: random numbers
+//! - [`cli`]: `dormouse-sim`
+
+// A simulation may end on what cannot be; the workspace's other rules hold.
+pub mod check;
+pub mod cli;
+pub mod client;
+pub mod driver;
+pub mod ports;
+pub mod process;
+pub mod profile;
+pub mod queue;
+pub mod rng;
+pub mod script;
+pub mod sim;
+pub mod trace;
+pub mod truth;

@@ -20,8 +20,8 @@ pub enum Event {
     Group,
     /// A change has reached every name server.
     Insync(String),
-    /// A sidecar reports.
-    Beat(String),
+    /// A sidecar reports, unless its report was planned anew since.
+    Beat(String, u64),
     /// A heartbeat reaches a controller.
     Report(Box<Report>),
     /// A heartbeat's answer reaches its sidecar.

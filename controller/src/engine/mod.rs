@@ -35,7 +35,7 @@ use dormouse_core::capacity::Room;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
 use dormouse_core::view::{self, ServiceView};
-use dormouse_state::{Desired, ServiceRecord, Store};
+use dormouse_state::{Desired, Phase, ServiceRecord, Store};
 use jiff::Timestamp;
 use records::Records;
 use scheduler::Scheduler;
@@ -179,9 +179,11 @@ impl Engine {
             return see(&self.world().view(record, &Room::unknown(), false));
         }
         let all = self.records.all();
-        let dependents_awake = all
-            .iter()
-            .any(|other| other.desired == Desired::Awake && other.spec.depends_on.contains(&record.name));
+        // One that is still on its way to sleep needs what it depends on until it is there.
+        let dependents_awake = all.iter().any(|other| {
+            let needs = other.desired == Desired::Awake || other.phase != Phase::Asleep;
+            needs && other.spec.depends_on.contains(&record.name)
+        });
         let mut world = self.world();
         let room = world.room(&self.settings, &all, record, now);
         see(&world.view(record, &room, dependents_awake))

@@ -3,14 +3,15 @@
 use super::{Engine, Key};
 use crate::plane::{Asked, Declared, InUse, Plane, PlaneError};
 use async_trait::async_trait;
-use dormouse_core::intent;
 use dormouse_core::observed::Beat;
 use dormouse_core::peering;
 use dormouse_core::view::{EventView, InstanceView, ServiceView};
+use dormouse_core::{idle, intent};
 use dormouse_manifests::Service;
 use dormouse_peer::token::{self, Identity};
-use dormouse_peer::wire::{Answer, Heartbeat};
+use dormouse_peer::wire::{Answer, Heartbeat, Role};
 use dormouse_state::{Desired, PairId, ServiceRecord, StoreError};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -242,8 +243,20 @@ impl Engine {
 
     fn proxy_requests(&self, record: &ServiceRecord) -> Option<u64> {
         let pair = record.pair.as_ref()?;
-        let own = dormouse_core::lifecycle::identity(&record.name, pair.id, dormouse_peer::wire::Role::Proxy);
+        let own = dormouse_core::lifecycle::identity(&record.name, pair.id, Role::Proxy);
         self.world().beats.get(&own)?.activity.map(|activity| activity.requests)
+    }
+
+    /// How long until a service falls asleep, as its proxy's report says.
+    fn idle_in(&self, record: &ServiceRecord, identity: &Identity, now: Timestamp) -> Option<Duration> {
+        if identity.role == Role::Service || record.desired == Desired::Asleep {
+            return None;
+        }
+        self.with_view(record, now, |view| {
+            let usage = view.usage(record, now);
+            let idle_at = idle::idle_at(record, &usage, view.dependents_awake, now)?;
+            Some(intent::since(idle_at, now))
+        })
     }
 
     /// Takes a heartbeat in and answers it.
@@ -258,20 +271,29 @@ impl Engine {
             sleep_requested: beat.sleep_requested,
             detail: beat.detail,
         };
-        let mut world = self.world();
-        let answer = peering::answer(record, &world.tasks, identity)?;
-        let before = world.beats.get(identity).cloned();
-        if world.hear(identity, &beat.boot, beat.seq, heard.clone()) {
+        let before = {
+            let mut world = self.world();
+            // Whoever belongs to no pair is not heard at all.
+            peering::answer(record, &world.tasks, identity, None)?;
+            let before = world.beats.get(identity).cloned();
+            let fresh = world.hear(identity, &beat.boot, beat.seq, heard.clone());
+            fresh.then_some(before)
+        };
+        let now = heard.at;
+        let idle_in = self.idle_in(record, identity, now);
+        let answer = peering::answer(record, &self.world().tasks, identity, idle_in)?;
+        if let Some(before) = before {
             let news = peering::is_news(record, before.as_ref(), &heard);
             let blind = answer.peer.is_none() && record.desired == Desired::Awake;
             let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
             let serves = record.pair.as_ref().is_some_and(|pair| pair.id == id);
-            drop(world);
-            if news {
-                if serves {
-                    self.publish(&identity.service);
-                }
+            if news && serves {
+                self.publish(&identity.service);
+            }
+            if news || idle_in == Some(Duration::ZERO) {
                 self.schedule(&identity.service);
+            }
+            if news {
                 self.scheduler.schedule(Key::Dns, Duration::ZERO);
             }
             // It runs, and we do not know where: look.

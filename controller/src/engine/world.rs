@@ -49,8 +49,8 @@ pub struct World {
     pub refusals: BTreeMap<String, Refusal>,
     /// Service → what of its name is not ours.
     pub conflicts: BTreeMap<String, String>,
-    /// Container instance → since when ECS says it is full.
-    full: BTreeMap<String, Timestamp>,
+    /// Container instance → since when ECS says it is full, and with how many tasks.
+    full: BTreeMap<String, (Timestamp, u32)>,
     /// Requests at the activator.
     pub activator: BTreeMap<String, AtActivator>,
 }
@@ -108,14 +108,19 @@ impl World {
     pub fn believe_full(&mut self, now: Timestamp) {
         if let Some((_, fleet)) = &self.fleet {
             for instance in fleet.instances.iter().filter(|instance| instance.active) {
-                self.full.insert(instance.arn.clone(), now);
+                self.full.insert(instance.arn.clone(), (now, instance.tasks));
             }
         }
     }
 
     /// The instances that are believed full.
     pub fn full(&mut self, now: Timestamp) -> BTreeSet<String> {
-        self.full.retain(|_, at| since(now, *at) < FULL_FOR);
+        let Some((_, fleet)) = &self.fleet else { return BTreeSet::new() };
+        // One task fewer is room for another.
+        self.full.retain(|arn, (at, tasks)| {
+            let instance = fleet.instances.iter().find(|instance| instance.arn == *arn);
+            since(now, *at) < FULL_FOR && instance.is_some_and(|instance| instance.tasks >= *tasks)
+        });
         self.full.keys().cloned().collect()
     }
 

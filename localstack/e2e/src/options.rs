@@ -97,7 +97,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("SERVICE_SIDECAR_IMAGE", "dormouse-service:e2e"),
     ("DORMOUSE_SECRET", "a secret of the end-to-end tests, 32 bytes or more"),
     ("DORMOUSE_INSTALL_ID", "e2e"),
-    ("DORMOUSE_LEASE", "2s"),
+    ("DORMOUSE_LEASE", "3s"),
     ("DORMOUSE_POLL_FAST", "200ms"),
     ("DORMOUSE_POLL_SLOW", "2s"),
     ("DORMOUSE_DNS_TTL", "1s"),

@@ -106,7 +106,7 @@ impl World {
         self.directory.path()
     }
 
-    /// Starts a controller and waits until it has read everything once.
+    /// Starts a controller, and waits until it has read everything once and every name resolves.
     ///
     /// # Panics
     /// When it does not come up.
@@ -114,7 +114,14 @@ impl World {
     pub fn controller(&self) -> Controller {
         let controller = self.controller_with(&[]);
         controller.is_up();
+        self.is_open();
         controller
+    }
+
+    /// Waits until the wildcard stands: from then on every name resolves at every moment.
+    #[track_caller]
+    pub fn is_open(&self) {
+        eventually("the wildcard stands", SOON, || self.record("*").map(|_| ()).ok_or("there is none"));
     }
 
     /// Starts a controller with variables of its own, without waiting.

@@ -7,6 +7,10 @@ use dormouse_manifests::{IdleAfter, format_duration};
 use dormouse_peer::wire::Role;
 use dormouse_state::{Cause, Desired, ServiceRecord};
 use jiff::Timestamp;
+use std::time::Duration;
+
+/// A report travels: what it says was used this shortly after the flip may have been used before it.
+const FLIP_MARGIN: Duration = Duration::from_millis(250);
 
 pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let flipped = match next.desired {
@@ -38,7 +42,11 @@ fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Optio
     let usage = view.usage(next, now);
     let idle_at = idle::idle_at(next, &usage, view.dependents_awake, now)?;
     let IdleAfter::After(after) = next.spec.idle_after else { return None };
-    (idle_at <= now).then(|| ("idle", format!("not used for {}", format_duration(after))))
+    // What came since the proxy's last report is not known: only a report from after that moment proves idleness.
+    let pair = next.pair.as_ref().filter(|pair| pair.ready_at.is_some());
+    let proven = pair
+        .is_none_or(|pair| view.beat(&next.name, pair, Role::Proxy).is_some_and(|beat| beat.at >= idle_at));
+    (idle_at <= now && proven).then(|| ("idle", format!("not used for {}", format_duration(after))))
 }
 
 /// The container's wish to sleep. It counts once for a pair: a request that came after it is worth more.
@@ -67,10 +75,7 @@ fn asks_to_wake(
     if next.deleting {
         return None;
     }
-    let taken = next.rest.as_ref().and_then(|rest| rest.requests);
-    if let (Some(taken), Some(requests)) = (taken, proxy_requests(next, view))
-        && requests > taken
-    {
+    if has_new_requests(next, view) {
         return Some(("request", "a request came while it was falling asleep"));
     }
     // Put to sleep by hand while a window is open, it stays asleep until that one opens again.
@@ -88,11 +93,28 @@ fn proxy_requests(next: &ServiceRecord, view: &View<'_>) -> Option<u64> {
     beat.activity.map(|activity| activity.requests)
 }
 
-/// The count to compare with, when it was not known at the flip.
+/// Whether the proxy took a request after the flip. Its count at the flip may be some seconds old; so the time of
+/// its last use must lie behind the flip, too.
+fn has_new_requests(next: &ServiceRecord, view: &View<'_>) -> bool {
+    let Some(rest) = &next.rest else { return false };
+    let (Some(taken), Some(requests)) = (rest.requests, proxy_requests(next, view)) else { return false };
+    requests > taken
+        && proxy_used_at(next, view).is_some_and(|at| at > intent::later(rest.since, FLIP_MARGIN))
+}
+
+/// When the serving pair's proxy was last used, by its own report.
+fn proxy_used_at(next: &ServiceRecord, view: &View<'_>) -> Option<Timestamp> {
+    let beat = view.beat(&next.name, next.pair.as_ref()?, Role::Proxy)?;
+    beat.activity.map(|activity| idle::used_at(beat, &activity))
+}
+
+/// The count to compare with: what the proxy had taken at the flip, as soon as that is known.
 fn note_requests(next: &mut ServiceRecord, view: &View<'_>) {
     let requests = proxy_requests(next, view);
+    let new = has_new_requests(next, view);
     if let Some(rest) = &mut next.rest
-        && rest.requests.is_none()
+        && !new
+        && requests > rest.requests
     {
         rest.requests = requests;
     }
@@ -103,10 +125,10 @@ fn note_requests(next: &mut ServiceRecord, view: &View<'_>) {
 fn remember_use(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let step = match next.spec.idle_after {
         IdleAfter::After(after) => after / 4,
-        IdleAfter::Never => std::time::Duration::from_secs(3600),
+        IdleAfter::Never => Duration::from_secs(3600),
     };
     let last = view.usage(next, now).last;
-    if intent::since(last, next.last_activity) >= step.max(std::time::Duration::from_secs(5)) {
+    if intent::since(last, next.last_activity) >= step.max(Duration::from_secs(5)) {
         next.last_activity = last;
     }
 }

@@ -134,17 +134,18 @@ fn retire(
         steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
     }
     let dns = &next.dns;
-    let in_zone = |address: &String| {
-        let pending = dns.pending.as_ref().and_then(|pending| pending.address.as_ref());
-        dns.published.as_ref() == Some(address) || pending == Some(address)
+    // While a change is under way the zone may hold what stood before it, or what an earlier one asked for.
+    let may_be_found = |address: Option<&String>| match (dns.withdrawn_at, &dns.pending) {
+        (Some(at), _) => now < later(at, settings.dns_ttl),
+        (None, Some(_)) => true,
+        (None, None) => address.is_none_or(|address| dns.published.as_ref() == Some(address)),
     };
-    let remembered = dns.withdrawn_at.is_some_and(|at| now < later(at, settings.dns_ttl));
     for pair in &mut next.retiring {
         end_unattempted(pair, now);
         let Some((since_when, why)) = pair.condemned.clone() else { continue };
         let address = view.task(&pair.proxy).and_then(|task| task.public_address.as_ref());
-        let found = address.is_some_and(|address| remembered || in_zone(address));
-        if pair.proxy.is_open() && found && since(now, since_when) < WITHDRAW_FIRST {
+        let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
+        if lives && may_be_found(address) && since(now, since_when) < WITHDRAW_FIRST {
             continue;
         }
         let role = if pair.proxy.is_open() { Role::Proxy } else { Role::Service };

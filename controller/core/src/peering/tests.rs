@@ -7,7 +7,7 @@ use crate::testing::scene::Scene;
 
 fn ask(scene: &Scene, role: Role) -> Option<Answer> {
     let pair = scene.record.pairs().next().unwrap();
-    answer(&scene.record, &scene.tasks, &identity("hello", pair.id, role))
+    answer(&scene.record, &scene.tasks, &identity("hello", pair.id, role), None)
 }
 
 fn peer(scene: &Scene, role: Role) -> Option<(String, u16)> {
@@ -49,7 +49,12 @@ fn a_task_of_no_pair_has_no_answer() {
     let scene = Scene::ready();
     for (epoch, attempt) in [(1, 2), (2, 1), (0, 1)] {
         assert_eq!(
-            answer(&scene.record, &scene.tasks, &identity("hello", PairId { epoch, attempt }, Role::Proxy)),
+            answer(
+                &scene.record,
+                &scene.tasks,
+                &identity("hello", PairId { epoch, attempt }, Role::Proxy),
+                None
+            ),
             None
         );
     }
@@ -77,7 +82,7 @@ fn a_condemned_pair_drains() {
     scene.end(Role::Service, &[("app", 1)]);
     scene.step();
     let id = scene.record.retiring[0].id;
-    let answer = answer(&scene.record, &scene.tasks, &identity("hello", id, Role::Proxy)).unwrap();
+    let answer = answer(&scene.record, &scene.tasks, &identity("hello", id, Role::Proxy), None).unwrap();
     assert!(answer.drain);
 }
 
@@ -104,6 +109,19 @@ fn what_waits_for_something_else_than_its_sidecars_does_not_report_more_often() 
     scene.conflict = Some("taken".into());
     scene.step();
     assert_eq!(ask(&scene, Role::Proxy).unwrap().interval_ms, STEADY_MS);
+}
+
+#[test]
+fn the_proxy_reports_right_after_the_moment_of_idleness() {
+    let scene = Scene::ready();
+    let id = scene.pair().id;
+    let interval = |role, idle_in| {
+        answer(&scene.record, &scene.tasks, &identity("hello", id, role), Some(idle_in)).unwrap().interval_ms
+    };
+    assert_eq!(interval(Role::Proxy, Duration::from_secs(2)), 2020);
+    assert_eq!(interval(Role::Proxy, Duration::ZERO), WAKING_MS);
+    assert_eq!(interval(Role::Proxy, Duration::MAX), STEADY_MS);
+    assert_eq!(interval(Role::Service, Duration::ZERO), STEADY_MS);
 }
 
 #[test]

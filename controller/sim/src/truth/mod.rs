@@ -45,7 +45,9 @@ pub struct Truth {
     pub counter: u64,
     /// Address of the activator.
     pub activator: String,
-    /// Task hangs that the script asked for: until when.
+    /// The controller that leads, by the table, and its epoch.
+    pub leader: Option<(usize, u64)>,
+    /// Tasks that stay in the state they are in: until when.
     pub hung: BTreeMap<String, Ms>,
 }
 

@@ -17,7 +17,7 @@ const VISIBLE: Ms = 60 * MINUTE;
 const INTERFACES: usize = 3;
 
 /// A task as it really is.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct SimTask {
     /// What ECS shows of it.
     pub seen: Task,
@@ -50,7 +50,8 @@ impl SimTask {
 
     /// Whether its containers run.
     pub fn runs(&self) -> bool {
-        self.seen.status == TaskStatus::Running || (self.seen.status == TaskStatus::Stopping && !self.sidecar.exited)
+        self.seen.status == TaskStatus::Running
+            || (self.seen.status == TaskStatus::Stopping && !self.sidecar.exited)
     }
 
     /// Its service's name, when it is one of ours.
@@ -67,7 +68,8 @@ impl SimTask {
 impl Sim {
     /// RunTask.
     pub fn run_task(&mut self, call: &RunCall) -> RunAnswer {
-        let fingerprint = format!("{:?}{:?}{:?}{:?}", call.identity, call.started_by, call.parameters, call.env);
+        let fingerprint =
+            format!("{:?}{:?}{:?}{:?}", call.identity, call.started_by, call.parameters, call.env);
         if let Some((known, arn)) = self.truth.tokens.get(&call.client_token) {
             return match self.truth.tasks.get(arn) {
                 Some(task) if *known == fingerprint => RunAnswer::Started(Box::new(task.seen.clone())),
@@ -191,7 +193,11 @@ impl Sim {
             .values()
             .filter(|member| member.joined && member.active && member.connected)
             .filter(|member| {
-                let on = || self.truth.tasks.values().filter(|task| task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn));
+                let on = || {
+                    self.truth.tasks.values().filter(|task| {
+                        task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
+                    })
+                };
                 let free = on().fold(member.size, |free, task| free.minus(task.size));
                 free.fits(size) && on().filter(|task| task.seen.identity.is_some()).count() < INTERFACES
             })
@@ -285,7 +291,12 @@ impl Sim {
             return;
         }
         self.trace.note(self.now, format_args!("{arn} ends: {container} exits with {code}"));
-        self.end_task(arn, "EssentialContainerExited", "Essential container in task exited", Some((container, code)));
+        self.end_task(
+            arn,
+            "EssentialContainerExited",
+            "Essential container in task exited",
+            Some((container, code)),
+        );
     }
 
     fn end_task(&mut self, arn: &str, code: &str, reason: &str, exit: Option<(&str, i32)>) {

@@ -108,7 +108,7 @@ fn from_apply_to_delete() {
         let shown: Value =
             serde_json::from_str(&cli(&["get", "services", "hello", "-o", "json"]).fine()).unwrap();
         assert!(shown.to_string().contains("\"phase\":\"Awake\""), "{shown}");
-        assert_eq!(cli(&["get", "services", "-o", "name"]).fine().trim(), "hello");
+        assert_eq!(cli(&["get", "services", "-o", "name"]).fine().trim(), "service/hello");
         let described = cli(&["describe", "hello"]).fine();
         for part in ["hello", "Awake", "Ready", world.task("hello", Role::Proxy).address()] {
             assert!(described.contains(part), "{part}: {described}");

@@ -44,6 +44,7 @@ fn a_directory_is_applied_at_the_start_and_when_it_changes() {
         write("one.yaml", &Manifest::app("one").env("VALUE", "1"));
         let mut controller = world.controller_with(&[("DORMOUSE_MANIFESTS", directory.to_str().unwrap())]);
         controller.is_up();
+        world.is_open();
         controller.until("it is declared", "one", |_| true);
         assert_eq!(world.get("one", "/env?name=VALUE").text(), "1");
         controller.ready("one");
@@ -96,7 +97,8 @@ fn deleting_ends_tasks_and_records_first() {
 #[test]
 fn who_only_observes_changes_nothing() {
     run(Options::default().controller("DORMOUSE_POLICY", "observe"), |world| {
-        let controller = world.controller();
+        let controller = world.controller_with(&[]);
+        controller.is_up();
         controller.declare(&Manifest::app("hello"));
         let _ = controller.api.send("POST", "/v1/services/hello/wake", None, Duration::from_secs(10));
         steadily("nothing happens", Duration::from_secs(3), || {

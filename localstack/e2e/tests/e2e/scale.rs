@@ -19,7 +19,9 @@ fn a_hundred_and_twenty_services_wake_and_sleep() {
         .local("--eni-limit=60")
         .local("--instance-cpu=32768")
         .local("--instance-memory=131072")
-        .controller("MAX_TASKS_PER_INSTANCE", "50");
+        .controller("MAX_TASKS_PER_INSTANCE", "50")
+        // The local AWS does one thing at a time, and 120 services have much to write at once.
+        .controller("DORMOUSE_LEASE", "15s");
     run(options, |world| {
         let controller = world.controller();
         let names: Vec<String> = (0..SERVICES).map(|number| format!("s{number:03}")).collect();

@@ -225,11 +225,66 @@ fn a_request_that_came_after_the_flip_wakes_it() {
     scene.count(7, 0, 5);
     scene.step();
     assert_eq!(scene.record.desired, Desired::Asleep, "seven were known");
+    scene.pass(1);
+    scene.pass(1);
     scene.count(8, 0, 0);
     scene.step();
     assert_eq!(scene.record.desired, Desired::Awake);
     assert_eq!(scene.record.last_wake.as_ref().unwrap().origin, "request");
     assert_eq!(scene.pair().id.epoch, 1, "the same pair");
+}
+
+#[test]
+fn a_request_from_before_the_flip_that_is_reported_after_it_does_not_wake_it() {
+    let mut scene = resting();
+    scene.pass(1);
+    scene.count(9, 0, 3);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Asleep, "the ninth ended two seconds before the flip");
+    scene.pass(1);
+    scene.count(10, 0, 0);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Awake, "the tenth came after it");
+}
+
+#[test]
+fn idleness_is_proven_by_a_report_from_after_its_time() {
+    let mut scene = Scene::with(|spec| spec.idle_after = idle_after(4)).woken().made_ready();
+    scene.pass(1);
+    scene.count(5, 0, 0);
+    scene.pass(5);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Awake, "nobody knows what came since");
+    scene.count(5, 0, 5);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Asleep);
+}
+
+#[test]
+fn a_request_from_before_the_flip_that_is_reported_after_it_does_not() {
+    let mut scene = resting();
+    scene.pass(3);
+    scene.count(9, 0, 4);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Asleep);
+    assert_eq!(scene.record.rest.as_ref().unwrap().requests, Some(9), "from now on one more counts");
+    scene.pass(1);
+    scene.count(10, 0, 0);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Awake);
+}
+
+#[test]
+fn idleness_is_proven_by_a_report_from_after_its_moment() {
+    let mut scene = Scene::with(|spec| spec.idle_after = idle_after(60)).woken().made_ready();
+    scene.pass(58);
+    scene.count(0, 0, 58);
+    scene.pass(4);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Awake, "somebody may have come since");
+    scene.count(0, 0, 62);
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Asleep);
 }
 
 #[test]
@@ -239,6 +294,8 @@ fn when_the_count_was_not_known_at_the_flip_the_first_one_heard_is_the_measure()
     scene.count(40, 0, 5);
     scene.step();
     assert_eq!(scene.record.desired, Desired::Asleep);
+    scene.pass(1);
+    scene.pass(1);
     scene.count(41, 0, 0);
     scene.step();
     assert_eq!(scene.record.desired, Desired::Awake);

@@ -91,9 +91,7 @@ impl Cloud {
                 let address = life.task.public_address.clone().unwrap();
                 let patient = since(self.now, condemned_at) >= secs(120);
                 assert!(
-                    patient
-                        || record.dns.withdrawn_at.is_none()
-                        || self.names.record(&record.name) != Some(&address),
+                    patient || self.names.record(&record.name) != Some(&address),
                     "S3: {identity} stops while its record stands"
                 );
             }

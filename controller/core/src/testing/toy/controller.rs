@@ -141,7 +141,7 @@ impl Toy {
             let beat = Beat { at: now, state, peer, activity, sleep_requested: None, detail: None };
             self.seen.beats.insert(identity.clone(), beat);
             let record = &self.records[&identity.service];
-            if let Some(answer) = peering::answer(record, &self.seen.tasks, &identity) {
+            if let Some(answer) = peering::answer(record, &self.seen.tasks, &identity, None) {
                 self.cloud.lives.get_mut(&arn).unwrap().drain = answer.drain;
             }
         }
@@ -376,14 +376,19 @@ impl Toy {
 
     /// A second in which nothing fails.
     pub fn tick(&mut self) {
+        self.stormy(|| Fault::None);
+    }
+
+    /// A second in which whatever is done may fail.
+    pub fn stormy(&mut self, mut fault: impl FnMut() -> Fault) {
         self.cloud.pass(1);
-        self.sweep(false);
+        self.sweep(fault() != Fault::None);
         self.beats();
         for name in self.records.keys().cloned().collect::<Vec<_>>() {
-            self.reconcile(&name, Fault::None);
+            self.reconcile(&name, fault());
         }
-        self.reconcile_dns(Fault::None);
-        self.reconcile_capacity(Fault::None);
+        self.reconcile_dns(fault());
+        self.reconcile_capacity(fault());
     }
 }
 

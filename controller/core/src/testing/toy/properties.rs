@@ -12,6 +12,8 @@ const NAMES: [&str; 2] = ["hello", "world"];
 enum Event {
     /// Seconds in which nothing fails.
     Ticks(u8),
+    /// Seconds in which every fourth thing fails, drawn from a seed.
+    Storm(u8, u64),
     /// Seconds in which nobody looks.
     Pass(u8),
     /// A full read; behind the truth or not.
@@ -45,6 +47,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (1..15u8).prop_map(Event::Ticks),
         1 => (1..200u8).prop_map(Event::Ticks),
+        4 => (1..30u8, any::<u64>()).prop_map(|(seconds, seed)| Event::Storm(seconds, seed)),
         2 => (1..40u8).prop_map(Event::Pass),
         2 => any::<bool>().prop_map(Event::Sweep),
         1 => Just(Event::Beats),
@@ -65,6 +68,18 @@ fn event() -> impl Strategy<Value = Event> {
 fn happen(toy: &mut Toy, event: &Event) {
     match *event {
         Event::Ticks(seconds) => (0..seconds).for_each(|_| toy.tick()),
+        Event::Storm(seconds, mut seed) => {
+            let mut fault = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                match (seed >> 33) % 12 {
+                    0 => Fault::Crash(0),
+                    1 => Fault::Crash(1),
+                    2 => Fault::Deaf,
+                    _ => Fault::None,
+                }
+            };
+            (0..seconds).for_each(|_| toy.stormy(&mut fault));
+        }
         Event::Pass(seconds) => toy.cloud.pass(seconds.into()),
         Event::Sweep(behind) => toy.sweep(behind),
         Event::Beats => toy.beats(),

@@ -1,0 +1,90 @@
+//! `dormouse-sim`: seeds in bulk, or one of them to read.
+
+use crate::driver::{Options, Outcome, run};
+use crate::script::Script;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const USAGE: &str = "\
+usage: dormouse-sim --seeds A..B [--jobs N] [--most N]
+       dormouse-sim --seed N [--trace]
+";
+
+/// Runs the program.
+pub fn main(args: &[String]) -> ExitCode {
+    let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    if let Some(seed) = value("--seed").and_then(|text| text.parse().ok()) {
+        return one(seed, args.iter().any(|arg| arg == "--trace"));
+    }
+    let range = value("--seeds").and_then(|text| text.split_once(".."));
+    let range = range.and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
+    let Some((from, to)) = range else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let most = value("--most").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
+    let jobs = value("--jobs").and_then(|text| text.parse().ok()).unwrap_or(1);
+    many(from, to, jobs, most)
+}
+
+fn one(seed: u64, trace: bool) -> ExitCode {
+    let script = Script::draw(seed);
+    let outcome = run(&script, &Options { trace, ..Options::default() });
+    if trace {
+        println!("{:#?}", script.profile);
+    }
+    outcome.lines.iter().for_each(|line| println!("{line}"));
+    report(seed, &outcome);
+    println!("hash {:016x}, {:?}, {} mutating calls", outcome.hash, outcome.answers, outcome.mutations);
+    if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report(seed: u64, outcome: &Outcome) {
+    for violation in &outcome.violations {
+        println!("seed {seed} {} {}: {}", crate::trace::clock(violation.at), violation.id, violation.what);
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long it really took")]
+fn many(from: u64, to: u64, jobs: u64, most: usize) -> ExitCode {
+    let began = std::time::Instant::now();
+    let next = std::sync::atomic::AtomicU64::new(from);
+    let found = std::sync::Mutex::new((0u64, 0u64, Vec::<u64>::new(), BTreeMap::<&'static str, u64>::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed >= to {
+                        return;
+                    }
+                    let outcome = run(&Script::draw(seed), &Options::default());
+                    let Ok(mut found) = found.lock() else { return };
+                    found.0 += 1;
+                    found.1 += outcome.simulated;
+                    if !outcome.violations.is_empty() {
+                        report(seed, &outcome);
+                        found.2.push(seed);
+                        for violation in &outcome.violations {
+                            *found.3.entry(violation.id).or_default() += 1;
+                        }
+                        if found.2.len() >= most {
+                            next.store(to, std::sync::atomic::Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let took = began.elapsed().max(Duration::from_millis(1)).as_secs_f64();
+    let Ok((seeds, simulated, failing, kinds)) = found.into_inner() else { return ExitCode::FAILURE };
+    #[allow(clippy::cast_precision_loss, reason = "for people")]
+    let (rate, hours) = (seeds as f64 / took, simulated as f64 / 3_600_000.0);
+    println!(
+        "{seeds} seeds in {took:.1} s: {rate:.1} seeds/s, {hours:.0} simulated hours, {:.0} of them a second; {} failed {kinds:?}",
+        hours / took,
+        failing.len()
+    );
+    if failing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

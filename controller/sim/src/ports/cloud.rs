@@ -1,0 +1,228 @@
+//! ECS, Auto Scaling, Route 53 and EC2.
+
+use super::Port;
+use crate::check;
+use async_trait::async_trait;
+use dormouse_aws::Cloud;
+use dormouse_aws::count::Calls;
+use dormouse_aws::ports::{
+    ChangeAnswer, CloudError, Described, Groups, Instances, Interfaces, RunAnswer, RunCall, Tasks, Zones,
+};
+use dormouse_core::budget::Kind;
+use dormouse_core::definition::Content;
+use dormouse_core::dns::Change;
+use dormouse_core::observed::{Group, Instance, RecordSet};
+use dormouse_state::Launch;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Port {
+    /// All ports as a controller takes them.
+    pub fn cloud(&self) -> Cloud {
+        let port = Arc::new(self.clone());
+        Cloud {
+            tasks: port.clone(),
+            instances: port.clone(),
+            groups: port.clone(),
+            zones: port.clone(),
+            interfaces: port,
+            calls: Arc::new(Calls::default()),
+        }
+    }
+}
+
+#[async_trait]
+impl Tasks for Port {
+    async fn list(&self, cluster: &str, started_by: &str) -> Result<Vec<String>, CloudError> {
+        self.read("ecs:ListTasks", Kind::Read, |sim| Ok(sim.list_tasks(cluster, started_by))).await
+    }
+
+    async fn describe(
+        &self,
+        cluster: &str,
+        started_by: &str,
+        arns: &[String],
+    ) -> Result<Described, CloudError> {
+        self.read("ecs:DescribeTasks", Kind::Read, |sim| Ok(sim.describe_tasks(cluster, started_by, arns)))
+            .await
+    }
+
+    async fn run(&self, call: &RunCall) -> Result<RunAnswer, CloudError> {
+        let kind = if call.parameters.launch == Launch::Ec2 { Kind::Modify } else { Kind::RunFargate };
+        let owned = call.clone();
+        self.change(
+            "ecs:RunTask",
+            kind,
+            |sim| check::run_called(sim, call),
+            move |sim| Ok(sim.run_task(&owned)),
+        )
+        .await
+    }
+
+    async fn stop(&self, _cluster: &str, arn: &str, reason: &str) -> Result<(), CloudError> {
+        let (arn, reason) = (arn.to_owned(), reason.to_owned());
+        self.change(
+            "ecs:StopTask",
+            Kind::Modify,
+            |_| {},
+            move |sim| {
+                check::before_stop(sim, &arn);
+                sim.stop_task(&arn, true, &reason);
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    async fn register(&self, install: &str, content: &Content) -> Result<String, CloudError> {
+        let (install, content, hash) = (install.to_owned(), content.clone(), content.hash());
+        self.change(
+            "ecs:RegisterTaskDefinition",
+            Kind::Define,
+            |sim| check::register_called(sim, &hash),
+            move |sim| Ok(sim.register(&install, &content)),
+        )
+        .await
+    }
+
+    async fn deregister(&self, install: &str, arn: &str) -> Result<(), CloudError> {
+        let (install, owned) = (install.to_owned(), arn.to_owned());
+        self.change(
+            "ecs:DeregisterTaskDefinition",
+            Kind::Define,
+            |sim| check::deregister_called(sim, arn),
+            move |sim| {
+                sim.deregister(&install, &owned);
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    async fn revisions(&self, family: &str) -> Result<Vec<String>, CloudError> {
+        self.read("ecs:ListTaskDefinitions", Kind::Define, |sim| {
+            let known = sim.truth.definitions.iter();
+            let active = known.filter(|(_, definition)| definition.active && definition.family == family);
+            Ok(active.map(|(arn, _)| arn.clone()).collect())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Instances for Port {
+    async fn instances(&self, _cluster: &str) -> Result<Vec<Instance>, CloudError> {
+        self.read("ecs:DescribeContainerInstances", Kind::Read, |sim| Ok(sim.describe_instances())).await
+    }
+
+    async fn set_draining(&self, _cluster: &str, arns: &[String], draining: bool) -> Result<(), CloudError> {
+        let arns = arns.to_vec();
+        self.change(
+            "ecs:UpdateContainerInstancesState",
+            Kind::Modify,
+            |_| {},
+            move |sim| {
+                sim.set_draining(&arns, draining);
+                Ok(())
+            },
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl Groups for Port {
+    async fn group(&self, _name: &str) -> Result<Group, CloudError> {
+        self.read("autoscaling:DescribeAutoScalingGroups", Kind::Scale, |sim| Ok(sim.describe_group())).await
+    }
+
+    async fn launch_failure(&self, _name: &str) -> Result<Option<String>, CloudError> {
+        self.read("autoscaling:DescribeScalingActivities", Kind::Scale, |_| Ok(None)).await
+    }
+
+    async fn set_desired(&self, _name: &str, desired: u32) -> Result<(), CloudError> {
+        self.change(
+            "autoscaling:SetDesiredCapacity",
+            Kind::Scale,
+            |sim| check::desired_called(sim, desired),
+            move |sim| {
+                check::s8_monotone_capacity(sim, desired);
+                sim.set_desired(desired);
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    async fn protect(&self, _name: &str, ec2_ids: &[String]) -> Result<(), CloudError> {
+        let ids = ec2_ids.to_vec();
+        self.change(
+            "autoscaling:SetInstanceProtection",
+            Kind::Scale,
+            |_| {},
+            move |sim| {
+                sim.protect(&ids);
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    async fn terminate(&self, ec2_id: &str) -> Result<(), CloudError> {
+        let id = ec2_id.to_owned();
+        self.change(
+            "autoscaling:TerminateInstance",
+            Kind::Scale,
+            |_| {},
+            move |sim| {
+                check::before_terminate(sim, &id);
+                sim.terminate(&id);
+                Ok(())
+            },
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl Zones for Port {
+    async fn zone_name(&self, _zone: &str) -> Result<String, CloudError> {
+        Ok(self.world.sim().settings.domain.clone())
+    }
+
+    async fn records(&self, _zone: &str) -> Result<Vec<RecordSet>, CloudError> {
+        self.read("route53:ListResourceRecordSets", Kind::Zone, |sim| Ok(sim.list_zone())).await
+    }
+
+    async fn change(
+        &self,
+        _zone: &str,
+        changes: &[Change],
+        _comment: &str,
+    ) -> Result<ChangeAnswer, CloudError> {
+        let changes = changes.to_vec();
+        Port::change(
+            self,
+            "route53:ChangeResourceRecordSets",
+            Kind::Zone,
+            |_| {},
+            move |sim| Ok(sim.change_zone(&changes, true)),
+        )
+        .await
+    }
+
+    async fn is_insync(&self, change_id: &str) -> Result<bool, CloudError> {
+        self.read("route53:GetChange", Kind::Zone, |sim| Ok(sim.truth.zone.arrived.contains(change_id))).await
+    }
+}
+
+#[async_trait]
+impl Interfaces for Port {
+    async fn public_addresses(&self, ids: &[String]) -> Result<BTreeMap<String, String>, CloudError> {
+        self.read("ec2:DescribeNetworkInterfaces", Kind::Network, |sim| {
+            let known = &sim.truth.network.interfaces;
+            Ok(ids.iter().filter_map(|id| Some((id.clone(), known.get(id)?.clone()))).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,154 @@
+//! The table: the store in memory, behind a network that loses answers.
+
+use super::{Port, crash_here, pause};
+use crate::check;
+use crate::sim::Sim;
+use async_trait::async_trait;
+use dormouse_state::{
+    CapacityMemory, Lease, MemoryStore, ServiceRecord, Store, StoreError, Version, Versioned,
+};
+use futures::FutureExt as _;
+use std::sync::Arc;
+
+/// A controller's way to the table.
+pub struct SimStore {
+    /// The table itself, which outlives every controller.
+    pub rows: Arc<MemoryStore>,
+    /// Whose way.
+    pub port: Port,
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("no answer".to_owned())
+}
+
+/// The store in memory never waits.
+fn now<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    answer.now_or_never().unwrap_or_else(|| Err(unavailable()))
+}
+
+impl SimStore {
+    async fn read<T>(&self, look: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let (fails, takes) = {
+            let mut sim = self.port.world.sim();
+            let rate = sim.profile.store_fails;
+            (sim.rng.chance(rate), sim.rng.between(1, 15))
+        };
+        pause(takes).await;
+        if fails { Err(unavailable()) } else { now(look) }
+    }
+
+    async fn write<T>(
+        &self,
+        what: &'static str,
+        effect: impl Future<Output = Result<T, StoreError>>,
+        written: impl FnOnce(&mut Sim, &T),
+    ) -> Result<T, StoreError> {
+        let (fails, lost, before, after) = {
+            let mut sim = self.port.world.sim();
+            let rate = sim.profile.store_fails;
+            let (fails, lost) = (sim.rng.chance(rate / 2), sim.rng.chance(rate / 2));
+            let slow = sim.profile.slow / 4;
+            let before =
+                if sim.rng.chance(slow) { sim.rng.between(100, 5000) } else { sim.rng.between(1, 15) };
+            (fails, lost, before, sim.rng.between(1, 15))
+        };
+        pause(before).await;
+        if fails {
+            return Err(unavailable());
+        }
+        let crash = crash_here(&mut self.port.world.sim());
+        if let Some(after) = crash {
+            let mut sim = self.port.world.sim();
+            let at = sim.now;
+            sim.trace.note(at, format_args!("CRASH {} {what}", if after { "after" } else { "before" }));
+            if let Some(crash) = &mut sim.crash {
+                crash.due = true;
+            }
+        }
+        if crash != Some(false) {
+            let result = now(effect);
+            if let Ok(value) = &result {
+                written(&mut self.port.world.sim(), value);
+            }
+            if crash.is_none() {
+                pause(after).await;
+                return if lost && result.is_ok() { Err(unavailable()) } else { result };
+            }
+        }
+        self.port.world.planned.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Store for SimStore {
+    async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError> {
+        self.read(self.rows.service(name)).await
+    }
+
+    async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError> {
+        self.read(self.rows.services()).await
+    }
+
+    async fn put_service(
+        &self,
+        record: &ServiceRecord,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<Version, StoreError> {
+        self.write("put_service", self.rows.put_service(record, expected, fence), |sim, _| {
+            check::row_written(sim, record)
+        })
+        .await
+    }
+
+    async fn delete_service(
+        &self,
+        name: &str,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<(), StoreError> {
+        self.write("delete_service", self.rows.delete_service(name, expected, fence), |sim, ()| {
+            check::row_removed(sim, name)
+        })
+        .await
+    }
+
+    async fn capacity(&self, group: &str) -> Result<Versioned<CapacityMemory>, StoreError> {
+        self.read(self.rows.capacity(group)).await
+    }
+
+    async fn put_capacity(
+        &self,
+        group: &str,
+        memory: &CapacityMemory,
+        expected: Version,
+        fence: Option<u64>,
+    ) -> Result<Version, StoreError> {
+        self.write("put_capacity", self.rows.put_capacity(group, memory, expected, fence), |sim, _| {
+            check::capacity_written(sim, memory)
+        })
+        .await
+    }
+
+    async fn lease(&self) -> Result<Option<Lease>, StoreError> {
+        self.read(self.rows.lease()).await
+    }
+
+    async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError> {
+        let began = self.port.world.now();
+        let (controller, epoch, released) = (self.port.controller, next.epoch, next.nonce.is_empty());
+        self.write("put_lease", self.rows.put_lease(next, expected), |sim, ()| {
+            if !released {
+                check::lease_held(sim, controller, began);
+            }
+            sim.truth.leader = (!released).then_some((controller, epoch));
+        })
+        .await
+    }
+
+    async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {
+        self.read(self.rows.install_id(proposal)).await
+    }
+}

@@ -1,0 +1,141 @@
+//! What people, machines and bad luck do in a run: drawn from the seed, as a list that can be made shorter.
+
+use crate::profile::{MINUTE, Ms, Profile, SECOND};
+use crate::rng::Rng;
+use dormouse_peer::wire::Role;
+
+/// One thing that happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// An operator declares a service, again or anew, with another environment.
+    Declare(usize),
+    /// An operator deletes it.
+    Delete(usize),
+    /// An operator wakes it.
+    Wake(usize),
+    /// An operator puts it to sleep.
+    Sleep(usize),
+    /// Clients ask it.
+    Ask {
+        /// Which service.
+        service: usize,
+        /// How often.
+        count: u64,
+        /// Time between two.
+        gap: Ms,
+        /// How long an answer takes.
+        takes: Ms,
+    },
+    /// Its container wishes to sleep.
+    Wish(usize),
+    /// A task of it dies.
+    Kill(usize, Role),
+    /// Somebody stops a task of it by hand.
+    Stop(usize, Role),
+    /// A task of it stays in the state it is in.
+    Hang(usize, Role, Ms),
+    /// The user's container does not answer for a while.
+    Deaf(usize, Ms),
+    /// An instance breaks.
+    Break(u64),
+    /// An instance's agent is disconnected for a while.
+    Disconnect(u64, Ms),
+    /// Somebody runs a task of their own on an instance.
+    Stranger(Ms),
+    /// Somebody sets, or with `false` removes, a record of its name.
+    Record(usize, bool),
+    /// A controller crashes, and is back after a while.
+    Crash(usize, Ms),
+    /// A controller stops for a while, and goes on.
+    Freeze(usize, Ms),
+    /// A controller is asked to end, and another takes its place.
+    Replace(usize),
+    /// A controller's clock jumps.
+    Jump(usize, i64),
+}
+
+/// A run: who is there, and what happens when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Seed of everything that is drawn while it runs.
+    pub seed: u64,
+    /// Fault rates until the calm.
+    pub profile: Profile,
+    /// How many services are declared at the start.
+    pub services: usize,
+    /// How many controllers there are.
+    pub controllers: usize,
+    /// Largest size of the group.
+    pub max_instances: u32,
+    /// Controllers' clocks are wrong by up to this.
+    pub skew: u64,
+    /// What happens, in order.
+    pub acts: Vec<(Ms, Act)>,
+    /// When faults cease.
+    pub calm_at: Ms,
+    /// The end.
+    pub end_at: Ms,
+}
+
+impl Script {
+    /// The run of a seed.
+    pub fn draw(seed: u64) -> Script {
+        let mut rng = Rng::new(seed);
+        let profile = Profile::draw(&mut rng);
+        let services = 1 + rng.index(3);
+        let controllers = if rng.chance(300) { 2 } else { 1 };
+        let calm_at = rng.between(15 * MINUTE, 40 * MINUTE);
+        let count = rng.between(4, 24);
+        let mut acts: Vec<(Ms, Act)> = (0..count)
+            .map(|_| {
+                let at = rng.between(30 * SECOND, calm_at - MINUTE);
+                (at, act(&mut rng, services, controllers))
+            })
+            .collect();
+        // Something to serve in any case.
+        acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
+        acts.sort_by_key(|(at, _)| *at);
+        Script {
+            seed,
+            profile,
+            services,
+            controllers,
+            max_instances: u32::try_from(rng.between(1, 4)).unwrap_or(1),
+            skew: if rng.chance(300) { rng.below(30 * SECOND) } else { 0 },
+            acts,
+            calm_at,
+            end_at: calm_at + 62 * MINUTE,
+        }
+    }
+}
+
+fn act(rng: &mut Rng, services: usize, controllers: usize) -> Act {
+    let service = rng.index(services);
+    let role = if rng.chance(500) { Role::Proxy } else { Role::Service };
+    let controller = rng.index(controllers);
+    match rng.below(26) {
+        0 => Act::Declare(service),
+        1 => Act::Delete(service),
+        2..=4 => Act::Wake(service),
+        5..=7 => Act::Sleep(service),
+        8..=11 => Act::Ask {
+            service,
+            count: rng.between(1, 40),
+            gap: rng.between(200, 30 * SECOND),
+            takes: if rng.chance(200) { rng.between(5 * SECOND, 60 * SECOND) } else { rng.between(5, 500) },
+        },
+        12 => Act::Wish(service),
+        13 | 14 => Act::Kill(service, role),
+        15 => Act::Stop(service, role),
+        16 => Act::Hang(service, role, rng.between(MINUTE, 30 * MINUTE)),
+        17 => Act::Deaf(service, rng.between(5 * SECOND, 3 * MINUTE)),
+        18 => Act::Break(rng.below(4)),
+        19 => Act::Disconnect(rng.below(4), rng.between(10 * SECOND, 10 * MINUTE)),
+        20 => Act::Stranger(rng.between(MINUTE, 20 * MINUTE)),
+        21 => Act::Record(service, rng.chance(700)),
+        22 => Act::Freeze(controller, rng.between(SECOND, 120 * SECOND)),
+        23 => Act::Jump(controller, i64::try_from(rng.below(120 * SECOND)).unwrap_or(0) - 60_000),
+        24 => Act::Replace(controller),
+        _ => Act::Crash(controller, rng.between(SECOND, 60 * SECOND)),
+    }
+}

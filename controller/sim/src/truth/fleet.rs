@@ -1,0 +1,306 @@
+//! Instances and their Auto Scaling group: launch, boot, join, drain, terminate, die.
+
+use super::history::History;
+use crate::profile::{MINUTE, Ms, SECOND};
+use crate::queue::Event;
+use crate::sim::Sim;
+use dormouse_core::observed::{Group, Instance, Member, Resources, TaskStatus};
+use std::collections::BTreeMap;
+
+/// What an instance has.
+const SIZE: Resources = Resources { cpu: 2048, memory: 3904 };
+
+/// An instance as it really is.
+#[derive(Debug, Clone)]
+pub struct SimMember {
+    /// EC2 id.
+    pub id: String,
+    /// Container instance ARN.
+    pub arn: String,
+    /// The group's word for where it is.
+    pub lifecycle: &'static str,
+    /// Protected from scale-in.
+    pub protected: bool,
+    /// Registered with the cluster.
+    pub joined: bool,
+    /// Its agent is connected.
+    pub connected: bool,
+    /// ACTIVE, not DRAINING.
+    pub active: bool,
+    /// Since when DRAINING.
+    pub draining_since: Option<Ms>,
+    /// Since when InService.
+    pub in_service_at: Option<Ms>,
+    /// What it has.
+    pub size: Resources,
+    step: u32,
+}
+
+/// The group.
+#[derive(Debug, Default)]
+pub struct SimFleet {
+    /// Instances by EC2 id.
+    pub members: BTreeMap<String, SimMember>,
+    /// Smallest size.
+    pub min: u32,
+    /// Largest size.
+    pub max: u32,
+    /// Desired capacity.
+    pub desired: u32,
+    groups: History<Group>,
+    instances: History<Vec<Instance>>,
+}
+
+impl SimFleet {
+    fn living(&self) -> usize {
+        self.members.values().filter(|member| member.lifecycle != "Terminating").count()
+    }
+}
+
+impl Sim {
+    /// SetDesiredCapacity.
+    pub fn set_desired(&mut self, desired: u32) {
+        self.trace.note(self.now, format_args!("desired capacity {} → {desired}", self.truth.fleet.desired));
+        self.truth.fleet.desired = desired;
+        self.group();
+        self.fleet_changed();
+    }
+
+    /// The group launches what is missing, and removes what is too many and not protected.
+    pub fn group(&mut self) {
+        let desired = usize::try_from(self.truth.fleet.desired).unwrap_or(usize::MAX);
+        while self.truth.fleet.living() < desired {
+            let number = self.truth.number();
+            let id = format!("i-{number}");
+            self.trace.note(self.now, format_args!("{id} is launched"));
+            let member = SimMember {
+                id: id.clone(),
+                arn: format!("arn:ci/{number}"),
+                lifecycle: "Pending",
+                protected: false,
+                joined: false,
+                connected: false,
+                active: false,
+                draining_since: None,
+                in_service_at: None,
+                size: SIZE,
+                step: 0,
+            };
+            self.truth.fleet.members.insert(id.clone(), member);
+            let boot = self.profile.boot;
+            self.next_instance_step(&id, boot);
+        }
+        while self.truth.fleet.living() > desired {
+            let free = self
+                .truth
+                .fleet
+                .members
+                .values()
+                .find(|member| member.lifecycle == "InService" && !member.protected);
+            let Some(id) = free.map(|member| member.id.clone()) else { break };
+            self.trace.note(self.now, format_args!("the group scales in {id}"));
+            self.leave(&id);
+        }
+        self.fleet_changed();
+    }
+
+    fn next_instance_step(&mut self, id: &str, delay: (Ms, Ms)) {
+        let after = self.span(delay);
+        if let Some(member) = self.truth.fleet.members.get_mut(id) {
+            member.step += 1;
+            let step = member.step;
+            self.plan(after, Event::Instance(id.to_owned(), step));
+        }
+    }
+
+    /// An instance's life goes on.
+    pub fn step_instance(&mut self, id: &str, step: u32) {
+        let never = self.profile.never_joins;
+        let Some(member) = self.truth.fleet.members.get_mut(id).filter(|member| member.step == step) else {
+            return;
+        };
+        match member.lifecycle {
+            "Pending" => {
+                member.lifecycle = "InService";
+                member.in_service_at = Some(self.now);
+                if self.rng.chance(never) {
+                    self.trace.note(self.now, format_args!("{id} never joins"));
+                } else {
+                    self.next_instance_step(id, (SECOND, 15 * SECOND));
+                }
+            }
+            "InService" if !member.joined => {
+                (member.joined, member.connected, member.active) = (true, true, true);
+                self.trace.note(self.now, format_args!("{id} joins as {}", member.arn));
+            }
+            "InService" => {
+                // Its agent is back.
+                member.connected = true;
+            }
+            _ => {
+                let arn = member.arn.clone();
+                self.truth.fleet.members.remove(id);
+                self.trace.note(self.now, format_args!("{id} is gone"));
+                self.tasks_of(&arn).iter().for_each(|task| self.over(task));
+                self.plan(0, Event::Group);
+            }
+        }
+        self.fleet_changed();
+    }
+
+    fn tasks_of(&self, instance: &str) -> Vec<String> {
+        let tasks = self.truth.tasks.values().filter(|task| task.is_there());
+        let on = tasks.filter(|task| task.seen.container_instance.as_deref() == Some(instance));
+        on.map(|task| task.seen.arn.clone()).collect()
+    }
+
+    /// TerminateInstanceInAutoScalingGroup with decrement; `false` when there is none of that id.
+    pub fn terminate(&mut self, id: &str) -> bool {
+        if self.truth.fleet.members.get(id).is_none_or(|member| member.lifecycle == "Terminating") {
+            return false;
+        }
+        self.trace.note(self.now, format_args!("{id} is terminated"));
+        self.truth.fleet.desired = self.truth.fleet.desired.saturating_sub(1);
+        self.leave(id);
+        true
+    }
+
+    fn leave(&mut self, id: &str) {
+        let Some(member) = self.truth.fleet.members.get_mut(id) else { return };
+        member.lifecycle = "Terminating";
+        member.connected = false;
+        member.active = false;
+        let arn = member.arn.clone();
+        self.next_instance_step(id, (20 * SECOND, 90 * SECOND));
+        for task in self.tasks_of(&arn) {
+            self.exit_task(&task, "app", 137);
+        }
+        self.fleet_changed();
+    }
+
+    /// The machine breaks: what runs there is gone, and the group notices after a while.
+    pub fn kill_instance(&mut self, nth: u64) {
+        let alive: Vec<String> = self
+            .truth
+            .fleet
+            .members
+            .values()
+            .filter(|member| member.lifecycle == "InService")
+            .map(|member| member.id.clone())
+            .collect();
+        let Some(id) = alive.get(usize::try_from(nth).unwrap_or(0) % alive.len().max(1)).cloned() else {
+            return;
+        };
+        self.trace.note(self.now, format_args!("{id} breaks"));
+        self.leave(&id);
+    }
+
+    /// Its agent loses the connection for a while.
+    pub fn disconnect(&mut self, nth: u64, span: Ms) {
+        let joined: Vec<String> = self
+            .truth
+            .fleet
+            .members
+            .values()
+            .filter(|member| member.joined && member.connected)
+            .map(|member| member.id.clone())
+            .collect();
+        let Some(id) = joined.get(usize::try_from(nth).unwrap_or(0) % joined.len().max(1)).cloned() else {
+            return;
+        };
+        self.trace.note(self.now, format_args!("{id}'s agent is disconnected"));
+        if let Some(member) = self.truth.fleet.members.get_mut(&id) {
+            member.connected = false;
+        }
+        self.next_instance_step(&id, (span.min(30 * MINUTE), span.min(30 * MINUTE)));
+        self.fleet_changed();
+    }
+
+    /// UpdateContainerInstancesState.
+    pub fn set_draining(&mut self, arns: &[String], draining: bool) {
+        for member in self.truth.fleet.members.values_mut().filter(|member| arns.contains(&member.arn)) {
+            if member.active == draining && member.joined && member.lifecycle == "InService" {
+                self.trace.note(self.now, format_args!("{} draining: {draining}", member.id));
+                member.active = !draining;
+                member.draining_since = draining.then_some(self.now);
+            }
+        }
+        self.fleet_changed();
+    }
+
+    /// SetInstanceProtection.
+    pub fn protect(&mut self, ids: &[String]) {
+        for member in self.truth.fleet.members.values_mut().filter(|member| ids.contains(&member.id)) {
+            if !member.protected {
+                self.trace.note(self.now, format_args!("{} is protected", member.id));
+                member.protected = true;
+            }
+        }
+        self.fleet_changed();
+    }
+
+    /// Remembers what is shown of the fleet from now on.
+    pub fn fleet_changed(&mut self) {
+        if self.profile.stale == 0 {
+            return;
+        }
+        let (group, instances) = (self.group_now(), self.instances_now());
+        self.truth.fleet.groups.push(self.now, group);
+        self.truth.fleet.instances.push(self.now, instances);
+    }
+
+    fn group_now(&self) -> Group {
+        let fleet = &self.truth.fleet;
+        let members = fleet.members.values().map(|member| Member {
+            ec2_id: member.id.clone(),
+            lifecycle: member.lifecycle.to_owned(),
+            protected: member.protected,
+        });
+        Group { min: fleet.min, max: fleet.max, desired: fleet.desired, members: members.collect() }
+    }
+
+    fn instances_now(&self) -> Vec<Instance> {
+        let members = self.truth.fleet.members.values().filter(|member| member.joined);
+        let instance = |member: &SimMember| {
+            let there = self.truth.tasks.values().filter(|task| task.is_there());
+            let on: Vec<_> =
+                there.filter(|task| task.seen.container_instance.as_ref() == Some(&member.arn)).collect();
+            let counted = on
+                .iter()
+                .filter(|task| matches!(task.seen.status, TaskStatus::Pending | TaskStatus::Running));
+            Instance {
+                arn: member.arn.clone(),
+                ec2_id: member.id.clone(),
+                active: member.active,
+                status: if member.active { "ACTIVE" } else { "DRAINING" }.to_owned(),
+                connected: member.connected,
+                registered: member.size,
+                remaining: on.iter().fold(member.size, |free, task| free.minus(task.size)),
+                tasks: counted.count().try_into().unwrap_or(u32::MAX),
+            }
+        };
+        members.map(instance).collect()
+    }
+
+    /// DescribeAutoScalingGroups, as of a while ago.
+    pub fn describe_group(&mut self) -> Group {
+        match self.lag(self.profile.group_lag) {
+            0 => self.group_now(),
+            lag => self
+                .truth
+                .fleet
+                .groups
+                .at(self.now.saturating_sub(lag))
+                .cloned()
+                .unwrap_or_else(|| self.group_now()),
+        }
+    }
+
+    /// DescribeContainerInstances, as of a while ago.
+    pub fn describe_instances(&mut self) -> Vec<Instance> {
+        match self.lag(self.profile.fleet_lag) {
+            0 => self.instances_now(),
+            lag => self.truth.fleet.instances.at(self.now.saturating_sub(lag)).cloned().unwrap_or_default(),
+        }
+    }
+}

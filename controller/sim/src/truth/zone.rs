@@ -1,0 +1,212 @@
+//! The hosted zone with strict atomic batches, its name servers that follow later, and resolvers with caches.
+
+use super::history::History;
+use crate::profile::{Ms, SECOND};
+use crate::queue::Event;
+use crate::sim::Sim;
+use dormouse_aws::ports::ChangeAnswer;
+use dormouse_core::dns::Change;
+use dormouse_core::observed::RecordSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Name and type of a record set.
+pub type SetKey = (String, String);
+type Sets = BTreeMap<SetKey, RecordSet>;
+
+/// A change on its way to the name servers.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Its id.
+    pub id: String,
+    changes: Vec<Change>,
+}
+
+/// The zone.
+#[derive(Debug, Default)]
+pub struct SimZone {
+    /// What the API holds.
+    pub sets: Sets,
+    /// What every name server has.
+    pub served: Sets,
+    /// Changes on their way, oldest first.
+    pub pending: Vec<Pending>,
+    /// Changes that have arrived.
+    pub arrived: BTreeSet<String>,
+    /// Sets that a controller of ours made and nobody changed since.
+    pub ours: BTreeSet<SetKey>,
+    /// When a name was last answered with an address by some name server: (name, address) → then.
+    pub last_served: BTreeMap<(String, String), Ms>,
+    busy_until: Ms,
+    caches: BTreeMap<(u64, String), (Option<String>, Ms)>,
+    history: History<Vec<RecordSet>>,
+}
+
+fn key(set: &RecordSet) -> SetKey {
+    (set.name.clone(), set.kind.clone())
+}
+
+fn apply(sets: &mut Sets, changes: &[Change]) -> Result<(), String> {
+    for change in changes {
+        match change {
+            Change::Create(set) => {
+                if sets.contains_key(&key(set)) {
+                    return Err(format!("{} {} exists", set.kind, set.name));
+                }
+                sets.insert(key(set), set.clone());
+            }
+            Change::Delete(set) => {
+                if sets.get(&key(set)) != Some(set) {
+                    return Err(format!("{} {} is not that", set.kind, set.name));
+                }
+                sets.remove(&key(set));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Sim {
+    /// ChangeResourceRecordSets: all of it or nothing.
+    pub fn change_zone(&mut self, changes: &[Change], ours: bool) -> ChangeAnswer {
+        if ours && self.now < self.truth.zone.busy_until {
+            self.trace.note(self.now, format_args!("the zone is busy"));
+            return ChangeAnswer::Busy;
+        }
+        let mut next = self.truth.zone.sets.clone();
+        // AWS applies a batch's deletions before its creations.
+        let mut ordered: Vec<Change> = changes.to_vec();
+        ordered.sort_by_key(|change| matches!(change, Change::Create(_)));
+        if let Err(why) = apply(&mut next, &ordered) {
+            self.trace.note(self.now, format_args!("batch refused: {why}"));
+            return ChangeAnswer::Refused(vec![why]);
+        }
+        for change in &ordered {
+            let (set, verb) = match change {
+                Change::Create(set) => (set, "create"),
+                Change::Delete(set) => (set, "delete"),
+            };
+            let who = if ours { "we" } else { "an operator" };
+            self.trace.note(
+                self.now,
+                format_args!("{who} {verb} {} {} {}", set.kind, set.name, set.values.join(" ")),
+            );
+            if ours {
+                crate::check::before_record(self, change);
+            }
+            match (change, ours) {
+                (Change::Create(set), true) => self.truth.zone.ours.insert(key(set)),
+                (Change::Create(set) | Change::Delete(set), _) => self.truth.zone.ours.remove(&key(set)),
+            };
+        }
+        self.truth.zone.sets = next;
+        let id = format!("change-{}", self.truth.number());
+        self.truth.zone.pending.push(Pending { id: id.clone(), changes: ordered });
+        let after = self.span(self.profile.insync);
+        self.plan(after, Event::Insync(id.clone()));
+        if self.rng.chance(self.profile.busy) {
+            self.truth.zone.busy_until = self.now + self.rng.between(SECOND, 10 * SECOND);
+        }
+        self.zone_changed();
+        crate::check::after_zone(self);
+        ChangeAnswer::Accepted { change_id: id }
+    }
+
+    fn zone_changed(&mut self) {
+        let sets = self.truth.zone.sets.values().cloned().collect();
+        self.truth.zone.history.push(self.now, sets);
+    }
+
+    /// A change, and every one before it, is on all name servers now.
+    pub fn insync(&mut self, id: &str) {
+        let zone = &mut self.truth.zone;
+        let Some(position) = zone.pending.iter().position(|pending| pending.id == id) else { return };
+        for pending in zone.pending.drain(..=position) {
+            for change in &pending.changes {
+                if let (Change::Delete(set), "A") = (change, change.set().kind.as_str()) {
+                    for address in &set.values {
+                        zone.last_served.insert((set.name.clone(), address.clone()), self.now);
+                    }
+                }
+                // What was accepted once is applied as it is.
+                let _ = apply(&mut zone.served, std::slice::from_ref(change));
+            }
+            zone.arrived.insert(pending.id);
+        }
+        self.trace.note(self.now, format_args!("{id} is INSYNC"));
+    }
+
+    /// ListResourceRecordSets, as of a while ago.
+    pub fn list_zone(&mut self) -> Vec<RecordSet> {
+        match self.lag(self.profile.zone_lag) {
+            0 => self.truth.zone.sets.values().cloned().collect(),
+            lag => self.truth.zone.history.at(self.now.saturating_sub(lag)).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Asks a resolver for a name's address, cached or from a name server that may or may not have the newest.
+    pub fn resolve(&mut self, resolver: u64, name: &str) -> Option<String> {
+        let cached = (resolver, name.to_owned());
+        if let Some((address, until)) = self.truth.zone.caches.get(&cached) {
+            if self.now < *until {
+                return address.clone();
+            }
+        }
+        let newest = self.rng.chance(500);
+        let zone = &self.truth.zone;
+        let (address, ttl) =
+            lookup(if newest { &zone.sets } else { &zone.served }, name, &self.settings.domain);
+        self.truth.zone.caches.insert(cached, (address.clone(), self.now + ttl));
+        address
+    }
+
+    /// Whether a name server may still answer a name with an address, and if not, since when.
+    pub fn withdrawn_since(&self, name: &str, address: &str) -> Option<Ms> {
+        let zone = &self.truth.zone;
+        let has = |sets: &Sets| {
+            sets.get(&(name.to_owned(), "A".to_owned()))
+                .is_some_and(|set| set.values.iter().any(|value| value == address))
+        };
+        if has(&zone.sets) || has(&zone.served) {
+            return None;
+        }
+        // A change between the two may have it too.
+        let on_its_way = zone.pending.iter().flat_map(|pending| &pending.changes);
+        if on_its_way
+            .filter(|change| change.set().name == name)
+            .any(|change| change.set().values.iter().any(|value| value == address))
+        {
+            return None;
+        }
+        Some(zone.last_served.get(&(name.to_owned(), address.to_owned())).copied().unwrap_or(0))
+    }
+
+    /// An operator's change of a name: puts a record of theirs there, or takes it away.
+    pub fn operator_record(&mut self, name: &str, address: Option<&str>) {
+        let at = (name.to_owned(), "A".to_owned());
+        let mut changes: Vec<Change> =
+            self.truth.zone.sets.get(&at).cloned().map(Change::Delete).into_iter().collect();
+        if let Some(address) = address {
+            changes.push(Change::Create(RecordSet {
+                name: name.to_owned(),
+                kind: "A".to_owned(),
+                ttl: Some(60),
+                values: vec![address.to_owned()],
+                special: false,
+            }));
+        }
+        if !changes.is_empty() {
+            self.change_zone(&changes, false);
+        }
+    }
+}
+
+/// The address that a zone answers a name with, and for how long that may be kept.
+pub fn lookup(sets: &Sets, name: &str, domain: &str) -> (Option<String>, Ms) {
+    let exact = |name: &str| sets.get(&(name.to_owned(), "A".to_owned()));
+    let exists = sets.keys().any(|(known, _)| known == name);
+    let found = exact(name).or_else(|| exact(&format!("*.{domain}")).filter(|_| !exists));
+    match found {
+        Some(set) => (set.values.first().cloned(), set.ttl.unwrap_or(60) * SECOND),
+        None => (None, 10 * SECOND),
+    }
+}
