@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use dormouse_core::view::{EventView, InstanceView, ServiceView};
 use dormouse_manifests::Service;
 use dormouse_peer::wire::{Answer, Heartbeat};
+use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,9 @@ pub trait InUse: Send + Sync {}
 pub trait Plane: Send + Sync {
     /// Public domain, no trailing dot.
     fn domain(&self) -> &str;
+
+    /// The time of day that views are of.
+    fn now(&self) -> Timestamp;
 
     /// Whether the first complete snapshot was read.
     fn is_ready(&self) -> bool;

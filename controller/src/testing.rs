@@ -50,7 +50,10 @@ pub fn asleep(name: &str) -> ServiceView {
             },
             last_wake: None,
             last_sleep: None,
+            wakes: Vec::new(),
             awake_until: None,
+            failures: 0,
+            retry_at: None,
         },
     }
 }
@@ -165,6 +168,10 @@ impl Drop for Guard {
 impl Plane for FakePlane {
     fn domain(&self) -> &str {
         "example.com"
+    }
+
+    fn now(&self) -> Timestamp {
+        at(NOW)
     }
 
     fn is_ready(&self) -> bool {

@@ -244,6 +244,20 @@ pub(crate) fn path_pattern(text: &str) -> Check {
     .help(format!("did you mean `/{}`?", shorten(text.trim()))))
 }
 
+/// As RFC 9110 has them: case-sensitive, and all those in use are upper case.
+pub(crate) fn method(text: &str) -> Check {
+    if (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+        return Ok(());
+    }
+    let complaint = Complaint::new(
+        format!("`{}` is not an HTTP method", shorten(text)),
+        "expected one such as `HEAD` or `OPTIONS`",
+    );
+    let upper = text.to_ascii_uppercase();
+    let fits = (1..=20).contains(&upper.len()) && upper.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+    Err(if fits { complaint.help(format!("did you mean `{upper}`?")) } else { complaint })
+}
+
 pub(crate) fn pattern(text: &str) -> Check {
     let length = text.chars().count();
     if text.trim().is_empty() {

@@ -138,6 +138,31 @@ pub mod text {
     }
 }
 
+/// For `#[serde(with = "…")]`: a [`Duration`] that need not be there, as text.
+pub mod optional {
+    use super::{Deserialize, Deserializer, Duration, Serializer, de, format_duration};
+
+    /// Writes the text.
+    ///
+    /// # Errors
+    /// When the serializer fails.
+    pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => to.serialize_some(&format_duration(*value)),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// Reads the text, or nothing.
+    ///
+    /// # Errors
+    /// When it is no duration.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| super::parse_duration(&text).map_err(de::Error::custom)).transpose()
+    }
+}
+
 impl Serialize for IdleAfter {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)

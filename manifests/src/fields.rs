@@ -36,6 +36,9 @@ pub(crate) const SPEC: Section = Section {
         "taskRoleArn",
         "health",
         "idleAfter",
+        "websocketIdle",
+        "busyPath",
+        "maxAwake",
         "drain",
         "wake",
         "awake",
@@ -47,10 +50,13 @@ pub(crate) const SPEC: Section = Section {
 pub(crate) const HEALTH: Section =
     Section { path: "spec.health", fields: &["path", "interval", "timeout", "failures", "gracePeriod"] };
 
-pub(crate) const WAKE: Section =
-    Section { path: "spec.wake", fields: &["hold", "page", "access", "ignore", "rateLimit"] };
+pub(crate) const WAKE: Section = Section {
+    path: "spec.wake",
+    fields: &["hold", "page", "access", "ignore", "rateLimit", "serviceRateLimit", "dailyBudget"],
+};
 
-pub(crate) const IGNORE: Section = Section { path: "spec.wake.ignore", fields: &["paths", "userAgents"] };
+pub(crate) const IGNORE: Section =
+    Section { path: "spec.wake.ignore", fields: &["paths", "methods", "userAgents"] };
 
 pub(crate) const AWAKE: Section =
     Section { path: "spec.awake[]", fields: &["days", "from", "to", "timezone"] };

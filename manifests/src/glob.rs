@@ -3,10 +3,11 @@
 use crate::types::Ignore;
 
 impl Ignore {
-    /// Whether a request with this path and user agent does not wake the service.
-    pub fn matches(&self, path: &str, user_agent: Option<&str>) -> bool {
+    /// Whether a request with this method, path and user agent does not wake the service.
+    pub fn matches(&self, method: &str, path: &str, user_agent: Option<&str>) -> bool {
         let path = path.split(['?', '#']).next().unwrap_or(path);
-        self.paths.iter().any(|pattern| matches(pattern, path))
+        self.methods.iter().any(|ignored| ignored == method)
+            || self.paths.iter().any(|pattern| matches(pattern, path))
             || user_agent.is_some_and(|agent| {
                 self.user_agents.iter().any(|pattern| matches_ignoring_case(pattern, agent))
             })
@@ -98,10 +99,16 @@ mod tests {
 
     #[test]
     fn queries_are_not_part_of_the_path() {
-        let ignore = Ignore { paths: vec!["/health".into()], user_agents: vec!["uptime*".into()] };
-        assert!(ignore.matches("/health?full=1", None));
-        assert!(ignore.matches("/", Some("UptimeRobot/2")));
-        assert!(!ignore.matches("/", Some("curl")));
-        assert!(!ignore.matches("/", None));
+        let ignore = Ignore {
+            paths: vec!["/health".into()],
+            methods: vec!["OPTIONS".into()],
+            user_agents: vec!["uptime*".into()],
+        };
+        assert!(ignore.matches("GET", "/health?full=1", None));
+        assert!(ignore.matches("GET", "/", Some("UptimeRobot/2")));
+        assert!(ignore.matches("OPTIONS", "/", None));
+        assert!(!ignore.matches("options", "/", None), "methods have a case");
+        assert!(!ignore.matches("GET", "/", Some("curl")));
+        assert!(!ignore.matches("GET", "/", None));
     }
 }

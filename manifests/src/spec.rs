@@ -8,7 +8,7 @@ use crate::fargate;
 use crate::fields;
 use crate::node::{Node, Value, shorten};
 use crate::read::{Complaint, Fields, Reader};
-use crate::types::{Access, Health, Ignore, Protocol, ProxySpec, ServiceSpec, Wake};
+use crate::types::{Access, Health, IdleAfter, Ignore, Protocol, ProxySpec, ServiceSpec, Wake};
 use crate::window::{AwakeWindow, Days};
 
 /// The task's CPU units on EC2, and the container's smallest memory: the ECS API reference,
@@ -16,6 +16,9 @@ use crate::window::{AwakeWindow, Days};
 /// that of the largest EC2 instance there is.
 const CPU: std::ops::RangeInclusive<u32> = 128..=196_608;
 const MEMORY: std::ops::RangeInclusive<u32> = 6..=33_554_432;
+
+/// Wakes in one day.
+const DAILY_BUDGET: std::ops::RangeInclusive<u32> = 1..=1_000_000;
 
 /// The spec, and where the names in `dependsOn` stand. `name` is the service's own.
 pub(crate) fn read(
@@ -38,6 +41,16 @@ pub(crate) fn read(
     fields.read("idleAfter", &mut spec.idle_after, |n| {
         reader.parsed(n, "idleAfter", "a duration or `never`", |text| checks::idle_after("idleAfter", text))
     });
+    fields.read("websocketIdle", &mut spec.websocket_idle, |n| {
+        reader
+            .parsed(n, "websocketIdle", "a duration", |text| checks::positive("websocketIdle", text))
+            .map(Some)
+    });
+    fields.read("busyPath", &mut spec.busy_path, |n| reader.checked(n, "busyPath", checks::path).map(Some));
+    fields.read("maxAwake", &mut spec.max_awake, |n| {
+        reader.parsed(n, "maxAwake", "a duration", |text| checks::positive("maxAwake", text)).map(Some)
+    });
+    rules_of_idleness(reader, &fields, &spec);
     fields.read("drain", &mut spec.drain, |n| {
         reader.parsed(n, "drain", "a duration", |text| checks::duration("drain", text))
     });
@@ -49,6 +62,27 @@ pub(crate) fn read(
     fields.read("proxy", &mut spec.proxy, |n| Some(proxy(reader, n)));
     let depends_on = depends_on(reader, &fields, name, &mut spec);
     (spec, depends_on)
+}
+
+/// Rules that are written and have no effect.
+fn rules_of_idleness(reader: &mut Reader<'_>, fields: &Fields<'_>, spec: &ServiceSpec) {
+    if let Some(entry) = fields.entry("busyPath")
+        && spec.protocol == Protocol::Tcp
+    {
+        let complaint =
+            Complaint::new("`busyPath` has no effect with `protocol: tcp`", "only HTTP has paths");
+        reader.warning(&entry.key_span, complaint);
+    }
+    if let (Some(limit), IdleAfter::After(after), Some(entry)) =
+        (spec.max_awake, spec.idle_after, fields.entry("maxAwake"))
+        && limit < after
+    {
+        let complaint = Complaint::new(
+            "`maxAwake` is shorter than `idleAfter`",
+            "it always sleeps by this, never for idleness",
+        );
+        reader.warning(&entry.key_span, complaint);
+    }
 }
 
 /// What runs: an image or a task definition, its arguments, port and size.
@@ -197,10 +231,16 @@ fn wake(reader: &mut Reader<'_>, node: &Node) -> Wake {
         reader.choice(n, "wake.access", &choices)
     });
     fields.read("ignore", &mut wake.ignore, |n| Some(ignore(reader, n)));
-    fields.read("rateLimit", &mut wake.rate_limit, |n| {
-        reader.parsed(n, "wake.rateLimit", "a rate or `none`", |text| {
-            checks::rate_limit("wake.rateLimit", text)
-        })
+    for (name, field, slot) in [
+        ("rateLimit", "wake.rateLimit", &mut wake.rate_limit),
+        ("serviceRateLimit", "wake.serviceRateLimit", &mut wake.service_rate_limit),
+    ] {
+        fields.read(name, slot, |n| {
+            reader.parsed(n, field, "a rate or `none`", |text| checks::rate_limit(field, text))
+        });
+    }
+    fields.read("dailyBudget", &mut wake.daily_budget, |n| {
+        reader.integer(n, "wake.dailyBudget", DAILY_BUDGET).map(Some)
     });
     wake
 }
@@ -210,6 +250,9 @@ fn ignore(reader: &mut Reader<'_>, node: &Node) -> Ignore {
     let fields = reader.section(node, &fields::IGNORE);
     fields.read("paths", &mut ignore.paths, |n| {
         Some(reader.texts(n, "wake.ignore.paths", checks::path_pattern))
+    });
+    fields.read("methods", &mut ignore.methods, |n| {
+        Some(reader.texts(n, "wake.ignore.methods", checks::method))
     });
     fields.read("userAgents", &mut ignore.user_agents, |n| {
         Some(reader.texts(n, "wake.ignore.userAgents", checks::pattern))

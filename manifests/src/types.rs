@@ -132,6 +132,18 @@ pub struct ServiceSpec {
     /// How long without a request, socket or byte until it sleeps; `never` keeps it awake.
     #[serde(default)]
     pub idle_after: IdleAfter,
+    /// An open socket over which no byte has moved for this long is no use, and may be cut off when it sleeps.
+    #[serde(default, with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub websocket_idle: Option<Duration>,
+    /// Path on the container that answers 200 and `busy` while it must not fall asleep for idleness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = patterns::PATH))]
+    pub busy_path: Option<String>,
+    /// It is put to sleep this long after its wake, even while it is used.
+    #[serde(default, with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub max_awake: Option<Duration>,
     /// How long in-flight requests get once it is to sleep; `0s` cuts them off.
     #[serde(default = "default_drain", with = "duration::text")]
     #[schemars(with = "duration::DurationText")]
@@ -172,6 +184,9 @@ impl ServiceSpec {
             task_role_arn: None,
             health: Health::default(),
             idle_after: IdleAfter::default(),
+            websocket_idle: None,
+            busy_path: None,
+            max_awake: None,
             drain: default_drain(),
             wake: Wake::default(),
             awake: Vec::new(),
@@ -277,6 +292,14 @@ pub struct Wake {
     #[serde(with = "crate::rate::optional")]
     #[schemars(with = "crate::rate::RateLimitText")]
     pub rate_limit: Option<RateLimit>,
+    /// Wakes by all clients together; `none` lifts the limit.
+    #[serde(with = "crate::rate::optional")]
+    #[schemars(with = "crate::rate::RateLimitText")]
+    pub service_rate_limit: Option<RateLimit>,
+    /// Wakes by requests within one day, as UTC counts days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32", range(min = 1, max = 1000000))]
+    pub daily_budget: Option<u32>,
 }
 
 impl Default for Wake {
@@ -287,6 +310,8 @@ impl Default for Wake {
             access: Access::Public,
             ignore: Ignore::default(),
             rate_limit: Some(RateLimit::DEFAULT),
+            service_rate_limit: None,
+            daily_budget: None,
         }
     }
 }
@@ -303,13 +328,16 @@ pub enum Access {
 }
 
 /// Requests that are answered without waking the service.
-// Both lists are written even when empty: an empty list of paths is not the default one.
+// All lists are written even when empty: an empty list of paths is not the default one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Ignore {
     /// Path patterns: `*` is any text, `?` one character; the case matters.
     #[schemars(with = "Vec<patterns::PathGlob>")]
     pub paths: Vec<String>,
+    /// HTTP methods, such as `HEAD` or `OPTIONS`; the case matters.
+    #[schemars(with = "Vec<patterns::Method>")]
+    pub methods: Vec<String>,
     /// User-agent patterns: the same, the case does not matter.
     #[schemars(with = "Vec<patterns::Glob>")]
     pub user_agents: Vec<String>,
@@ -317,7 +345,11 @@ pub struct Ignore {
 
 impl Default for Ignore {
     fn default() -> Ignore {
-        Ignore { paths: vec!["/favicon.ico".to_owned(), "/robots.txt".to_owned()], user_agents: Vec::new() }
+        Ignore {
+            paths: vec!["/favicon.ico".to_owned(), "/robots.txt".to_owned()],
+            methods: Vec::new(),
+            user_agents: Vec::new(),
+        }
     }
 }
 

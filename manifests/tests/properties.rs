@@ -79,11 +79,21 @@ fn health() -> impl Strategy<Value = Health> {
 fn wake() -> impl Strategy<Value = Wake> {
     let rate = (1..1_000_000_000_u32, select(vec![1, 60, 3600]))
         .prop_map(|(count, per)| RateLimit { count, per: Duration::from_secs(per) });
-    let ignore = (vec("[/*][a-z*?.]{0,8}", 0..3), vec("[a-z*?. ]{0,8}[a-z]", 0..3))
-        .prop_map(|(paths, user_agents)| Ignore { paths, user_agents });
+    let ignore = (vec("[/*][a-z*?.]{0,8}", 0..3), vec("[A-Z]{1,8}", 0..3), vec("[a-z*?. ]{0,8}[a-z]", 0..3))
+        .prop_map(|(paths, methods, user_agents)| Ignore { paths, methods, user_agents });
     let access = select(vec![Access::Public, Access::Token]);
-    (duration(), any::<bool>(), access, ignore, option::of(rate))
-        .prop_map(|(hold, page, access, ignore, rate_limit)| Wake { hold, page, access, ignore, rate_limit })
+    let rates = (option::of(rate.clone()), option::of(rate), option::of(1..=1_000_000_u32));
+    (duration(), any::<bool>(), access, ignore, rates).prop_map(
+        |(hold, page, access, ignore, (rate_limit, service_rate_limit, daily_budget))| Wake {
+            hold,
+            page,
+            access,
+            ignore,
+            rate_limit,
+            service_rate_limit,
+            daily_budget,
+        },
+    )
 }
 
 fn proxy() -> impl Strategy<Value = ProxySpec> {
@@ -128,11 +138,12 @@ fn service() -> impl Strategy<Value = Service> {
     let role = option::of(Just("arn:aws:iam::123456789012:role/a/b".to_owned()));
     let idle = prop_oneof![Just(IdleAfter::Never), positive().prop_map(IdleAfter::After)];
     let names = (variables(text()), variables("[a-zA-Z0-9/_.-]{1,12}".boxed()), role);
+    let idle = (idle, option::of(positive()), option::of("/[!-~]{0,10}"), option::of(positive()));
     let times = (health(), idle, duration(), wake(), vec(window(), 0..3));
     let rest = (btree_set(name(), 0..3), proxy());
     (program(), names, times, rest, "a[a-z]{0,3}", variables(text())).prop_map(
         |(program, (env, secrets, task_role_arn), times, (depends_on, proxy), name, labels)| {
-            let (health, idle_after, drain, wake, awake) = times;
+            let (health, (idle_after, websocket_idle, busy_path, max_awake), drain, wake, awake) = times;
             let env: BTreeMap<_, _> = env.into_iter().filter(|(key, _)| !secrets.contains_key(key)).collect();
             let depends_on: BTreeSet<String> =
                 depends_on.into_iter().filter(|other| *other != name).collect();
@@ -142,6 +153,9 @@ fn service() -> impl Strategy<Value = Service> {
                 task_role_arn,
                 health,
                 idle_after,
+                websocket_idle,
+                busy_path,
+                max_awake,
                 drain,
                 wake,
                 awake,

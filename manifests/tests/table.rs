@@ -53,6 +53,9 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, idleAfter: 1.5h", 30, "unit is missing", ""),
         ("image: a, idleAfter: 30m1h", 30, "largest first", ""),
         ("image: a, idleAfter: 400d", 30, "more than a year", ""),
+        ("image: a, websocketIdle: 0s", 34, "cannot be zero", ""),
+        ("image: a, busyPath: busy", 29, "not a path", "did you mean `/busy`?"),
+        ("image: a, maxAwake: never", 29, "whole number is expected", ""),
         ("image: a, drain: 5 parsecs", 26, "unit is missing", "`5s`"),
         ("image: a, drain: 2hours", 26, "`hours` is not a unit", "did you mean `h`?"),
         ("image: a, drain: 2months", 26, "`months` is not a unit", "`1d`"),
@@ -60,6 +63,10 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, wake: { page: 'yes' }", 33, "`true` or `false`", "write `true`"),
         ("image: a, wake: { page: 1 }", 33, "not the number `1`", ""),
         ("image: a, wake: { rateLimit: 0/m }", 38, "from 1 on", "`10/m`"),
+        ("image: a, wake: { serviceRateLimit: 0/m }", 45, "from 1 on", "`10/m`"),
+        ("image: a, wake: { dailyBudget: 0 }", 40, "from 1 to 1000000", ""),
+        ("image: a, wake: { ignore: { methods: [head] } }", 47, "not an HTTP method", "did you mean `HEAD`?"),
+        ("image: a, wake: { ignore: { methods: ['A B'] } }", 47, "not an HTTP method", ""),
         ("image: a, wake: { rateLimit: 10 }", 38, "from 1 on", "`none`"),
         ("image: a, wake: { ignore: { paths: [favicon.ico] } }", 45, "matches no path", "`/favicon.ico`"),
         ("image: a, wake: { ignore: { userAgents: [''] } }", 50, "a pattern is empty", ""),
@@ -185,6 +192,17 @@ fn accepted_values_arrive() {
             spec.wake.rate_limit.is_some_and(|rate| rate.count == 100 && rate.per.as_secs() == 3600)
         }),
         ("image: a", |spec| spec.wake.rate_limit == Some(RateLimit::DEFAULT)),
+        ("image: a", |spec| spec.wake.service_rate_limit.is_none() && spec.wake.daily_budget.is_none()),
+        ("image: a, wake: { serviceRateLimit: 5/h, dailyBudget: 20, ignore: { methods: [HEAD] } }", |spec| {
+            spec.wake.service_rate_limit.is_some_and(|rate| rate.count == 5)
+                && spec.wake.daily_budget == Some(20)
+                && spec.wake.ignore.methods == ["HEAD"]
+        }),
+        ("image: a, websocketIdle: 5m, busyPath: /busy, maxAwake: 8h", |spec| {
+            spec.websocket_idle.is_some_and(|idle| idle.as_secs() == 300)
+                && spec.busy_path.as_deref() == Some("/busy")
+                && spec.max_awake.is_some_and(|limit| limit.as_secs() == 8 * 3600)
+        }),
         ("image: a, health: { interval: 1s }", |spec| spec.health.timeout.as_secs() == 1),
         ("image: a, proxy: { cpu: 1024 }", |spec| spec.proxy.memory == 2048),
         ("image: a, wake: { ignore: { paths: [] } }", |spec| spec.wake.ignore.paths.is_empty()),
@@ -226,6 +244,11 @@ fn what_has_no_effect_is_a_warning() {
     assert_eq!(parsed.services.len(), 1);
     assert!(!parsed.has_errors());
     assert_eq!(parsed.diagnostics.len(), 2);
+    for fields in ["image: a, protocol: tcp, busyPath: /busy", "image: a, idleAfter: 1h, maxAwake: 30m"] {
+        let parsed = parse("a.yaml", &document(fields));
+        assert_eq!((parsed.services.len(), parsed.diagnostics.len()), (1, 1), "{fields}");
+        assert!(!parsed.has_errors());
+    }
 }
 
 #[test]

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// How many events a record keeps; the oldest go first.
 pub const MAX_EVENTS: usize = 40;
 
+/// How many wakes' durations a record keeps; the oldest go first.
+pub const MAX_WAKES: usize = 20;
+
 /// The remembered intention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Desired {
@@ -45,6 +48,16 @@ pub struct Cause {
     /// Wakes: milliseconds from `at` until it was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+}
+
+/// Wakes by requests on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WakeCount {
+    /// The day, as UTC counts them.
+    pub day: Date,
+    /// How many so far.
+    pub count: u32,
 }
 
 /// A registered task definition.
@@ -113,6 +126,9 @@ pub struct Rest {
     /// Since when its proxy is told to be a lame duck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_at: Option<Timestamp>,
+    /// Its time is up (`spec.maxAwake`): requests do not take it back, and a wake makes a new pair.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
 }
 
 /// Everything remembered of a service.
@@ -146,9 +162,15 @@ pub struct ServiceRecord {
     /// The last sleep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sleep: Option<Cause>,
+    /// How long its wakes took, in milliseconds, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wakes: Vec<u32>,
     /// Not put to sleep for idleness before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awake_until: Option<Timestamp>,
+    /// Wakes by requests on the day of the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes: Option<WakeCount>,
     /// The way to sleep, while it is on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
@@ -208,7 +230,9 @@ impl ServiceRecord {
             epoch: 0,
             last_wake: None,
             last_sleep: None,
+            wakes: Vec::new(),
             awake_until: None,
+            wakes: None,
             rest: None,
             last_activity: now,
             definitions: Definitions::default(),
@@ -232,8 +256,46 @@ impl ServiceRecord {
         self.events.drain(..excess);
     }
 
+    /// Remembers how long a wake took and drops the oldest past [`MAX_WAKES`].
+    pub fn took(&mut self, milliseconds: u64) {
+        self.wakes.push(u32::try_from(milliseconds).unwrap_or(u32::MAX));
+        let excess = self.wakes.len().saturating_sub(MAX_WAKES);
+        self.wakes.drain(..excess);
+    }
+
     /// All its pairs, the serving one first.
     pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
         self.pair.iter().chain(&self.retiring)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> ServiceRecord {
+        ServiceRecord::declared(
+            "hello",
+            BTreeMap::new(),
+            ServiceSpec::defaults_for("demo"),
+            Timestamp::UNIX_EPOCH,
+        )
+    }
+
+    #[test]
+    fn the_newest_wakes_are_kept() {
+        let mut record = record();
+        (0..25).for_each(|n| record.took(n));
+        assert_eq!(record.wakes, (5..25).collect::<Vec<u32>>());
+        record.took(u64::MAX);
+        assert_eq!((record.wakes.len(), record.wakes.last()), (MAX_WAKES, Some(&u32::MAX)));
+    }
+
+    #[test]
+    fn a_row_from_before_there_were_durations_is_read() {
+        let mut row = serde_json::to_value(record()).unwrap();
+        assert_eq!(row.get("wakes"), None);
+        row["wakes"] = serde_json::json!([1500]);
+        assert_eq!(serde_json::from_value::<ServiceRecord>(row).unwrap().wakes, [1500]);
     }
 }

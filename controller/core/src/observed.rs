@@ -221,6 +221,8 @@ pub struct Beat {
     pub activity: Option<Activity>,
     /// The user's container asks for sleep.
     pub sleep_requested: Option<String>,
+    /// The user's container says that it is busy; from service sidecars that ask it.
+    pub busy: Option<bool>,
     /// Words on its state.
     pub detail: Option<String>,
 }

@@ -71,6 +71,7 @@ pub fn is_news(record: &ServiceRecord, before: Option<&Beat>, beat: &Beat) -> bo
     before.state != beat.state
         || before.peer != beat.peer
         || before.sleep_requested != beat.sleep_requested
+        || before.busy != beat.busy
         || before.detail != beat.detail
         // On the way to sleep a request matters at once, and so does the end of the last one.
         || (record.rest.is_some() && (counts(before) != counts(beat) || beat.state == SidecarState::Draining))

@@ -254,7 +254,9 @@ fn became_ready(next: &mut ServiceRecord, now: Timestamp) {
     }
     let Some(wake) = next.last_wake.as_mut().filter(|wake| wake.duration_ms.is_none()) else { return };
     let took = since(now, wake.at);
-    wake.duration_ms = Some(took.as_millis().try_into().unwrap_or(u64::MAX));
+    let milliseconds = took.as_millis().try_into().unwrap_or(u64::MAX);
+    wake.duration_ms = Some(milliseconds);
+    next.took(milliseconds);
     next.note(now, "Ready", format!("ready {:.1} s after the wake", took.as_secs_f64()));
 }
 

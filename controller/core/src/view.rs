@@ -77,9 +77,24 @@ pub struct Status {
     /// The last sleep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sleep: Option<Cause>,
+    /// How long its last wakes took, in milliseconds, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wakes: Vec<u32>,
     /// Not put to sleep for idleness before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awake_until: Option<Timestamp>,
+    /// Pairs of tasks in a row that were lost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// After a loss: no new pair before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+}
+
+// serde's `skip_serializing_if` hands a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A task of a service.
@@ -184,7 +199,10 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             },
             last_wake: record.last_wake.clone(),
             last_sleep: record.last_sleep.clone(),
+            wakes: record.wakes.clone(),
             awake_until: record.awake_until,
+            failures: record.failures,
+            retry_at: record.retry_at.filter(|at| *at > now),
         },
     }
 }

@@ -78,6 +78,8 @@ struct Driver {
     clocks: Vec<Arc<SimClock>>,
     script: Script,
     versions: Vec<u32>,
+    /// The world was left alone by everybody for long enough.
+    rested: bool,
 }
 
 impl Driver {
@@ -148,13 +150,14 @@ impl Driver {
             processes: (0..script.controllers).map(|_| None).collect(),
             clocks,
             versions: vec![0; script.services],
+            rested: false,
             script: script.clone(),
         }
     }
 
     async fn drive(&mut self) {
         let world = self.world.clone();
-        loop {
+        while !self.rested {
             let due = world.sim().queue.due().unwrap_or(Ms::MAX).min(self.script.end_at);
             if world.now() >= due || due == self.script.end_at && world.now() >= due {
                 if world.now() >= self.script.end_at {
@@ -242,6 +245,7 @@ impl Driver {
             Event::Forget(arn) => sim.forget_task(&arn),
             Event::Audit => {
                 check::audit(sim);
+                self.rested = check::is_at_rest(sim);
                 sim.plan(AUDIT, Event::Audit);
             }
             _ => {}
@@ -298,7 +302,7 @@ impl Driver {
 
     fn report(&self, report: Report) {
         let Some(process) = self.front() else { return };
-        let token = Sim::token_of(&report);
+        let token = self.world.sim().token_of(&report);
         let answer = process.plane.heartbeat(&token, report.beat);
         let mut sim = self.world.sim();
         match answer {
@@ -441,6 +445,10 @@ impl Driver {
                 sim.plan(SECOND, Event::Task(arn, step));
             }
         }
+        let strangers =
+            sim.truth.tasks.values().filter(|task| task.is_there() && task.seen.identity.is_none());
+        let strangers: Vec<String> = strangers.map(|task| task.seen.arn.clone()).collect();
+        strangers.iter().for_each(|arn| sim.over(arn));
         sim.plan(MINUTE, Event::Group);
         drop(sim);
         for process in self.processes.iter().flatten() {

@@ -118,7 +118,8 @@ impl Profile {
             profile.boot = (30 * SECOND, 300 * SECOND);
         }
         if rng.chance(200) {
-            profile.insync = (10 * SECOND, 180 * SECOND);
+            // Longer than what the product waits for when a change's id was lost is not promised by anybody.
+            profile.insync = (10 * SECOND, 55 * SECOND);
         }
         profile
     }

@@ -3,9 +3,9 @@
 use super::services::Shown;
 use super::state::Api;
 use crate::problem::Problem;
-use crate::views::is_ready;
+use crate::views::{condition, is_ready};
 use dormouse_core::view::ServiceView;
-use dormouse_state::{Desired, Phase};
+use dormouse_state::{ConditionType, Desired, Phase};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,14 @@ pub(super) async fn until(
 fn too_late(view: &ServiceView, longest: Duration, until: Until) -> Problem {
     let longest = dormouse_manifests::format_duration(longest);
     let name = &view.metadata.name;
-    let detail = format!("`{name}` was not {} within {longest}; it goes on", until.words());
+    // The failure if there is one, else how far it is.
+    let why = [ConditionType::Degraded, ConditionType::Ready]
+        .into_iter()
+        .find_map(|kind| condition(view, kind))
+        .filter(|_| until == Until::Ready)
+        .map(|condition| format!(" ({})", condition.message))
+        .unwrap_or_default();
+    let detail = format!("`{name}` was not {} within {longest}; it goes on{why}", until.words());
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "not-yet", detail)
         .with("service", serde_json::to_value(view).unwrap_or_default())
         .retry_after(5)

@@ -67,6 +67,10 @@ impl Plane for EnginePlane {
         &self.0.settings.domain
     }
 
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
     fn is_ready(&self) -> bool {
         self.0.is_ready.load(Ordering::Acquire)
     }
@@ -269,6 +273,7 @@ impl Engine {
             peer: beat.peer,
             activity: beat.activity,
             sleep_requested: beat.sleep_requested,
+            busy: beat.busy,
             detail: beat.detail,
         };
         let before = {

@@ -51,6 +51,8 @@ pub struct World {
     pub conflicts: BTreeMap<String, String>,
     /// Container instance → since when ECS says it is full, and with how many tasks.
     full: BTreeMap<String, (Timestamp, u32)>,
+    /// Services whose service task RunTask is being called for.
+    pub in_flight: BTreeSet<String>,
     /// Requests at the activator.
     pub activator: BTreeMap<String, AtActivator>,
 }
@@ -134,7 +136,11 @@ impl World {
     /// What the records want of the fleet.
     pub fn demand(&self, records: &[Arc<ServiceRecord>]) -> Demand {
         let at = self.fleet.as_ref().map(|(at, _)| *at);
-        capacity::demand(records.iter().map(|record| &**record), &self.tasks, at)
+        let mut demand = capacity::demand(records.iter().map(|record| &**record), &self.tasks, at);
+        for want in &mut demand.waiting {
+            want.in_flight = self.in_flight.contains(&want.service);
+        }
+        demand
     }
 
     /// Whether there is room for a service's task.
@@ -151,7 +157,12 @@ impl World {
         // Its pair may be intended in this very plan: it queues behind those that wait already.
         if demand.waiting.iter().all(|want| want.service != record.name) {
             let resources = service_resources(&record.spec);
-            demand.waiting.push(Want { service: record.name.clone(), resources, since: now });
+            demand.waiting.push(Want {
+                service: record.name.clone(),
+                resources,
+                since: now,
+                in_flight: false,
+            });
         }
         let placement = capacity::place(settings, &demand, fleet, &self.capacity, &full);
         placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)

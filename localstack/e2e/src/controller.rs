@@ -43,7 +43,11 @@ impl Controller {
         ]);
         variables.extend(world.options.controller.iter().cloned());
         variables.extend(more.iter().map(text));
-        let log = world.directory().join(format!("controller-{number}.log"));
+        Controller::launch(address, variables, world.directory().join(format!("controller-{number}.log")))
+    }
+
+    /// Starts one with these variables, which listens at this address.
+    pub(crate) fn launch(address: String, variables: Vec<(String, String)>, log: PathBuf) -> Controller {
         let child = spawn(&variables, &log);
         let api: SocketAddr = format!("{address}:{API_PORT}").parse().expect("an address");
         Controller { api: Api::new(api), address, variables, log, child }

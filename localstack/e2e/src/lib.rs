@@ -22,6 +22,7 @@
 //! - [`control`]: its control endpoint
 //! - [`faults`]: what goes wrong with calls
 //! - [`aws`]: calls of somebody else to it
+//! - [`localstack`]: LocalStack in its place
 //! - [`controller`]: a `dormouse controller` process
 //! - [`api`]: the controller's API
 //! - [`cli`]: the command line
@@ -49,6 +50,7 @@ pub mod faults;
 pub mod http;
 pub mod invariants;
 pub mod load;
+pub mod localstack;
 pub mod manifest;
 pub mod options;
 pub mod paths;

@@ -2,6 +2,7 @@
 
 use crate::eventually::eventually;
 use crate::invariants;
+use crate::localstack;
 use crate::options::Options;
 use crate::tasks;
 use crate::world::{World, list, read};
@@ -20,6 +21,10 @@ const LENGTH: usize = 500;
 /// When the test does, or when at its end something is not as it must always be.
 #[track_caller]
 pub fn run(options: Options, test: impl FnOnce(&World)) {
+    if localstack::variables().is_some() {
+        eprintln!("skipped: it needs the control endpoint of the local AWS, which LocalStack does not have");
+        return;
+    }
     let mut world = World::start(options);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         test(&world);

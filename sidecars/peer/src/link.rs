@@ -78,6 +78,8 @@ pub struct Report {
     pub activity: Option<Activity>,
     /// The user's container asked for its own sleep, with the words for the event.
     pub sleep_requested: Option<String>,
+    /// Whether the user's container is busy; from service sidecars that ask it.
+    pub busy: Option<bool>,
     /// Why the sidecar is where it is.
     pub detail: Option<String>,
 }
@@ -196,9 +198,10 @@ impl Sending {
     /// One heartbeat and its answer; gives the interval that the controller asks for.
     async fn heartbeat(&mut self, limit: Duration) -> Result<u64, ()> {
         self.seq += 1;
-        let Report { state, peer, activity, sleep_requested, detail } = self.sidecar.report();
+        let Report { state, peer, activity, sleep_requested, busy, detail } = self.sidecar.report();
         let boot = self.boot.clone();
-        let heartbeat = Heartbeat { boot, seq: self.seq, state, peer, activity, sleep_requested, detail };
+        let seq = self.seq;
+        let heartbeat = Heartbeat { boot, seq, state, peer, activity, sleep_requested, busy, detail };
         let result = timeout(limit, self.exchange(&heartbeat)).await;
         match result.unwrap_or_else(|_| Err("no answer in time".into())) {
             Ok(answer) => {

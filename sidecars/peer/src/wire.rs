@@ -62,7 +62,7 @@ pub enum SidecarState {
 pub struct Activity {
     /// Requests being answered right now.
     pub in_flight: u64,
-    /// Upgraded or raw sockets open right now.
+    /// Upgraded or raw sockets open right now; not those over which no byte has moved for `SOCKET_IDLE_MS`.
     pub open_sockets: u64,
     /// Requests taken since the start; health checks and probes do not count.
     pub requests: u64,
@@ -103,6 +103,10 @@ pub struct Heartbeat {
     /// The user's container asked for its own sleep (`SHUTDOWN_FILE`), with the words for the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sleep_requested: Option<String>,
+    /// Whether the user's container says that it must not fall asleep for idleness (`BUSY_PATH`); `None`: nobody
+    /// asked it, or it never answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<bool>,
     /// Why the sidecar is where it is, in words, e.g. the last probe's error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -28,15 +28,17 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
         prop::option::of(peer),
         prop::option::of(activity),
         words.clone(),
+        prop::option::of(any::<bool>()),
         words,
     )
-        .prop_map(|(boot, seq, state, peer, activity, sleep_requested, detail)| Heartbeat {
+        .prop_map(|(boot, seq, state, peer, activity, sleep_requested, busy, detail)| Heartbeat {
             boot,
             seq,
             state,
             peer,
             activity,
             sleep_requested,
+            busy,
             detail,
         })
 }

@@ -145,7 +145,7 @@ impl Sidecar for Proxy {
             (health.peer, health.error.clone())
         };
         let activity = Some(self.activity.snapshot());
-        Report { state: self.state(), peer, activity, sleep_requested: None, detail }
+        Report { state: self.state(), peer, activity, sleep_requested: None, busy: None, detail }
     }
 
     fn heard(&self, _told: &Heartbeat, answer: Answer) {

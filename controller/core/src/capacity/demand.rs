@@ -15,6 +15,8 @@ pub struct Want {
     pub resources: Resources,
     /// Since when it waits.
     pub since: Timestamp,
+    /// RunTask is being called for it right now: an instance may hold it already. No instance is started for it.
+    pub in_flight: bool,
 }
 
 /// Everything that instances are wanted for.
@@ -47,7 +49,7 @@ pub fn demand<'a>(
         // Between two pairs it still wants its instance.
         if record.pair.is_none() && record.desired == Desired::Awake {
             let since = record.last_wake.as_ref().map_or(record.created_at, |wake| wake.at);
-            demand.waiting.push(Want { service: record.name.clone(), resources, since });
+            demand.waiting.push(Want { service: record.name.clone(), resources, since, in_flight: false });
         }
         for pair in record.pairs() {
             let intent = &pair.service;
@@ -60,6 +62,7 @@ pub fn demand<'a>(
                         service: record.name.clone(),
                         resources,
                         since: pair.intended_at,
+                        in_flight: false,
                     });
                 }
                 None => {}

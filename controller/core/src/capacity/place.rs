@@ -100,6 +100,8 @@ pub fn place(
             scaling_up("an instance is being kept that was to go")
         } else if let Some(size) = largest.filter(|_| fits_none(want)) {
             too_large(want, size)
+        } else if want.in_flight {
+            scaling_up("it is being started")
         } else if on_new(&mut fresh, want, largest, limit, coming.saturating_add(spare)) {
             match &fleet.launch_failure {
                 Some(why) => Room::No {
@@ -136,10 +138,8 @@ fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
     Slot {
         instance,
         free: since.iter().fold(instance.remaining, |free, taken| free.minus(*taken)),
-        tasks: instance
-            .tasks
-            .saturating_add(count(since.iter()))
-            .max(demand.occupied.get(&instance.arn).copied().unwrap_or_default()),
+        // Ours are known one by one; what ECS counted may or may not have them in already.
+        tasks: instance.tasks.max(demand.occupied.get(&instance.arn).copied().unwrap_or_default()),
     }
 }
 

@@ -166,7 +166,8 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
         return;
     }
     // Two generations at the most: a pair that does not want to go must not let others pile up.
-    if next.retiring.iter().filter(|pair| !pair.is_over()).count() >= 2 {
+    let generations = next.retiring.iter().filter(|pair| !pair.is_over()).count();
+    if generations + next.strays.len().div_ceil(2) >= 2 {
         return;
     }
     let registered = |role| definitions::of(&next.definitions, role).and_then(|known| known.arn.clone());

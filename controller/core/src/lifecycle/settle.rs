@@ -127,16 +127,6 @@ fn words(task: &Task) -> String {
 /// intent.
 fn strays(next: &mut ServiceRecord, view: &View<'_>) {
     let tasks = view.tasks;
-    let own = || {
-        tasks.by_arn.values().filter_map(|task| task.identity.as_ref()).filter(|own| own.service == next.name)
-    };
-    if next.last_pair.is_none()
-        && let Some(newest) = own().map(|own| PairId { epoch: own.epoch, attempt: own.attempt }).max()
-    {
-        // The row before this one was lost: its names are used up.
-        next.last_pair = Some(newest);
-        next.epoch = next.epoch.max(newest.epoch);
-    }
     // Whatever is over or long gone needs no intent any more.
     next.strays.retain(|arn, _| {
         tasks.by_arn.get(arn).is_some_and(|task| task.status != TaskStatus::Stopped)
@@ -145,13 +135,18 @@ fn strays(next: &mut ServiceRecord, view: &View<'_>) {
     for task in tasks.by_arn.values() {
         let Some(own) = task.identity.as_ref().filter(|own| own.service == next.name) else { continue };
         let id = PairId { epoch: own.epoch, attempt: own.attempt };
-        // A pair newer than all that this record knows: the record is stale, not the task.
-        let stale = next.last_pair.is_some_and(|last| id > last) && !next.deleting;
-        let named =
-            next.pairs().filter(|pair| pair.id == id).map(|pair| pair.task(own.role)).any(|intent| {
-                intent.is_open() && intent.task_arn.as_ref().is_none_or(|arn| *arn == task.arn)
-            });
-        if named || stale || task.is_ending() {
+        // Newer than all that this record knows: the row before it was lost, and its names are used up. (If it
+        // is the record that is behind, it cannot be written, and nothing comes of this plan.)
+        if next.last_pair < Some(id) {
+            next.last_pair = Some(id);
+            next.epoch = next.epoch.max(id.epoch);
+        }
+        let named = next
+            .pairs()
+            .filter(|pair| pair.id == id)
+            .map(|pair| pair.task(own.role))
+            .any(|intent| intent.task_arn.as_ref().map_or(intent.is_open(), |arn| *arn == task.arn));
+        if named || task.is_ending() {
             continue;
         }
         next.strays.entry(task.arn.clone()).or_insert_with(|| task.cluster.clone());

@@ -140,6 +140,7 @@ fn news_is_what_a_plan_may_depend_on() {
         Some(&beat),
         &Beat { sleep_requested: Some("done".into()), ..beat.clone() }
     ));
+    assert!(is_news(&scene.record, Some(&beat), &Beat { busy: Some(true), ..beat.clone() }));
     scene.sleep();
     assert!(is_news(&scene.record, Some(&beat), &counted), "on the way to sleep it is");
 }

@@ -214,6 +214,7 @@ impl Scene {
             peer: Some(health),
             activity: (role == Role::Proxy).then(Activity::default),
             sleep_requested: None,
+            busy: None,
             detail: None,
         };
         self.beats.insert(identity.clone(), beat);

@@ -233,8 +233,8 @@ pub fn before_record(sim: &mut Sim, change: &Change) {
             .truth
             .tasks
             .values()
-            .rev()
-            .find(|task| task.public == address && task.service() == Some(&service));
+            .filter(|task| task.public == address && task.service() == Some(&service))
+            .max_by_key(|task| task.created);
         let long_gone = owner.is_none_or(|task| task.stopped_at.is_some_and(|at| at + 3 * MINUTE < sim.now));
         if long_gone {
             sim.violate("S3", format!("{} is given {address:?}, which no task of it has", set.name));

@@ -33,6 +33,13 @@ pub fn at_end(sim: &mut Sim) {
     }
 }
 
+/// Whether nothing was changed and nothing wished for long enough, without faults: nothing more will come.
+pub fn is_at_rest(sim: &Sim) -> bool {
+    let Some(calm) = sim.audit.calm_since else { return false };
+    let desired = sim.audit.desired_since.values().copied().max().unwrap_or(0);
+    sim.now > calm.max(desired).max(sim.audit.last_mutation.0) + RESTS_FOR
+}
+
 /// L4: nothing is changed any more once all is as desired.
 fn l4_no_more_calls(sim: &mut Sim) {
     let desired = sim.audit.desired_since.values().copied().max().unwrap_or(0);

@@ -6,6 +6,7 @@ use crate::truth::requests::Request;
 use crate::truth::zone::lookup;
 use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
+use dormouse_peer::wire::Role;
 use std::collections::BTreeMap;
 
 /// S4: at most two tasks of a service and role, and those of different pairs.
@@ -76,6 +77,16 @@ pub fn unanswered(sim: &mut Sim, arn: &str, request: &Request) {
     let late = request.since + drain < asked + SECOND + sim.audit.slack;
     let leads = sim.audit.leases.iter().max_by_key(|(_, began)| **began).map(|(controller, _)| *controller);
     let own = request.activator.is_some() && request.activator == leads;
+    // Without its proxy a service is of no use to others: that end was not planned.
+    let alone = sim.truth.tasks.values().any(|proxy| {
+        proxy.role() == Some(Role::Proxy)
+            && task.seen.identity.as_ref().zip(proxy.seen.identity.as_ref()).is_some_and(|(own, other)| {
+                own.service == other.service && own.epoch == other.epoch && own.attempt == other.attempt
+            })
+            && !proxy.stop_asked.is_some_and(|(_, ours)| ours)
+            && proxy.seen.stopping
+    });
+    let own = own && !alone;
     if own && !late {
         sim.violate(
             "S17",
@@ -148,6 +159,12 @@ fn s4_no_long_overlap(sim: &mut Sim) {
     if let Some((service, role)) = count.into_iter().find(|(_, count)| *count > 1).map(|(key, _)| key) {
         sim.violate("S4", format!("two {role} tasks of {service} for more than ten minutes"));
     }
+}
+
+/// A proxy of a service was given an address: it may be found there again.
+pub fn address_given(sim: &mut Sim, service: &str, address: &str) {
+    sim.trace.note(sim.now, format_args!("a proxy of {service} gets {address}"));
+    sim.audit.planned_ends.remove(&(service.to_owned(), address.to_owned()));
 }
 
 /// A probe through the path that users take succeeded.

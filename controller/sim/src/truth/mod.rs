@@ -47,6 +47,8 @@ pub struct Truth {
     pub activator: String,
     /// The controller that leads, by the table, and its epoch.
     pub leader: Option<(usize, u64)>,
+    /// Tokens of tasks, once they were made.
+    pub task_tokens: BTreeMap<String, String>,
     /// Tasks that stay in the state they are in: until when.
     pub hung: BTreeMap<String, Ms>,
 }

@@ -159,6 +159,7 @@ impl Sim {
             peer: sidecar.watch.as_ref().map(Watch::health),
             activity,
             sleep_requested: wished.then(|| "done for today".to_owned()),
+            busy: None,
             detail: None,
         };
         // Until the answer comes: the pace of errors.
@@ -182,9 +183,15 @@ impl Sim {
     }
 
     /// The proof of a report.
-    pub fn token_of(report: &Report) -> String {
-        let secret: &[u8] = if report.forged { b"another" } else { SECRET };
-        dormouse_peer::token::sign(secret, &report.identity)
+    pub fn token_of(&mut self, report: &Report) -> String {
+        if report.forged {
+            return dormouse_peer::token::sign(b"another", &report.identity);
+        }
+        let tokens = &mut self.truth.task_tokens;
+        tokens
+            .entry(report.arn.clone())
+            .or_insert_with(|| dormouse_peer::token::sign(SECRET, &report.identity))
+            .clone()
     }
 
     /// The controller's answer came.

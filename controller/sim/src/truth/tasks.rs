@@ -222,15 +222,18 @@ impl Sim {
             self.plan(after, Event::Task(arn.to_owned(), step));
             return;
         }
+        let mut given = None;
         match task.seen.status {
             TaskStatus::Provisioning => {
                 let fargate = task.seen.container_instance.is_none();
+                let ours = task.service().map(str::to_owned);
                 task.seen.status = TaskStatus::Pending;
                 task.seen.interface = Some(format!("eni-{arn}"));
                 task.seen.private_address = Some(self.truth.network.private(arn));
                 if fargate {
                     let public = self.truth.network.public(arn);
                     task.public = Some(public.clone());
+                    given = Some(public.clone()).zip(ours);
                     self.truth.network.interfaces.insert(format!("eni-{arn}"), public);
                 }
                 self.next_step(arn, (SECOND, 20 * SECOND));
@@ -247,6 +250,9 @@ impl Sim {
             }
             TaskStatus::Deprovisioning => self.over(arn),
             _ => return,
+        }
+        if let Some((address, service)) = given {
+            crate::check::address_given(self, &service, &address);
         }
         self.changed(arn);
     }

@@ -16,9 +16,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Wakes with an instance that has room.
-const WARM: usize = 40;
+const WARM: usize = 30;
 /// Wakes without any instance.
-const COLD: usize = 15;
+const COLD: usize = 10;
 /// Services of the steady states.
 const SERVICES: usize = 100;
 /// How long calls are counted.

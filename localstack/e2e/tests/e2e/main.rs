@@ -5,6 +5,7 @@
 //! - `harness`: what the other tests stand on
 //! - `wake`: first requests
 //! - `sleep`: idleness, drains, and requests that come in between
+//! - `on_localstack`: what can be shown without the control endpoint
 //! - `pair`: one half dies or freezes
 //! - `controller`: it dies, at any moment, or for good
 //! - `foreign`: what is not Dormouse's
@@ -26,6 +27,7 @@ mod declared;
 mod faults;
 mod foreign;
 mod harness;
+mod on_localstack;
 mod pair;
 mod scale;
 mod sleep;

@@ -80,6 +80,7 @@ fn the_time_of_a_wake_is_measured_once() {
     scene.pass(10);
     scene.step();
     assert_eq!(scene.events("Ready"), 1);
+    assert_eq!(scene.record.wakes, [30_000]);
 }
 
 #[test]

@@ -63,10 +63,13 @@ fn others_tasks_are_not_touched() {
 }
 
 #[test]
-fn a_task_of_a_newer_pair_than_the_record_knows_is_no_stray() {
+fn a_record_that_is_behind_its_tasks_has_to_be_written_before_any_is_stopped() {
     let mut scene = Scene::ready();
-    task(&mut scene, "hello", Role::Service, 7);
-    assert_eq!(scene.step(), [], "the record is behind, not the task");
+    let newer = task(&mut scene, "hello", Role::Service, 7);
+    let plan = scene.plan();
+    assert_eq!(stops(&plan.steps), [newer]);
+    assert_ne!(plan.record, scene.record, "and that fails when somebody else has written it since");
+    assert_eq!((plan.record.last_pair, plan.record.epoch), (Some(PairId { epoch: 7, attempt: 1 }), 7));
 }
 
 #[test]

@@ -48,7 +48,11 @@ impl Cloud {
         let living = self.living(&identity.service, identity.role);
         let ids: std::collections::BTreeSet<_> =
             living.iter().map(|life| life.task.identity.clone()).collect();
-        assert!(living.len() <= 2 && ids.len() == living.len(), "S4: {} of {identity}", living.len());
+        assert!(
+            living.len() <= 2 && ids.len() == living.len(),
+            "S4: {} of {identity} {record:#?} {living:#?}",
+            living.len()
+        );
         self.lives.get(&arn).map(|life| life.task.clone())
     }
 

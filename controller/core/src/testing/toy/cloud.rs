@@ -57,6 +57,8 @@ pub(crate) struct Cloud {
     /// How often the cloud was changed.
     pub mutations: u64,
     pub made: u32,
+    /// A row was lost: until its tasks are seen, nobody knows of them.
+    pub lost_rows: bool,
 }
 
 impl Cloud {
@@ -72,6 +74,7 @@ impl Cloud {
             definitions: BTreeMap::new(),
             mutations: 0,
             made: 0,
+            lost_rows: false,
         };
         // Somebody else's task, in the same cluster.
         cloud.insert("task/foreign".into(), None, "services", None);

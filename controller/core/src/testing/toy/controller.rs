@@ -29,6 +29,8 @@ pub(crate) enum Fault {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// The last listing was older than it said.
+    behind: bool,
     tasks: Tasks,
     beats: BTreeMap<Identity, Beat>,
     zone: Option<Zone>,
@@ -120,6 +122,7 @@ impl Toy {
         }
         tasks.missing.retain(|arn| !tasks.by_arn.contains_key(arn));
         tasks.listed_at = Some(self.cloud.now);
+        self.seen.behind = behind;
         self.read_fleet();
         self.seen.zone = Some(self.cloud.names.zone.clone());
     }
@@ -138,7 +141,8 @@ impl Toy {
             };
             let activity = (identity.role == Role::Proxy).then(|| self.cloud.activity(life));
             let peer = self.cloud.peer(life);
-            let beat = Beat { at: now, state, peer, activity, sleep_requested: None, detail: None };
+            let beat =
+                Beat { at: now, state, peer, activity, sleep_requested: None, busy: None, detail: None };
             self.seen.beats.insert(identity.clone(), beat);
             let record = &self.records[&identity.service];
             if let Some(answer) = peering::answer(record, &self.seen.tasks, &identity, None) {
@@ -266,7 +270,7 @@ impl Toy {
             }
             Step::Remove => {
                 let left = Role::ALL.iter().map(|role| self.cloud.living(name, *role).len()).sum::<usize>();
-                let behind = self.seen.tasks.listed_at < Some(now);
+                let behind = self.seen.behind || self.seen.tasks.listed_at < Some(now);
                 assert!(left == 0 || behind, "a row is removed before its tasks");
                 assert_eq!(self.cloud.names.record(name), None, "a row is removed before its record");
                 self.declare_anew(name);

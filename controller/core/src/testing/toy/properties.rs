@@ -98,7 +98,10 @@ fn happen(toy: &mut Toy, event: &Event) {
             }
         }
         Event::Delete(which) => toy.delete(NAMES[which]),
-        Event::Forget(which) => toy.declare_anew(NAMES[which]),
+        Event::Forget(which) => {
+            toy.cloud.lost_rows = true;
+            toy.declare_anew(NAMES[which]);
+        }
         Event::Redeclare(which, size) => toy.redeclare(NAMES[which], 512 + 32 * u32::from(size)),
     }
 }
