@@ -13,7 +13,9 @@
 //! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service
 //! - [`probe`]: the way to a proxy, tried
-//! - [`waker`], [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
+//! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
+//! - [`trust`]: who a request comes from
+//! - [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
 
 pub mod activator;
 pub mod api;
@@ -28,14 +30,17 @@ pub mod forward;
 pub mod label;
 pub mod metrics;
 pub mod pages;
+pub mod passes;
 pub mod plane;
 pub mod probe;
 pub mod problem;
 mod rate;
+pub mod refusals;
 pub mod request;
 pub mod run;
 pub mod serve;
 pub mod startup;
+pub mod trust;
 pub mod views;
 pub mod waker;
 

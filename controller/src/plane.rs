@@ -24,6 +24,14 @@ pub enum PlaneError {
     /// What is remembered cannot be reached right now.
     #[error("{0}")]
     Unavailable(String),
+    /// Requests woke it as often as a day allows.
+    #[error("{detail}")]
+    Spent {
+        /// In words.
+        detail: String,
+        /// Until the next day.
+        retry_after: Duration,
+    },
     /// The request makes no sense; the words name the value and what is accepted.
     #[error("{0}")]
     Invalid(String),
@@ -89,6 +97,14 @@ pub trait Plane: Send + Sync {
         asked: Asked,
         at_least: Option<Duration>,
     ) -> Result<Arc<ServiceView>, PlaneError>;
+
+    /// The same for a request that nobody vouches for: the manifest may limit those (`spec.wake.dailyBudget`).
+    async fn wake_by_request(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
+        self.wake(name, asked, None).await
+    }
+
+    /// Has an event written to a service's history, when it can be.
+    fn note(&self, _name: &str, _reason: &'static str, _message: String) {}
 
     /// Puts a service to sleep.
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError>;

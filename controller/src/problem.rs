@@ -1,6 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457): what was wrong, the value, what is accepted.
 
 use crate::plane::PlaneError;
+use crate::refusals::Reason;
 use crate::waker::Refused;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -108,6 +109,11 @@ impl From<PlaneError> for Problem {
             PlaneError::Unavailable(_) => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)
             }
+            PlaneError::Spent { retry_after, .. } => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail)
+                    .with("reason", Reason::DailyBudget.word())
+                    .retry_after(retry_after.as_secs().saturating_add(1))
+            }
             PlaneError::Invalid(_) => Problem::new(StatusCode::BAD_REQUEST, "invalid", detail),
         }
     }
@@ -118,8 +124,9 @@ impl From<Refused> for Problem {
         let detail = refused.to_string();
         match refused {
             Refused::Plane(error) => Problem::from(error),
-            Refused::TooOften { retry_after } => {
+            Refused::TooOften { reason, retry_after } => {
                 Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail)
+                    .with("reason", reason.word())
                     .retry_after(retry_after.as_secs().saturating_add(1))
             }
         }

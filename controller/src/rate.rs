@@ -1,6 +1,8 @@
-//! How often one client may wake one service.
+//! How often one client may wake one service, and all of them together.
 
-use dormouse_manifests::RateLimit;
+use crate::refusals::Reason;
+use crate::waker::Refused;
+use dormouse_manifests::{RateLimit, Wake};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -18,6 +20,21 @@ struct Bucket {
 }
 
 impl Bucket {
+    fn full(rate: RateLimit, now: Instant) -> Bucket {
+        Bucket { left: f64::from(rate.count), looked: now, rate }
+    }
+
+    /// Takes one, or says in how long there is one again.
+    fn take(&mut self, rate: RateLimit, now: Instant) -> Result<(), Duration> {
+        self.rate = rate;
+        self.refill(now);
+        if self.left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - self.left) / per_second(rate)));
+        }
+        self.left -= 1.0;
+        Ok(())
+    }
+
     fn refill(&mut self, now: Instant) {
         let gained = now.duration_since(self.looked).as_secs_f64() * per_second(self.rate);
         self.left = (self.left + gained).min(f64::from(self.rate.count));
@@ -37,6 +54,8 @@ fn per_second(rate: RateLimit) -> f64 {
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
     buckets: HashMap<(String, IpAddr), Bucket>,
+    /// Of all clients together; only declared services have one.
+    services: HashMap<String, Bucket>,
     swept: Option<Instant>,
 }
 
@@ -44,8 +63,24 @@ pub(crate) struct Rates {
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
 impl Rates {
-    /// Takes one wake, or says in how long there is one again.
-    pub(crate) fn take(&mut self, service: &str, from: IpAddr, rate: RateLimit) -> Result<(), Duration> {
+    /// Takes one wake, of the client's and of the service's; of neither when one of them has none.
+    pub(crate) fn admit(&mut self, service: &str, from: IpAddr, limits: &Wake) -> Result<(), Refused> {
+        let refused = |reason| move |retry_after| Refused::TooOften { reason, retry_after };
+        if let Some(rate) = limits.rate_limit {
+            self.take(service, from, rate).map_err(refused(Reason::ClientRate))?;
+        }
+        let Some(rate) = limits.service_rate_limit else { return Ok(()) };
+        let now = Instant::now();
+        let bucket = self.services.entry(service.to_owned()).or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(rate, now).map_err(|retry_after| {
+            if let Some(paid) = self.buckets.get_mut(&(service.to_owned(), client(from))) {
+                paid.left += 1.0;
+            }
+            refused(Reason::ServiceRate)(retry_after)
+        })
+    }
+
+    fn take(&mut self, service: &str, from: IpAddr, rate: RateLimit) -> Result<(), Duration> {
         let now = Instant::now();
         let key = (service.to_owned(), client(from));
         if !self.buckets.contains_key(&key) && self.buckets.len() >= MAX_CLIENTS {
@@ -54,15 +89,7 @@ impl Rates {
                 return Ok(());
             }
         }
-        let fresh = Bucket { left: f64::from(rate.count), looked: now, rate };
-        let bucket = self.buckets.entry(key).or_insert(fresh);
-        bucket.rate = rate;
-        bucket.refill(now);
-        if bucket.left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - bucket.left) / per_second(rate)));
-        }
-        bucket.left -= 1.0;
-        Ok(())
+        self.buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 
     /// Forgets who has not woken anything for long.
@@ -104,6 +131,27 @@ mod tests {
         tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(rates.take("a", one, RATE), Ok(()));
         assert!(rates.take("a", one, RATE).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_clients_share_the_service_s_rate() {
+        let mut rates = Rates::default();
+        let limits = Wake {
+            rate_limit: Some(RATE),
+            service_rate_limit: Some(RateLimit { count: 3, ..RATE }),
+            ..Wake::default()
+        };
+        let mut admit = |last: u8| rates.admit("a", [10, 0, 0, last].into(), &limits);
+        assert_eq!([admit(1), admit(1)], [Ok(()), Ok(())]);
+        let refused =
+            |reason, seconds| Err(Refused::TooOften { reason, retry_after: Duration::from_secs(seconds) });
+        assert_eq!(admit(1), refused(Reason::ClientRate, 30));
+        assert_eq!(admit(2), Ok(()));
+        assert_eq!(admit(2), refused(Reason::ServiceRate, 20));
+        assert_eq!(admit(3), refused(Reason::ServiceRate, 20));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(admit(2), Ok(()), "who was refused for the others' sake did not pay");
+        assert_eq!(admit(4), refused(Reason::ServiceRate, 20));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use crate::clock::SystemClock;
 use crate::config::{ControllerConfig, Policy};
 use crate::engine::{Ended, Engine, EnginePlane, Parts};
 use crate::metrics::Metrics;
+use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::probe::HttpProbe;
 use crate::startup;
@@ -48,6 +49,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         wildcard = ?settings.wildcard,
         "starting"
     );
+    let controller_url = settings.controller_url.clone();
     let engine = Engine::new(Parts {
         settings,
         secret: config.secret.expose().as_bytes().to_vec(),
@@ -62,10 +64,23 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     });
     let plane: Arc<dyn Plane> = Arc::new(EnginePlane(engine.clone()));
     let waker = Waker::new(plane.clone());
-    let options = activator::Options { token: config.api_token.clone(), ..Default::default() };
+    let passes = Passes::new(config.secret.clone(), Arc::new(SystemClock));
+    let options = activator::Options {
+        token: config.api_token.clone(),
+        passes: Some(passes.clone()),
+        trusted: config.trusted_proxies.clone(),
+        api_url: Some(controller_url),
+        ..Default::default()
+    };
     let activator = Activator::new(plane.clone(), waker.clone(), options);
-    let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), engine.clone()];
-    let options = api::Options { token: config.api_token.clone(), metrics, stop: stop.clone() };
+    let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), Arc::new(waker.clone()), engine.clone()];
+    let options = api::Options {
+        token: config.api_token.clone(),
+        passes: Some(passes),
+        trusted: config.trusted_proxies.clone(),
+        metrics,
+        stop: stop.clone(),
+    };
     let router = api::router(plane.clone(), waker, options);
     let api = tokio::spawn(api::serve(api_listener, router, stop.clone(), GRACE));
     let activator = tokio::spawn(activator.serve(activator_listener, stop.clone(), GRACE));

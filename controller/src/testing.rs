@@ -45,6 +45,7 @@ pub fn asleep(name: &str) -> ServiceView {
             proxy: None,
             activity: ActivityView {
                 in_flight: 0,
+                open_sockets: 0,
                 last_request_at: at("2026-01-01T10:00:00Z"),
                 idle_at: None,
             },
@@ -52,6 +53,9 @@ pub fn asleep(name: &str) -> ServiceView {
             last_sleep: None,
             wakes: Vec::new(),
             awake_until: None,
+            sleeps_by: None,
+            kept_awake_by: Vec::new(),
+            wakes_today: 0,
             failures: 0,
             retry_at: None,
         },
@@ -90,6 +94,8 @@ pub struct FakePlane {
     pub asked: Mutex<Vec<(String, Asked, Option<Duration>)>>,
     pub refuses: Mutex<Option<PlaneError>>,
     pub in_use: Arc<AtomicUsize>,
+    /// Events that were asked for: service, reason, message.
+    pub noted: Mutex<Vec<(String, &'static str, String)>>,
     /// Wakes wait for a permit of it.
     pub gate: Semaphore,
 }
@@ -106,6 +112,7 @@ impl FakePlane {
             asked: Mutex::default(),
             refuses: Mutex::default(),
             in_use: Arc::default(),
+            noted: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
         })
     }
@@ -245,6 +252,10 @@ impl Plane for FakePlane {
                 view.status.phase = Phase::Waking;
             }
         }))
+    }
+
+    fn note(&self, name: &str, reason: &'static str, message: String) {
+        self.noted.lock().unwrap().push((name.into(), reason, message));
     }
 
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {

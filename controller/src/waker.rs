@@ -1,11 +1,14 @@
 //! Asking for wakes: once a service, however many want it, and to the end, even when they leave.
 
+use crate::metrics::Metrics;
 use crate::plane::{Asked, Plane, PlaneError};
 use crate::rate::Rates;
+use crate::refusals::{Reason, Refusals};
 use dormouse_core::view::ServiceView;
 use dormouse_state::Desired;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, ready};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +20,21 @@ pub enum Refused {
     /// The control plane said no.
     #[error(transparent)]
     Plane(#[from] PlaneError),
-    /// This client woke it too often (`spec.wake.rateLimit`).
-    #[error("it was woken from this address too often (spec.wake.rateLimit)")]
+    /// It was woken too often.
+    #[error("{}", too_often(*.reason))]
     TooOften {
+        /// By whom: one client, or all of them.
+        reason: Reason,
         /// When it may again.
         retry_after: Duration,
     },
+}
+
+fn too_often(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ServiceRate => "it was woken too often (spec.wake.serviceRateLimit)",
+        _ => "it was woken from this address too often (spec.wake.rateLimit)",
+    }
 }
 
 /// What a wake comes to.
@@ -33,6 +45,7 @@ pub type Waking = BoxFuture<'static, Result<(), Refused>>;
 pub struct Waker {
     plane: Arc<dyn Plane>,
     state: Arc<Mutex<State>>,
+    refusals: Arc<Refusals>,
 }
 
 #[derive(Default)]
@@ -44,7 +57,7 @@ struct State {
 impl Waker {
     /// A waker over a plane. One is to be shared by all listeners.
     pub fn new(plane: Arc<dyn Plane>) -> Waker {
-        Waker { plane, state: Arc::default() }
+        Waker { plane, state: Arc::default(), refusals: Arc::default() }
     }
 
     /// Sees to it that a service is wanted awake. What it returns need not be awaited for the wake to happen.
@@ -61,28 +74,55 @@ impl Waker {
             Some(_) => {}
         }
         // Only who begins a wake pays for it.
-        if let Some(rate) = view.spec.wake.rate_limit
-            && let Err(retry_after) = state.rates.take(name, from, rate)
-        {
-            return ready(Err(Refused::TooOften { retry_after })).boxed();
+        if let Err(refused) = state.rates.admit(name, from, &view.spec.wake) {
+            drop(state);
+            if let Refused::TooOften { reason, .. } = refused {
+                self.refused(name, reason, &asked.reason);
+            }
+            return ready(Err(refused)).boxed();
         }
         let asking = self.ask(name.clone(), asked).boxed().shared();
         state.asking.insert(name.clone(), asking.clone());
         drop(state);
+        // What is known at once is told at once, even to those who will not wait.
+        if let Some(known) = asking.clone().now_or_never() {
+            return ready(known).boxed();
+        }
         // A task of its own, so that the wake does not end with the request that began it.
         tokio::spawn(asking.clone());
         asking.boxed()
     }
 
+    /// A request did not wake its service: counted, and told in the service's history at most once a minute.
+    pub fn refused(&self, name: &str, reason: Reason, request: &str) {
+        let Some(untold) = self.refusals.count(name, reason) else { return };
+        let more = match untold {
+            0 => Cow::Borrowed(""),
+            untold => format!("; {untold} more since the last such event").into(),
+        };
+        let message = format!("a request did not wake it ({}): {request}{more}", reason.word());
+        tracing::info!(service = name, reason = reason.word(), "{message}");
+        self.plane.note(name, "Refused", message);
+    }
+
     fn ask(&self, name: String, asked: Asked) -> impl Future<Output = Result<(), Refused>> + Send + 'static {
         let waker = self.clone();
         async move {
-            let woken = waker.plane.wake(&name, asked, None).await;
-            if let Err(error) = &woken {
-                tracing::warn!(service = name, %error, "cannot be woken");
+            let request = asked.reason.clone();
+            let woken = waker.plane.wake_by_request(&name, asked).await;
+            match &woken {
+                Ok(_) => {}
+                Err(PlaneError::Spent { .. }) => waker.refused(&name, Reason::DailyBudget, &request),
+                Err(error) => tracing::warn!(service = name, %error, "cannot be woken"),
             }
             waker.state.lock().unwrap_or_else(PoisonError::into_inner).asking.remove(&name);
             woken.map(|_| ()).map_err(Refused::from)
         }
+    }
+}
+
+impl Metrics for Waker {
+    fn write(&self, out: &mut String) {
+        self.refusals.write(out);
     }
 }

@@ -26,5 +26,7 @@ pub use condition::{Condition, ConditionType, Event};
 pub use lease::Lease;
 pub use memory::MemoryStore;
 pub use pair::{Launch, Pair, PairId, RunParameters, TaskEnd, TaskIntent};
-pub use record::{Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord};
+pub use record::{
+    Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord, WakeCount,
+};
 pub use store::{Store, StoreError, Version, Versioned};

@@ -56,6 +56,9 @@ pub struct RunParameters {
     pub public_ip: bool,
     /// Where its sidecar finds the controller.
     pub controller_url: String,
+    /// Tells a service from a deleted one of the same name, whose epochs were the same.
+    #[serde(default)]
+    pub incarnation: String,
 }
 
 /// How a task ended.

@@ -4,6 +4,7 @@ use crate::condition::{Condition, Event};
 use crate::pair::{Pair, PairId};
 use dormouse_manifests::ServiceSpec;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -170,7 +171,7 @@ pub struct ServiceRecord {
     pub awake_until: Option<Timestamp>,
     /// Wakes by requests on the day of the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wakes: Option<WakeCount>,
+    pub wakes_today: Option<WakeCount>,
     /// The way to sleep, while it is on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
@@ -232,7 +233,7 @@ impl ServiceRecord {
             last_sleep: None,
             wakes: Vec::new(),
             awake_until: None,
-            wakes: None,
+            wakes_today: None,
             rest: None,
             last_activity: now,
             definitions: Definitions::default(),

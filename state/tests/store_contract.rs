@@ -193,6 +193,7 @@ async fn every_field_survives(store: Arc<dyn Store>) {
         launch: Launch::FargateSpot,
         public_ip: true,
         controller_url: "http://10.0.0.9:9070".into(),
+        incarnation: String::new(),
     };
     let id = PairId { epoch: u64::MAX, attempt: 2 };
     let ended = TaskIntent {

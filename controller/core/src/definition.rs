@@ -107,6 +107,9 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
     if let IdleAfter::After(after) = spec.idle_after {
         env.insert("IDLE_AFTER_MS".into(), millis(after));
     }
+    if let Some(idle) = spec.websocket_idle {
+        env.insert("SOCKET_IDLE_MS".into(), millis(idle));
+    }
     Content {
         family: naming::family(&settings.install, name, Role::Proxy),
         base: Base::Own,
@@ -138,6 +141,9 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
     env.insert("SERVICE_PORT".into(), spec.port.to_string());
     env.insert("PROXY_PORT".into(), "9060".into());
     env.insert("HEALTH_CHECK_TIMEOUT_MS".into(), millis(spec.health.timeout));
+    if let Some(path) = spec.busy_path.clone().filter(|_| spec.protocol == Protocol::Http) {
+        env.insert("BUSY_PATH".into(), path);
+    }
     let sidecar = Container {
         name: SIDECAR_CONTAINER.into(),
         image: settings.sidecar_image.clone(),

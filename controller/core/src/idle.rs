@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// A proxy's report older than this says nothing about use any more.
 pub const FRESH: Duration = Duration::from_secs(30);
+/// A container that said it is busy is believed for this long; its sidecar reports every few seconds.
+const BUSY_FOR: Duration = Duration::from_secs(300);
 /// A service that comes up at all has done so by then.
 const COMES_UP_IN: Duration = Duration::from_secs(600);
 
@@ -29,21 +31,33 @@ pub struct AtActivator {
 pub struct Use {
     /// Requests and sockets open right now, at the proxy and at the activator.
     pub in_flight: u64,
+    /// Of these, the sockets at the proxy.
+    pub sockets: u64,
+    /// The container says that it must not fall asleep for idleness.
+    pub busy: bool,
     /// Last use; `now` while something is open.
     pub last: Timestamp,
     /// Whether the proxy was heard of lately. Without it nothing is known to be idle.
     pub is_known: bool,
 }
 
-/// Puts together what the record, the proxy and the activator know.
-pub fn usage(record: &ServiceRecord, proxy: Option<&Beat>, activator: AtActivator, now: Timestamp) -> Use {
+/// Puts together what the record, the two sidecars and the activator know.
+pub fn usage(
+    record: &ServiceRecord,
+    proxy: Option<&Beat>,
+    service: Option<&Beat>,
+    activator: AtActivator,
+    now: Timestamp,
+) -> Use {
     let activity = proxy.and_then(|beat| beat.activity.map(|activity| (beat, activity)));
     let mut last = record.last_activity.max(activator.last.unwrap_or(Timestamp::MIN));
     let mut in_flight = activator.in_flight;
+    let mut sockets = 0;
     let mut is_known = false;
     if let Some((beat, activity)) = activity {
         is_known = since(now, beat.at) <= FRESH;
         in_flight = in_flight.saturating_add(open(&activity));
+        sockets = activity.open_sockets;
         // A proxy that was never used is idle since its start: that is no use.
         if activity.requests > 0 || activity.open_sockets > 0 || activity.bytes > 0 {
             last = last.max(used_at(beat, &activity));
@@ -52,7 +66,8 @@ pub fn usage(record: &ServiceRecord, proxy: Option<&Beat>, activator: AtActivato
     if in_flight > 0 {
         last = last.max(now);
     }
-    Use { in_flight, last, is_known }
+    let busy = service.is_some_and(|beat| beat.busy == Some(true) && since(now, beat.at) <= BUSY_FOR);
+    Use { in_flight, sockets, busy, last, is_known }
 }
 
 /// When a proxy was last used, by its own report.
@@ -74,7 +89,7 @@ pub fn idle_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let IdleAfter::After(after) = record.spec.idle_after else { return None };
-    if record.desired == Desired::Asleep || dependents_awake || usage.in_flight > 0 {
+    if record.desired == Desired::Asleep || dependents_awake || usage.in_flight > 0 || usage.busy {
         return None;
     }
     // Waking takes its time; the clock starts when there is something to use.
@@ -92,6 +107,15 @@ pub fn idle_at(
     }
     let idle = later(usage.last.max(usable_at), after);
     Some(record.awake_until.map_or(idle, |until| idle.max(until)))
+}
+
+/// When its time is up, used or not (`spec.maxAwake`). A wake that kept the pair it found gives no more time.
+pub fn ends_at(record: &ServiceRecord) -> Option<Timestamp> {
+    let limit = record.spec.max_awake.filter(|_| record.desired == Desired::Awake)?;
+    let woken = record.last_wake.as_ref()?.at;
+    let kept = record.pair.as_ref().filter(|pair| pair.condemned.is_none());
+    let began = kept.map_or(woken, |pair| woken.min(pair.intended_at));
+    Some(later(began, limit))
 }
 
 /// Whether a manifest's window keeps the service awake now.

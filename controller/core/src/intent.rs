@@ -62,6 +62,11 @@ pub fn wake(
     }
     next.desired = Desired::Awake;
     next.epoch += 1;
+    if known.rest.as_ref().is_some_and(|rest| rest.forced)
+        && let Some(pair) = &mut next.pair
+    {
+        pair.condemned.get_or_insert((now, "its time was up; it was woken anew".to_owned()));
+    }
     next.rest = None;
     next.last_wake =
         Some(Cause { at: now, origin: origin.to_owned(), reason: reason.to_owned(), duration_ms: None });
@@ -83,10 +88,19 @@ pub fn sleep(
     let mut next = known.clone();
     next.desired = Desired::Asleep;
     next.awake_until = None;
-    next.rest = Some(Rest { since: now, requests, drain_at: None });
+    next.rest = Some(Rest { since: now, requests, drain_at: None, forced: false });
     next.last_sleep =
         Some(Cause { at: now, origin: origin.to_owned(), reason: reason.to_owned(), duration_ms: None });
     next.note(now, "Slept", sentence(origin, reason));
+    Some(next)
+}
+
+/// Puts a service to sleep whose time is up, even while it is used: no request takes it back.
+pub fn force_sleep(known: &ServiceRecord, reason: &str, now: Timestamp) -> Option<ServiceRecord> {
+    let mut next = sleep(known, "maxAwake", reason, None, now)?;
+    if let Some(rest) = &mut next.rest {
+        rest.forced = true;
+    }
     Some(next)
 }
 

@@ -10,8 +10,10 @@
 //! - [`naming`]: owner marks, client tokens, families, record names
 //! - [`definition`]: the task definitions that a manifest asks for
 //! - [`intent`]: wake, sleep, declare, delete: how the remembered intention changes
+//! - [`guard`]: how many wakes by requests a day allows
 //! - [`idle`]: when a service was last used, and when it falls asleep
 //! - [`lifecycle`]: a service's pairs: run, adopt, retire, stop
+//! - [`keepers`]: who or what keeps a service awake
 //! - [`peering`]: what a sidecar is answered
 //! - [`status`]: phase and conditions, derived from what is observed
 //! - [`dns`]: wanted records against a zone
@@ -26,8 +28,10 @@ pub mod capacity;
 pub mod definition;
 pub mod dns;
 pub mod explain;
+pub mod guard;
 pub mod idle;
 pub mod intent;
+pub mod keepers;
 pub mod lease;
 pub mod lifecycle;
 pub mod naming;

@@ -19,10 +19,10 @@ pub fn started_by(install: &str) -> String {
     format!("dormouse/{install}")
 }
 
-/// RunTask's idempotency token: the same for every try of one intent, different for every other intent.
-/// 64 characters at most.
-pub fn client_token(install: &str, identity: &Identity) -> String {
-    let mut token = hex(&Sha256::digest(format!("{install}/{identity}")));
+/// RunTask's idempotency token: the same for every try of one intent, different for every other intent, also for
+/// those of a deleted service of the same name. 64 characters at most.
+pub fn client_token(install: &str, identity: &Identity, incarnation: &str) -> String {
+    let mut token = hex(&Sha256::digest(format!("{install}/{identity}/{incarnation}")));
     token.truncate(48);
     token
 }
@@ -68,15 +68,16 @@ mod tests {
     fn client_tokens_differ_by_every_part() {
         let base = Identity { service: "a".into(), role: Role::Proxy, epoch: 1, attempt: 1 };
         let tokens: std::collections::BTreeSet<_> = [
-            client_token("i", &base),
-            client_token("j", &base),
-            client_token("i", &Identity { role: Role::Service, ..base.clone() }),
-            client_token("i", &Identity { epoch: 2, ..base.clone() }),
-            client_token("i", &Identity { attempt: 2, ..base.clone() }),
-            client_token("i", &Identity { service: "b".into(), ..base.clone() }),
+            client_token("i", &base, ""),
+            client_token("i", &base, "later"),
+            client_token("j", &base, ""),
+            client_token("i", &Identity { role: Role::Service, ..base.clone() }, ""),
+            client_token("i", &Identity { epoch: 2, ..base.clone() }, ""),
+            client_token("i", &Identity { attempt: 2, ..base.clone() }, ""),
+            client_token("i", &Identity { service: "b".into(), ..base.clone() }, ""),
         ]
         .into();
-        assert_eq!(tokens.len(), 6);
+        assert_eq!(tokens.len(), 7);
         assert!(tokens.iter().all(|token| token.len() == 48));
     }
 }

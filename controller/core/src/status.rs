@@ -219,7 +219,7 @@ fn degraded(
         ));
     }
     if let Room::No { reason, message } = view.room
-        && *reason != "ScalingUp"
+        && !["ScalingUp", "Unknown"].contains(reason)
         && pair.is_none_or(|pair| pair.service.task_arn.is_none())
     {
         return Some((true, reason, message.clone()));

@@ -1,6 +1,8 @@
 //! A service, an instance and an event as the API shows them.
 
-use crate::idle::idle_at;
+use crate::guard;
+use crate::idle::{ends_at, idle_at};
+use crate::keepers::{self, Keeper};
 use crate::lifecycle::View;
 use crate::naming;
 use crate::observed::{Fleet, Tasks};
@@ -83,6 +85,15 @@ pub struct Status {
     /// Not put to sleep for idleness before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awake_until: Option<Timestamp>,
+    /// Put to sleep by then, even while it is used (`spec.maxAwake`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sleeps_by: Option<Timestamp>,
+    /// Who or what keeps it from falling asleep right now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_awake_by: Vec<Keeper>,
+    /// Wakes by requests today, as UTC counts days.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub wakes_today: u32,
     /// Pairs of tasks in a row that were lost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -120,6 +131,9 @@ pub struct TaskView {
 pub struct ActivityView {
     /// Requests and sockets open right now.
     pub in_flight: u64,
+    /// Of these, sockets.
+    #[serde(default)]
+    pub open_sockets: u64,
     /// Last use.
     pub last_request_at: Timestamp,
     /// When it falls asleep if nobody uses it; absent: not before something changes.
@@ -194,6 +208,7 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             proxy: pair.and_then(|pair| task(&pair.proxy)),
             activity: ActivityView {
                 in_flight: usage.in_flight,
+                open_sockets: usage.sockets,
                 last_request_at: usage.last,
                 idle_at: idle_at(record, &usage, view.dependents_awake, now),
             },
@@ -201,6 +216,9 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             last_sleep: record.last_sleep.clone(),
             wakes: record.wakes.clone(),
             awake_until: record.awake_until,
+            sleeps_by: ends_at(record),
+            kept_awake_by: keepers::keepers(record, &usage, view.dependents_awake, now),
+            wakes_today: guard::count(record, now).count,
             failures: record.failures,
             retry_at: record.retry_at.filter(|at| *at > now),
         },

@@ -1,21 +1,29 @@
 //! `dormouse-sim`: seeds in bulk, or one of them to read.
 
 use crate::driver::{Options, Outcome, run};
+use crate::scenario::{NAMES, crash_everywhere};
 use crate::script::Script;
+use crate::shrink::shrink;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "\
 usage: dormouse-sim --seeds A..B [--jobs N] [--most N]
-       dormouse-sim --seed N [--trace]
+       dormouse-sim --seed N [--trace] [--shrink]
+       dormouse-sim --crashes [--pairs N]
 ";
 
 /// Runs the program.
 pub fn main(args: &[String]) -> ExitCode {
     let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    let has = |name: &str| args.iter().any(|arg| arg == name);
+    if has("--crashes") {
+        let pairs = value("--pairs").and_then(|text| text.parse().ok()).unwrap_or(0);
+        return crashes(pairs);
+    }
     if let Some(seed) = value("--seed").and_then(|text| text.parse().ok()) {
-        return one(seed, args.iter().any(|arg| arg == "--trace"));
+        return one(seed, has("--trace"), has("--shrink"));
     }
     let range = value("--seeds").and_then(|text| text.split_once(".."));
     let range = range.and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
@@ -28,8 +36,15 @@ pub fn main(args: &[String]) -> ExitCode {
     many(from, to, jobs, most)
 }
 
-fn one(seed: u64, trace: bool) -> ExitCode {
-    let script = Script::draw(seed);
+fn one(seed: u64, trace: bool, shorter: bool) -> ExitCode {
+    let mut script = Script::draw(seed);
+    if shorter {
+        let first = run(&script, &Options::default());
+        if let Some(violation) = first.violations.first() {
+            script = shrink(&script, violation.id);
+            println!("{script:#?}");
+        }
+    }
     let outcome = run(&script, &Options { trace, ..Options::default() });
     if trace {
         println!("{:#?}", script.profile);
@@ -38,6 +53,24 @@ fn one(seed: u64, trace: bool) -> ExitCode {
     report(seed, &outcome);
     println!("hash {:016x}, {:?}, {} mutating calls", outcome.hash, outcome.answers, outcome.mutations);
     if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A crash at every effect of every scenario.
+fn crashes(pairs: u64) -> ExitCode {
+    let mut found = 0;
+    for name in NAMES {
+        let tried = crash_everywhere(name, pairs);
+        println!("{name}: {} runs, {} did harm", tried.runs, tried.harms.len());
+        for harm in &tried.harms {
+            found += 1;
+            let when = if harm.after { "after" } else { "before" };
+            for violation in &harm.violations {
+                let at = crate::trace::clock(violation.at);
+                println!("  crash {when} {:?}: {at} {} {}", harm.effects, violation.id, violation.what);
+            }
+        }
+    }
+    if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn report(seed: u64, outcome: &Outcome) {

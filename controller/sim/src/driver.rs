@@ -159,7 +159,7 @@ impl Driver {
         let world = self.world.clone();
         while !self.rested {
             let due = world.sim().queue.due().unwrap_or(Ms::MAX).min(self.script.end_at);
-            if world.now() >= due || due == self.script.end_at && world.now() >= due {
+            if world.now() >= due {
                 if world.now() >= self.script.end_at {
                     return;
                 }

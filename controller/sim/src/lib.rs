@@ -12,9 +12,10 @@
 //! - [`process`]: a controller as a process that crashes and freezes; [`client`]: those who ask
 //! - [`check`]: what must always be true, and what must come true
 //! - [`trace`]: what happened, as a hash and as a timeline; [`rng`]: random numbers
+//! - [`shrink`](mod@shrink): the shortest run that shows a violation
+//! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect
 //! - [`cli`]: `dormouse-sim`
 
-// A simulation may end on what cannot be; the workspace's other rules hold.
 pub mod check;
 pub mod cli;
 pub mod client;
@@ -24,7 +25,9 @@ pub mod process;
 pub mod profile;
 pub mod queue;
 pub mod rng;
+pub mod scenario;
 pub mod script;
+pub mod shrink;
 pub mod sim;
 pub mod trace;
 pub mod truth;

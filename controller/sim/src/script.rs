@@ -54,6 +54,30 @@ pub enum Act {
     Jump(usize, i64),
 }
 
+impl Act {
+    /// Whether whom it is about is there, among so many.
+    pub fn fits(&self, services: usize, controllers: usize) -> bool {
+        match self {
+            Act::Declare(service)
+            | Act::Delete(service)
+            | Act::Wake(service)
+            | Act::Sleep(service)
+            | Act::Ask { service, .. }
+            | Act::Wish(service)
+            | Act::Kill(service, _)
+            | Act::Stop(service, _)
+            | Act::Hang(service, ..)
+            | Act::Deaf(service, _)
+            | Act::Record(service, _) => *service < services,
+            Act::Crash(controller, _)
+            | Act::Freeze(controller, _)
+            | Act::Replace(controller)
+            | Act::Jump(controller, _) => *controller < controllers,
+            Act::Break(_) | Act::Disconnect(..) | Act::Stranger(_) => true,
+        }
+    }
+}
+
 /// A run: who is there, and what happens when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {

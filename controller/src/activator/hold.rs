@@ -3,16 +3,19 @@
 use super::listener::Activator;
 use super::route::RETRY_AFTER;
 use super::slots::Slot;
+use super::tunnel::Used;
 use super::{local, tunnel};
-use crate::forward::{self, Failure, Guarded};
+use crate::forward::{self, Ahead, Failure, From, Guarded};
 use crate::plane::{InUse, PlaneError};
 use crate::problem::Problem;
 use crate::waker::{Refused, Waking};
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
-use http::{HeaderValue, Request, Response, StatusCode};
-use std::net::{IpAddr, SocketAddr};
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -27,7 +30,7 @@ pub(super) struct Held<'a> {
     pub(super) activator: &'a Activator,
     pub(super) view: &'a ServiceView,
     pub(super) host: HeaderValue,
-    pub(super) peer: IpAddr,
+    pub(super) from: From,
     pub(super) in_use: Box<dyn InUse>,
 }
 
@@ -40,6 +43,11 @@ impl Held<'_> {
         waking: Option<Waking>,
     ) -> Response<Body> {
         let deadline = Instant::now() + self.view.spec.wake.hold;
+        let caller = forward::wants_upgrade(&request).map(|_| hyper::upgrade::on(&mut request));
+        // Whoever expects to be told to continue is told so by the first look at the body.
+        let reads_ahead = !request.headers().contains_key(header::EXPECT);
+        let (parts, body) = request.into_parts();
+        let mut body = Ahead::new(body);
         let mut slot = None;
         if let Some(waking) = waking {
             if !self.take_slot(&mut slot) {
@@ -51,10 +59,25 @@ impl Held<'_> {
                     return self.cannot_wake(&error);
                 },
                 refused = self.end_of_patience(deadline) => return refused,
+                error = body.read_on(), if reads_ahead => return self.unreadable(&error),
             }
         }
-        let caller = forward::wants_upgrade(&request).map(|_| hyper::upgrade::on(&mut request));
-        let mut request = forward::outgoing(request, &self.host, self.peer);
+        while backend.borrow_and_update().is_none() {
+            if !self.take_slot(&mut slot) {
+                return self.overflow();
+            }
+            tokio::select! {
+                biased;
+                changed = backend.changed() => if changed.is_err() {
+                    // The plane is gone, and with it whoever could say where the service is.
+                    return self.stopping();
+                },
+                refused = self.end_of_patience(deadline) => return refused,
+                error = body.read_on(), if reads_ahead => return self.unreadable(&error),
+            }
+        }
+        let request = Request::from_parts(parts, body);
+        let mut request = forward::outgoing(request, &self.host, self.from);
         let mut pause = FIRST_PAUSE;
         loop {
             let current = *backend.borrow_and_update();
@@ -66,7 +89,6 @@ impl Held<'_> {
                     biased;
                     changed = backend.changed() => match changed {
                         Ok(()) => continue,
-                        // The plane is gone, and with it whoever could say where the service is.
                         Err(_) => return self.stopping(),
                     },
                     refused = self.end_of_patience(deadline) => return refused,
@@ -78,7 +100,13 @@ impl Held<'_> {
                     let response = forward::answer(response);
                     return match (response.status(), caller) {
                         (StatusCode::SWITCHING_PROTOCOLS, Some(caller)) => {
-                            tunnel::open(&self.activator.tunnels, caller, response, self.in_use)
+                            let (plane, name) = (Arc::clone(&self.activator.plane), self.name().to_owned());
+                            let used = Used {
+                                now: self.in_use,
+                                again: Box::new(move || plane.in_use(&name)),
+                                idle: self.view.spec.websocket_idle,
+                            };
+                            tunnel::open(&self.activator.tunnels, caller, response, used)
                         }
                         (StatusCode::SWITCHING_PROTOCOLS, None) => {
                             self.lost("it switched protocols though nobody asked")
@@ -160,6 +188,11 @@ impl Held<'_> {
         self.refuse(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
     }
 
+    fn unreadable(&self, error: &axum::Error) -> Response<Body> {
+        tracing::debug!(service = self.name(), %error, "a held request's body broke off");
+        self.refuse(StatusCode::BAD_REQUEST, "bad-body", "the request's body broke off".to_owned())
+    }
+
     fn cannot_wake(&self, refused: &Refused) -> Response<Body> {
         not_woken(refused, self.name()).header(local::STATE, self.state()).into_response()
     }
@@ -178,7 +211,9 @@ impl Held<'_> {
 pub(super) fn not_woken(refused: &Refused, name: &str) -> Problem {
     let problem = Problem::from(refused.clone());
     match refused {
-        Refused::Plane(PlaneError::NotFound(_)) | Refused::TooOften { .. } => problem,
+        Refused::Plane(PlaneError::NotFound(_) | PlaneError::Spent { .. }) | Refused::TooOften { .. } => {
+            problem
+        }
         Refused::Plane(error) => {
             let detail = format!("`{name}` cannot be woken: {error}");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-wake", detail)

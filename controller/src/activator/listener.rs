@@ -4,8 +4,11 @@ use super::slots::{Limits, Slots};
 use crate::config::Secret;
 use crate::forward::Forwarder;
 use crate::metrics::Metrics;
+use crate::pages::{Goes, Live};
+use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::serve;
+use crate::trust::TrustedProxies;
 use crate::waker::Waker;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -24,12 +27,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// What an activator is told at its start.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// How many requests may be held.
     pub limits: Limits,
     /// The token that `spec.wake.access: token` asks for.
     pub token: Option<Secret>,
+    /// Links and cookies that stand in for it in browsers.
+    pub passes: Option<Arc<Passes>>,
+    /// The proxies in front whose word counts.
+    pub trusted: TrustedProxies,
+    /// Where callers who do not wait may ask for a service's state: `http://host:port`.
+    pub api_url: Option<String>,
 }
 
 /// Answers for services that sleep, by waking them.
@@ -38,9 +47,15 @@ pub struct Activator {
     pub(super) waker: Waker,
     pub(super) slots: Slots,
     pub(super) token: Option<Secret>,
+    pub(super) passes: Option<Arc<Passes>>,
+    pub(super) trusted: TrustedProxies,
+    pub(super) api_url: Option<String>,
     pub(super) forwarder: Forwarder,
     pub(super) tunnels: TaskTracker,
     pub(super) counters: Counters,
+    pub(super) live: Live,
+    /// Cancelled at once when it is to stop: waiting pages ask another controller.
+    stopping: CancellationToken,
     /// Cancelled shortly before connections are cut: who is still held gets an answer.
     pub(super) closing: CancellationToken,
 }
@@ -56,14 +71,21 @@ pub(super) struct Counters {
 impl Activator {
     /// An activator over a plane.
     pub fn new(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Arc<Activator> {
+        let stopping = CancellationToken::new();
+        let live = Live::new(Arc::clone(&plane), Goes::Answering, stopping.clone());
         Arc::new(Activator {
             plane,
             waker,
             slots: Slots::new(options.limits),
             token: options.token,
+            passes: options.passes,
+            trusted: options.trusted,
+            api_url: options.api_url,
             forwarder: Forwarder::default(),
             tunnels: TaskTracker::new(),
             counters: Counters::default(),
+            live,
+            stopping,
             closing: CancellationToken::new(),
         })
     }
@@ -71,10 +93,12 @@ impl Activator {
     /// Serves until `stop`; then requests that are held or under way, and tunnels, get `grace` to finish.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken, grace: Duration) {
         let stopped = Arc::new(OnceLock::new());
-        let (activator, closing) = (Arc::clone(&self), self.closing.clone());
+        let activator = Arc::clone(&self);
+        let (closing, watched) = (self.closing.clone(), self.stopping.clone());
         let (stopping, since) = (stop.clone(), Arc::clone(&stopped));
         tokio::spawn(async move {
             stopping.cancelled().await;
+            watched.cancel();
             let _ = since.set(Instant::now());
             sleep(grace - grace / 10).await;
             closing.cancel();

@@ -10,9 +10,12 @@ use dormouse_state::{Desired, Phase};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use serde_json::json;
 
 /// Says where the service is, to whoever is answered in its place.
 pub(super) const STATE: HeaderName = HeaderName::from_static("x-dormouse-state");
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A service's state in one word. What is wanted awake is waking, though nobody may have begun with it.
 pub(super) fn state(view: &ServiceView) -> HeaderValue {
@@ -54,6 +57,35 @@ pub(super) fn is_guess(headers: &HeaderMap) -> bool {
         let purpose = headers.get(*name).and_then(|value| value.to_str().ok());
         purpose.is_some_and(|purpose| purpose.to_ascii_lowercase().contains("prefetch"))
     })
+}
+
+/// Whether a caller would rather come back than wait (RFC 7240, 4.1).
+pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    preferences.flat_map(|value| value.split(',')).any(|preference| {
+        let name = preference.split([';', '=']).next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("respond-async")
+    })
+}
+
+/// For callers who will not wait: the service wakes, and their request is theirs to send again.
+pub(super) fn accepted(view: &ServiceView, api_url: Option<&str>) -> Response<Body> {
+    let name = &view.metadata.name;
+    let detail = format!("`{name}` is waking; the request was not kept: send it again once it is ready");
+    let body = json!({"status": "starting", "url": view.status.url, "detail": detail});
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    headers.insert(HeaderName::from_static("preference-applied"), HeaderValue::from_static("respond-async"));
+    headers.insert(STATE, waking());
+    let place = api_url.map(|url| HeaderValue::try_from(format!("{url}/api/{name}?status=true")));
+    if let Some(Ok(place)) = place {
+        headers.insert(header::LOCATION, place);
+    }
+    response
 }
 
 /// For hosts that are no service's.

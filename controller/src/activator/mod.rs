@@ -10,13 +10,16 @@
 //! - `route`: what is done with a request
 //! - `hold`: waiting for the service, and forwarding
 //! - `slots`: how many may wait
-//! - `local`: answers that need no service
+//! - `access`: who may wake a service that asks for a token
+//! - `local`: answers that need no service; `own`: what belongs to the waiting page
 //! - `tunnel`: upgraded connections
 
+mod access;
 mod hold;
 mod host;
 mod listener;
 mod local;
+mod own;
 mod route;
 mod slots;
 mod tunnel;

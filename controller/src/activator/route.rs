@@ -3,21 +3,22 @@
 use super::hold::{self, Held};
 use super::host;
 use super::listener::Activator;
-use super::local;
+use super::{local, own};
+use crate::forward::From;
 use crate::pages;
 use crate::plane::Asked;
 use crate::problem::Problem;
 use crate::request::describe;
+use crate::waker::Refused;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
-use dormouse_manifests::Access;
 use dormouse_state::Desired;
 use futures::FutureExt as _;
-use http::header::{self, HeaderMap};
+use http::header;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -35,8 +36,9 @@ impl Activator {
             Ok(named) => named,
             Err(why) => return local::no_service(&parts, why, domain),
         };
-        if self.plane.service(&name).is_none() {
-            return local::not_declared(&parts, &name);
+        let Some(view) = self.plane.service(&name) else { return local::not_declared(&parts, &name) };
+        if own::is_own(parts.uri.path()) {
+            return self.own(&parts, &view, peer).await;
         }
         // In use before anything is decided: from here on it does not fall asleep for idleness.
         let in_use = self.plane.in_use(&name);
@@ -44,42 +46,55 @@ impl Activator {
         let Some(view) = self.plane.service(&name) else { return local::not_declared(&parts, &name) };
         let answering = backend.borrow().is_some();
         let wanted = view.status.desired == Desired::Awake;
+        let client = self.trusted.client(peer.ip(), &parts.headers);
+        let asked = || Asked { origin: "request", reason: describe(&parts, client) };
+        if let Some(response) = self.link(&parts, &view) {
+            return response;
+        }
         if !(answering && wanted)
-            && let Some(response) = self.without_waking(&parts, &view)
+            && let Some(response) = self.without_waking(&parts, &view, client)
         {
             return response;
         }
-        let asked = || Asked { origin: "request", reason: describe(&parts, peer.ip()) };
+        if !answering && local::prefers_async(&parts.headers) {
+            let waking = self.waker.wake(&view, client, asked());
+            return match waking.now_or_never() {
+                Some(Err(refused)) => self.not_woken(&refused, &view),
+                _ => local::accepted(&view, self.api_url.as_deref()),
+            };
+        }
         if !answering && view.spec.wake.page && local::is_navigation(&parts) {
             // Not awaited: the page comes at once, and asks again by itself.
-            let waking = self.waker.wake(&view, peer.ip(), Asked { origin: "page", ..asked() });
+            let waking = self.waker.wake(&view, client, Asked { origin: "page", ..asked() });
             if let Some(Err(refused)) = waking.now_or_never() {
-                let problem = hold::not_woken(&refused, &name);
-                return problem.header(local::STATE, local::state(&view)).into_response();
+                return self.not_woken(&refused, &view);
             }
-            let mut page = pages::waiting(&view);
+            let mut page = pages::waiting(&view, &own::paths(), self.plane.now());
             page.headers_mut().insert(local::STATE, local::waking());
             return page;
         }
-        let waking = (!wanted).then(|| self.waker.wake(&view, peer.ip(), asked()));
+        let waking = (!wanted).then(|| self.waker.wake(&view, client, asked()));
         let mut request = Request::from_parts(parts, body);
-        self.strip_token(request.headers_mut());
-        let held = Held { activator: &self, view: &view, host, peer: peer.ip(), in_use };
+        self.strip(request.headers_mut());
+        let from = From { peer: peer.ip(), client, trusted: self.trusted.trusts(peer.ip()) };
+        let held = Held { activator: &self, view: &view, host, from, in_use };
         held.answer(request, backend, waking).await
     }
 
     /// The answer to a request that may not wake the service, or is none that should.
-    fn without_waking(&self, parts: &Parts, view: &ServiceView) -> Option<Response<Body>> {
+    pub(super) fn without_waking(
+        &self,
+        parts: &Parts,
+        view: &ServiceView,
+        client: IpAddr,
+    ) -> Option<Response<Body>> {
         let agent =
             parts.headers.get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
-        if view.spec.wake.ignore.matches(parts.uri.path(), agent.as_deref()) {
+        if view.spec.wake.ignore.matches(parts.method.as_str(), parts.uri.path(), agent.as_deref()) {
             return Some(local::ignored(parts, view));
         }
-        if view.spec.wake.access == Access::Token && !self.shows_token(&parts.headers) {
-            let detail =
-                format!("waking `{}` needs a token: give `Authorization: Bearer …`", view.metadata.name);
-            let problem = Problem::unauthorized(&detail).header(local::STATE, local::state(view));
-            return Some(problem.into_response());
+        if !self.may_wake(&parts.headers, view) {
+            return Some(self.needs_token(view, &describe(parts, client)));
         }
         if local::is_guess(&parts.headers) {
             let detail = format!("`{}` sleeps, and a prefetch does not wake it", view.metadata.name);
@@ -91,15 +106,9 @@ impl Activator {
         None
     }
 
-    fn shows_token(&self, headers: &HeaderMap) -> bool {
-        let shown = crate::request::bearer(headers);
-        self.token.as_ref().zip(shown).is_some_and(|(token, shown)| token.matches(shown))
-    }
-
-    /// The API's token is no business of the service's.
-    fn strip_token(&self, headers: &mut HeaderMap) {
-        if self.shows_token(headers) {
-            headers.remove(header::AUTHORIZATION);
-        }
+    /// The answer to a request that was not let wake the service.
+    fn not_woken(&self, refused: &Refused, view: &ServiceView) -> Response<Body> {
+        let problem = hold::not_woken(refused, &view.metadata.name);
+        problem.header(local::STATE, local::state(view)).into_response()
     }
 }

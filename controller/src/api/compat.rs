@@ -5,6 +5,7 @@ use super::extract::{Caller, Params};
 use super::state::Api;
 use crate::label::is_label;
 use crate::plane::PlaneError;
+use crate::refusals::Reason;
 use crate::views::{condition, is_ready};
 use crate::waker::Refused;
 use axum::Json;
@@ -38,13 +39,20 @@ pub(super) async fn get(
         return status(&view);
     }
     if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
+        api.waker.refused(&name, Reason::NoToken, &caller.asks("api").reason);
         return refused(StatusCode::UNAUTHORIZED, "waking it needs a token: give `Authorization: Bearer …`");
     }
     match api.waker.wake(&view, caller.address, caller.asks("api")).await {
         Ok(()) => status(&api.plane.service(&name).unwrap_or(view)),
         Err(Refused::Plane(PlaneError::NotFound(name))) => not_declared(&name),
-        Err(refusal @ Refused::TooOften { .. }) => {
-            refused(StatusCode::TOO_MANY_REQUESTS, &refusal.to_string())
+        Err(
+            refusal @ (Refused::TooOften { retry_after, .. }
+            | Refused::Plane(PlaneError::Spent { retry_after, .. })),
+        ) => {
+            let mut answer = refused(StatusCode::TOO_MANY_REQUESTS, &refusal.to_string());
+            let seconds = HeaderValue::from(retry_after.as_secs().saturating_add(1));
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+            answer
         }
         Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }

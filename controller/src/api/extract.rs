@@ -1,5 +1,6 @@
 //! Names, parameters and bodies, or the problem with them.
 
+use super::state::Api;
 use crate::label::is_label;
 use crate::plane::Asked;
 use crate::problem::Problem;
@@ -109,11 +110,12 @@ impl Caller {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
+impl FromRequestParts<Api> for Caller {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Infallible> {
-        let address = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Caller, Infallible> {
+        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
+        let address = api.trusted.client(peer, &parts.headers);
         Ok(Caller { words: describe(parts, address), address, parts: parts.clone() })
     }
 }

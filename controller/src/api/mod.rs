@@ -5,26 +5,30 @@
 //! - `router`: every call, and which of them ask for the token
 //! - `listener`: serving it
 //! - `state`: what all calls share
-//! - `auth`: the token
+//! - `auth`: the token, logins, pages of others
 //! - `extract`: names, parameters and bodies, or the problem with them
-//! - `services`, `declare`, `flip`, `wait`, `history`, `watch`: `/v1`
+//! - `services`, `declare`, `flip`, `wait`, `history`, `link`, `watch`: `/v1`
 //! - `heartbeat`: the sidecars' call
 //! - `compat`: `/api/{name}`, as scripts know it
-//! - `page`: `/{name}` and the list of services
+//! - `page`: `/{name}`; `progress`: what belongs to its waiting page
+//! - `dashboard`: `/`
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
 //! - `openapi`: `/openapi.json`
 
 mod auth;
 mod compat;
+mod dashboard;
 mod declare;
 mod extract;
 mod flip;
 mod health;
 mod heartbeat;
 mod history;
+mod link;
 mod listener;
 mod openapi;
 mod page;
+mod progress;
 mod router;
 mod services;
 mod state;

@@ -53,7 +53,7 @@ pub(super) const CALLS: &[Call] = &[
     open("get", "/readyz", "Whether the first complete snapshot was read", 200, Answer::Text),
     open("get", "/openapi.json", "This description", 200, Answer::Json),
     call("get", "/metrics", "Prometheus text", 200, Answer::Text),
-    call("get", "/", "The list of services, as a page", 200, Answer::Page),
+    call("get", "/", "The dashboard", 200, Answer::Page),
     open(
         "get",
         "/{name}",
@@ -102,6 +102,13 @@ pub(super) const CALLS: &[Call] = &[
         )
     },
     call(
+        "post",
+        "/v1/services/{name}/link",
+        "A link that lets a browser wake a service with `access: token`, once and within 10 minutes",
+        201,
+        Answer::Json,
+    ),
+    call(
         "get",
         "/v1/services/{name}/events",
         "What happened to a service, the newest last",
@@ -120,6 +127,11 @@ pub(super) const CALLS: &[Call] = &[
             Answer::Events,
         )
     },
+    call("get", "/.dormouse/dashboard", "The dashboard's event stream", 200, Answer::Events),
+    open("get", "/.dormouse/{name}/events", "A waiting page's event stream", 200, Answer::Events),
+    open("post", "/.dormouse/{name}/wake", "A waiting page's button", 303, Answer::Text),
+    open("post", "/.dormouse/login", "The dashboard's login: a form with `token`", 303, Answer::Page),
+    open("post", "/.dormouse/logout", "The dashboard's logout", 303, Answer::Text),
     open("post", "/v1/heartbeat", "Sidecars only, with their task's token", 200, Answer::Json),
 ];
 
@@ -208,7 +220,13 @@ fn service() -> Value {
                     "activity": {"type": "object"},
                     "lastWake": {"type": "object"},
                     "lastSleep": {"type": "object"},
+                    "wakes": {"type": "array", "items": {"type": "integer"}},
                     "awakeUntil": {"type": "string"},
+                    "sleepsBy": {"type": "string"},
+                    "keptAwakeBy": {"type": "array", "items": {"type": "object"}},
+                    "wakesToday": {"type": "integer"},
+                    "failures": {"type": "integer"},
+                    "retryAt": {"type": "string"},
                 },
             },
         },

@@ -1,12 +1,14 @@
-//! `/{name}` wakes a service and leads to it; `/` lists them all.
+//! `/{name}` wakes a service and leads to it.
 
 use super::auth;
 use super::extract::Caller;
+use super::progress;
 use super::state::Api;
 use crate::label::is_label;
 use crate::pages;
 use crate::plane::PlaneError;
 use crate::problem::Problem;
+use crate::refusals::Reason;
 use crate::views::is_ready;
 use crate::waker::Refused;
 use axum::extract::rejection::PathRejection;
@@ -16,11 +18,6 @@ use dormouse_core::view::ServiceView;
 use dormouse_manifests::Access;
 use dormouse_state::Desired;
 use http::{HeaderValue, Method, StatusCode, header};
-
-/// `GET /`.
-pub(super) async fn list(State(api): State<Api>) -> Response {
-    pages::list(&api.plane.services())
-}
 
 /// Browsers ask for it beside every page: it is no service.
 pub(super) async fn favicon() -> StatusCode {
@@ -42,9 +39,10 @@ pub(super) async fn wake(
     let declared = if is_label(&name) { api.plane.service(&name) } else { None };
     let Some(view) = declared else { return pages::not_found(Some(&name)) };
     if is_ready(&view) && view.status.desired == Desired::Awake {
-        return there(&view, caller.parts.uri.query());
+        return there(&api, &view, caller.parts.uri.query());
     }
     if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
+        api.waker.refused(&name, Reason::NoToken, &caller.asks("page").reason);
         return Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`")
             .into_response();
     }
@@ -62,11 +60,15 @@ pub(super) async fn wake(
             other => Problem::from(other).into_response(),
         };
     }
-    pages::waiting(&api.plane.service(&name).unwrap_or(view))
+    wait(&api, &api.plane.service(&name).unwrap_or(view))
+}
+
+fn wait(api: &Api, view: &ServiceView) -> Response {
+    pages::waiting(view, &progress::paths(&view.metadata.name), api.plane.now())
 }
 
 /// To the service itself, with the query that came.
-fn there(view: &ServiceView, query: Option<&str>) -> Response {
+fn there(api: &Api, view: &ServiceView, query: Option<&str>) -> Response {
     let mut url = view.status.url.clone();
     if !url.ends_with('/') {
         url.push('/');
@@ -75,7 +77,7 @@ fn there(view: &ServiceView, query: Option<&str>) -> Response {
         url.push('?');
         url.push_str(query);
     }
-    let Ok(location) = HeaderValue::from_str(&url) else { return pages::waiting(view) };
+    let Ok(location) = HeaderValue::from_str(&url) else { return wait(api, view) };
     let headers =
         [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (StatusCode::SEE_OTHER, headers).into_response()

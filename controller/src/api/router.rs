@@ -1,7 +1,11 @@
 //! Every call, and which of them ask for the token.
 
 use super::state::{Api, Options};
-use super::{auth, compat, declare, flip, health, heartbeat, history, openapi, page, services, watch};
+use super::{
+    auth, compat, dashboard, declare, flip, health, heartbeat, history, link, openapi, page, progress,
+    services, watch,
+};
+use crate::pages::{Goes, Live};
 use crate::plane::Plane;
 use crate::problem::Problem;
 use crate::waker::Waker;
@@ -16,11 +20,16 @@ use std::sync::Arc;
 const MAX_MANIFEST_BYTES: usize = 1 << 20;
 /// Larger is no heartbeat.
 const MAX_HEARTBEAT_BYTES: usize = 16 << 10;
+/// Larger is no token.
+const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { token, metrics, stop } = options;
-    let api = Api { plane, waker, token, metrics: metrics.into(), stop };
+    let Options { token, passes, trusted, metrics, stop } = options;
+    let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
+    let proof = auth::new_proof().into();
+    let metrics = metrics.into();
+    let api = Api { plane, waker, token, proof, live, passes, trusted, metrics, stop };
     Router::new()
         .merge(guarded().route_layer(from_fn_with_state(api.clone(), auth::require_token)))
         .merge(open())
@@ -32,12 +41,14 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
 fn guarded() -> Router<Api> {
     let service = get(services::get).put(declare::put).delete(services::delete);
     Router::new()
-        .route("/", get(page::list))
+        .route("/", get(dashboard::page))
+        .route(dashboard::STREAM, get(dashboard::stream))
         .route("/metrics", get(health::metrics))
         .route("/v1/services", get(services::all))
         .route("/v1/services/{name}", service.layer(DefaultBodyLimit::max(MAX_MANIFEST_BYTES)))
         .route("/v1/services/{name}/wake", post(flip::wake))
         .route("/v1/services/{name}/sleep", post(flip::sleep))
+        .route("/v1/services/{name}/link", post(link::post))
         .route("/v1/services/{name}/events", get(history::of_service))
         .route("/v1/events", get(history::all))
         .route("/v1/instances", get(history::instances))
@@ -46,6 +57,7 @@ fn guarded() -> Router<Api> {
 
 fn open() -> Router<Api> {
     let heartbeat = post(heartbeat::post).layer(DefaultBodyLimit::max(MAX_HEARTBEAT_BYTES));
+    let login = post(dashboard::login).layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -53,6 +65,10 @@ fn open() -> Router<Api> {
         .route("/favicon.ico", get(page::favicon))
         .route("/robots.txt", get(page::robots))
         .route("/v1/heartbeat", heartbeat)
+        .route(dashboard::LOGIN, login)
+        .route(dashboard::LOGOUT, post(dashboard::logout))
+        .route("/.dormouse/{name}/events", get(progress::events))
+        .route("/.dormouse/{name}/wake", post(progress::wake))
         .route("/api/{name}", get(compat::get))
         .route("/{name}", get(page::wake))
         .route("/{name}/", get(page::wake))

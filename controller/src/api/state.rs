@@ -2,7 +2,10 @@
 
 use crate::config::Secret;
 use crate::metrics::Metrics;
+use crate::pages::Live;
+use crate::passes::Passes;
 use crate::plane::Plane;
+use crate::trust::TrustedProxies;
 use crate::waker::Waker;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +15,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Options {
     /// The bearer token, when one is asked for.
     pub token: Option<Secret>,
+    /// Links and cookies that stand in for it at the activator.
+    pub passes: Option<Arc<Passes>>,
+    /// The proxies in front whose word counts.
+    pub trusted: TrustedProxies,
     /// Whoever has numbers for `/metrics`.
     pub metrics: Vec<Arc<dyn Metrics>>,
     /// From here on waiting calls and event streams end.
@@ -23,6 +30,11 @@ pub(super) struct Api {
     pub(super) plane: Arc<dyn Plane>,
     pub(super) waker: Waker,
     pub(super) token: Option<Secret>,
+    /// What the dashboard's calls prove themselves with.
+    pub(super) proof: Arc<Secret>,
+    pub(super) live: Live,
+    pub(super) passes: Option<Arc<Passes>>,
+    pub(super) trusted: TrustedProxies,
     pub(super) metrics: Arc<[Arc<dyn Metrics>]>,
     pub(super) stop: CancellationToken,
 }

@@ -74,8 +74,17 @@ fn describe(view: &ServiceView, events: &[EventView], now: Timestamp) -> String 
         let _ = write!(used, ", sleeps in {}", brief(between(now, at)));
     }
     line("Use", used);
-    if let Some(until) = status.awake_until {
-        line("Kept awake", format!("until {until}"));
+    if !status.kept_awake_by.is_empty() {
+        let by: Vec<&str> = status.kept_awake_by.iter().map(|keeper| keeper.message.as_str()).collect();
+        line("Kept awake", by.join("; "));
+    }
+    if let Some(by) = status.sleeps_by {
+        line("Sleeps by", format!("{by}, used or not"));
+    }
+    match spec.wake.daily_budget {
+        Some(budget) => line("Wakes today", format!("{} of {budget}, by requests", status.wakes_today)),
+        None if status.wakes_today > 0 => line("Wakes today", format!("{}, by requests", status.wakes_today)),
+        None => {}
     }
     if let Some(wake) = &status.last_wake {
         line("Last wake", cause(wake, now));

@@ -2,6 +2,7 @@
 
 use super::args::NameArgs;
 use super::describe::cause;
+use super::diff::List;
 use super::failure::Failure;
 use super::get::checked;
 use super::output::Output;
@@ -10,6 +11,7 @@ use crate::client::Client;
 use crate::clock::{Clock as _, SystemClock};
 use crate::exit::Exit;
 use crate::views::condition;
+use dormouse_core::keepers::Keeper;
 use dormouse_core::view::ServiceView;
 use dormouse_manifests::IdleAfter;
 use dormouse_state::{ConditionType, Desired, Phase};
@@ -19,11 +21,22 @@ use jiff::Timestamp;
 pub(super) async fn run(args: &NameArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
     let name = checked(&args.name)?;
     let view: ServiceView = client.json(Method::GET, &format!("/v1/services/{name}")).await?;
-    out.data(&why(&view, SystemClock.now()));
+    let depends = view.status.kept_awake_by.iter().any(|keeper| keeper.reason == "Dependents");
+    let dependents = if depends { dependents(&name, client).await? } else { Vec::new() };
+    out.data(&why(&view, &dependents, SystemClock.now()));
     Ok(Exit::Done)
 }
 
-fn why(view: &ServiceView, now: Timestamp) -> String {
+/// Names of those that need it and do not sleep.
+async fn dependents(name: &str, client: &Client) -> Result<Vec<String>, Failure> {
+    let list: List<ServiceView> = client.json(Method::GET, "/v1/services").await?;
+    let needs = |other: &ServiceView| {
+        other.status.phase != Phase::Asleep && other.spec.depends_on.iter().any(|needed| needed == name)
+    };
+    Ok(list.items.into_iter().filter(needs).map(|other| other.metadata.name).collect())
+}
+
+fn why(view: &ServiceView, dependents: &[String], now: Timestamp) -> String {
     let name = &view.metadata.name;
     let status = &view.status;
     let mut lines = Vec::new();
@@ -52,7 +65,7 @@ fn why(view: &ServiceView, now: Timestamp) -> String {
         }
     }
     match status.desired {
-        Desired::Awake => lines.extend(keeps_awake(view, now)),
+        Desired::Awake => lines.extend(keeps_awake(view, dependents, now)),
         Desired::Asleep => {
             lines.push(format!("A request to {} wakes it, and so does `dormouse wake {name}`.", status.url));
         }
@@ -61,22 +74,14 @@ fn why(view: &ServiceView, now: Timestamp) -> String {
     lines.join("\n") + "\n"
 }
 
-fn keeps_awake(view: &ServiceView, now: Timestamp) -> Vec<String> {
-    let activity = &view.status.activity;
-    let mut lines = Vec::new();
-    if activity.in_flight > 0 {
-        lines.push(format!("{} requests or sockets are open right now.", activity.in_flight));
+fn keeps_awake(view: &ServiceView, dependents: &[String], now: Timestamp) -> Vec<String> {
+    let status = &view.status;
+    let keepers = &status.kept_awake_by;
+    let mut lines: Vec<String> = keepers.iter().map(|keeper| kept(keeper, dependents)).collect();
+    if let Some(until) = status.awake_until.filter(|until| *until > now) {
+        lines.push(format!("It was asked to stay for another {}.", brief(between(now, until))));
     }
-    if let Some(until) = view.status.awake_until.filter(|until| *until > now) {
-        lines.push(format!(
-            "It was asked to stay awake for another {}, until {until}.",
-            brief(between(now, until))
-        ));
-    }
-    match (view.spec.idle_after, activity.idle_at) {
-        (IdleAfter::Never, _) => {
-            lines.push("It stays awake until it is put to sleep (idleAfter: never).".to_owned())
-        }
+    match (view.spec.idle_after, status.activity.idle_at) {
         (IdleAfter::After(_), Some(at)) => {
             let left = brief(between(now, at));
             lines.push(format!(
@@ -84,11 +89,25 @@ fn keeps_awake(view: &ServiceView, now: Timestamp) -> Vec<String> {
                 view.spec.idle_after
             ));
         }
-        (IdleAfter::After(_), None) => {
-            lines.push("Something keeps it awake: use, a window or a dependent.".to_owned())
+        (IdleAfter::After(_), None) if keepers.is_empty() => {
+            lines.push("It does not fall asleep before it was ready and heard of.".to_owned());
         }
+        _ => {}
+    }
+    if let (Some(at), Some(limit)) = (status.sleeps_by, view.spec.max_awake) {
+        let (left, limit) = (brief(between(now, at)), dormouse_manifests::format_duration(limit));
+        lines.push(format!("It is put to sleep in {left}, used or not (maxAwake: {limit})."));
     }
     lines
+}
+
+fn kept(keeper: &Keeper, dependents: &[String]) -> String {
+    let names = if keeper.reason == "Dependents" && !dependents.is_empty() {
+        format!(": {}", dependents.join(", "))
+    } else {
+        String::new()
+    };
+    format!("Kept awake: {}{names}.", keeper.message)
 }
 
 /// What is not as wanted, in the conditions' words.
@@ -121,14 +140,38 @@ mod tests {
     fn the_cause_is_told() {
         let now = NOW.parse().unwrap();
         assert_eq!(
-            why(&asleep("hello"), now),
+            why(&asleep("hello"), &[], now),
             "hello is asleep: nobody has woken it since it was declared.\n\
              A request to http://hello.example.com:9060 wakes it, and so does `dormouse wake hello`.\n"
         );
         assert_eq!(
-            why(&awake("hello"), now),
+            why(&awake("hello"), &[], now),
             "hello is awake: woken 5m ago by request: GET / from 10.1.2.3 (ready after 41.2 s).\n\
              It falls asleep in 14m if nobody uses it (idleAfter: 15m).\n"
+        );
+    }
+    #[test]
+    fn whoever_keeps_it_awake_is_named() {
+        let now: Timestamp = NOW.parse().unwrap();
+        let mut view = awake("hello");
+        view.status.activity.idle_at = None;
+        let keeper = |reason: &str, message: &str| Keeper { reason: reason.into(), message: message.into() };
+        view.status.kept_awake_by = vec![
+            keeper("Sockets", "2 sockets are open"),
+            keeper("Dependents", "a service that depends on it is awake"),
+        ];
+        view.status.awake_until = Some("2026-01-01T13:30:00Z".parse().unwrap());
+        view.spec.max_awake = Some(std::time::Duration::from_secs(8 * 3600));
+        view.status.sleeps_by = Some("2026-01-01T19:00:00Z".parse().unwrap());
+        let text = why(&view, &["shop".into(), "wiki".into()], now);
+        assert!(
+            text.ends_with(
+                "Kept awake: 2 sockets are open.\n\
+                 Kept awake: a service that depends on it is awake: shop, wiki.\n\
+                 It was asked to stay for another 90m.\n\
+                 It is put to sleep in 7h, used or not (maxAwake: 8h).\n"
+            ),
+            "{text}"
         );
     }
 }

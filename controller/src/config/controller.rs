@@ -1,6 +1,7 @@
 //! What a controller is told at its start.
 
 use super::Secret;
+use crate::trust::TrustedProxies;
 use dormouse_core::settings::{PrivateZone, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub struct ControllerConfig {
     pub secret: Secret,
     /// Bearer token of the API, when it asks for one.
     pub api_token: Option<Secret>,
+    /// Proxies in front whose word on the client's address counts.
+    pub trusted_proxies: TrustedProxies,
     /// A directory of manifests, applied at start and on change.
     pub manifests: Option<PathBuf>,
     /// Whether plans are carried out.

@@ -2,6 +2,7 @@
 
 use super::{ApiBudget, LogFormat, Policy, PublicIp};
 use crate::label::is_label;
+use crate::trust::{Network, TrustedProxies};
 use dormouse_manifests::{format_duration, parse_duration};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -114,6 +115,12 @@ pub(super) fn public_ip(text: &str) -> Parsed<PublicIp> {
     addresses
         .map(PublicIp::Addresses)
         .map_err(|_| "none, or one or more IPv4 addresses separated by commas".to_owned())
+}
+
+pub(super) fn networks(text: &str) -> Parsed<TrustedProxies> {
+    let networks: Result<TrustedProxies, _> =
+        text.split(',').map(|network| network.trim().parse::<Network>()).collect();
+    networks.map_err(|_| "one or more networks such as 10.0.0.0/8, separated by commas".to_owned())
 }
 
 pub(super) fn policy(text: &str) -> Parsed<Policy> {

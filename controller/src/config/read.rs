@@ -127,6 +127,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let activator_listen = reader.required("DORMOUSE_ACTIVATOR_LISTEN", parse::listen);
     let secret = reader.required("DORMOUSE_SECRET", secret);
     let api_token = reader.optional("DORMOUSE_API_TOKEN", token);
+    let trusted_proxies = reader.optional("DORMOUSE_TRUSTED_PROXIES", parse::networks).unwrap_or_default();
     let manifests = reader.optional("DORMOUSE_MANIFESTS", parse::directory);
     let policy = reader.optional("DORMOUSE_POLICY", parse::policy).unwrap_or(Policy::Enforce);
     let lease = reader.required("DORMOUSE_LEASE", |text| parse::duration(text, seconds(1)..=seconds(600)));
@@ -140,6 +141,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         activator_listen: activator_listen?,
         secret: secret?,
         api_token,
+        trusted_proxies,
         manifests,
         policy,
         lease: lease?,

@@ -43,6 +43,7 @@ fn the_minimum_is_enough_and_the_rest_has_its_documented_default() {
     assert_eq!(config.activator_listen.to_string(), "0.0.0.0:9060");
     assert_eq!(config.policy, Policy::Enforce);
     assert_eq!(config.api_token, None);
+    assert_eq!(config.trusted_proxies, Default::default());
     assert_eq!(config.log, Log { filter: "info".into(), format: None });
 }
 
@@ -55,6 +56,7 @@ fn values_are_read() {
         ("PRIVATE_HOSTED_ZONE_ID", "Z2"),
         ("DORMOUSE_INSTALL_ID", "blue-1"),
         ("DORMOUSE_LOG_FORMAT", "text"),
+        ("DORMOUSE_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::/32"),
         ("TASK_EXECUTION_ROLE_ARN", " "),
     ])
     .unwrap();
@@ -64,6 +66,8 @@ fn values_are_read() {
     assert_eq!(config.installation.controller_url.as_deref(), Some("http://10.0.0.9:9070"));
     assert_eq!(config.installation.private_zone.as_deref(), Some("Z2"));
     assert_eq!(config.installation.install.as_deref(), Some("blue-1"));
+    let trusts = |address: &str| config.trusted_proxies.trusts(address.parse().unwrap());
+    assert!(trusts("10.1.1.1") && trusts("2001:db8::7") && !trusts("11.1.1.1"));
     assert_eq!(config.installation.execution_role, None, "blank is unset");
     assert_eq!(with(&[("DORMOUSE_PUBLIC_IP", "none")]).unwrap().installation.public_ip, PublicIp::NoWildcard);
 }
@@ -93,6 +97,7 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
         ("DORMOUSE_PUBLIC_IP", "auto", "DORMOUSE_PUBLIC_IP=\"auto\" (--public-ip) is not accepted: give none, or one or more IPv4 addresses separated by commas".into()),
         ("DORMOUSE_SECRET", "short", "DORMOUSE_SECRET (--secret) is not accepted: give a random text of at least 32 bytes (this has 5)".into()),
         ("DORMOUSE_API_TOKEN", "a b", "DORMOUSE_API_TOKEN (--api-token) is not accepted: give a token of printable ASCII characters without spaces".into()),
+        ("DORMOUSE_TRUSTED_PROXIES", "10.0.0.0/8,", "DORMOUSE_TRUSTED_PROXIES=\"10.0.0.0/8,\" (--trusted-proxies) is not accepted: give one or more networks such as 10.0.0.0/8, separated by commas".into()),
         ("DORMOUSE_MANIFESTS", "/no/such", "DORMOUSE_MANIFESTS=\"/no/such\" (--manifests) is not accepted: give a directory that exists".into()),
         ("DORMOUSE_POLICY", "on", "DORMOUSE_POLICY=\"on\" (--policy) is not accepted: give enforce or observe".into()),
         ("DORMOUSE_POLL_FAST", "5", format!("DORMOUSE_POLL_FAST=\"5\" (--poll-fast) is not accepted: give a duration from 100ms to 1m, {durations}")),

@@ -127,6 +127,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Bearer token for everything but health, wake pages and heartbeats [default: none is asked for]",
     ),
     optional(
+        "DORMOUSE_TRUSTED_PROXIES",
+        "trusted-proxies",
+        "NETWORKS",
+        "Proxies in front whose X-Forwarded-For counts: CIDRs, comma-separated [default: none]",
+    ),
+    optional(
         "DORMOUSE_MANIFESTS",
         "manifests",
         "DIR",

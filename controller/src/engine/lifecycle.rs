@@ -91,6 +91,20 @@ impl Engine {
         if steps.is_empty() {
             return false;
         }
+        let runs = steps
+            .iter()
+            .any(|step| matches!(step, Step::Run { identity, .. } if identity.role == Role::Service));
+        if runs {
+            self.world().in_flight.insert(name.to_owned());
+        }
+        let acted = self.take_all(name, version, steps).await;
+        if runs {
+            self.world().in_flight.remove(name);
+        }
+        acted
+    }
+
+    async fn take_all(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
         let outcomes: Vec<Outcome> = join_all(steps.into_iter().map(|step| self.step(name, version, step)))
             .await
             .into_iter()
@@ -190,7 +204,7 @@ impl Engine {
         let install = &self.settings.install;
         let call = RunCall {
             started_by: naming::started_by(install),
-            client_token: naming::client_token(install, &identity),
+            client_token: naming::client_token(install, &identity, &parameters.incarnation),
             env: [
                 ("DORMOUSE_CONTROLLER_URL".to_owned(), parameters.controller_url.clone()),
                 ("DORMOUSE_TASK_TOKEN".to_owned(), token::sign(&self.secret, &identity)),

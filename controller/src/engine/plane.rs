@@ -3,6 +3,7 @@
 use super::{Engine, Key};
 use crate::plane::{Asked, Declared, InUse, Plane, PlaneError};
 use async_trait::async_trait;
+use dormouse_core::guard::{self, NotWoken};
 use dormouse_core::observed::Beat;
 use dormouse_core::peering;
 use dormouse_core::view::{EventView, InstanceView, ServiceView};
@@ -154,6 +155,40 @@ impl Plane for EnginePlane {
             .await?;
         self.0.wake_dependencies(name, &view.spec.depends_on).await;
         Ok(view)
+    }
+
+    async fn wake_by_request(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
+        let now = self.0.now();
+        let view = self
+            .0
+            .flip(name, |record| {
+                guard::wake_by_request(record, asked.origin, &asked.reason, now).map_err(|error| {
+                    let detail = format!("`{name}` cannot be woken: {error}");
+                    match error {
+                        NotWoken::Deleting(_) => PlaneError::Conflict(detail),
+                        NotWoken::Spent { retry_after, .. } => PlaneError::Spent { detail, retry_after },
+                    }
+                })
+            })
+            .await?;
+        self.0.wake_dependencies(name, &view.spec.depends_on).await;
+        Ok(view)
+    }
+
+    fn note(&self, name: &str, reason: &'static str, message: String) {
+        let (engine, name) = (self.0.clone(), name.to_owned());
+        tokio::spawn(async move {
+            let now = engine.now();
+            let noted = engine.records.update(&name, None, |known| {
+                let mut next = known?.clone();
+                next.note(now, reason, message.as_str());
+                Some(next)
+            });
+            match noted.await {
+                Ok(_) => engine.publish(&name),
+                Err(error) => tracing::debug!(service = name, %error, "an event could not be written"),
+            }
+        });
     }
 
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {

@@ -2,8 +2,8 @@
 //! that it was decided from.
 
 use dormouse_state::{ServiceRecord, Store, StoreError, Version};
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How often a write is decided again after somebody else's came first.
 const TRIES: usize = 8;
@@ -17,46 +17,65 @@ pub struct Known {
     pub version: Version,
 }
 
+#[derive(Default)]
+struct Cache {
+    known: BTreeMap<String, Known>,
+    /// Grows with every write and removal of ours.
+    writes: u64,
+    /// Name → the count at which it was last written or removed: a scan that began before says nothing about it.
+    touched: BTreeMap<String, u64>,
+}
+
 /// The cache and the store behind it.
 pub struct Records {
     store: Arc<dyn Store>,
-    known: RwLock<BTreeMap<String, Known>>,
+    cache: RwLock<Cache>,
 }
 
 impl Records {
     /// An empty cache; [`Records::refresh`] fills it.
     pub fn new(store: Arc<dyn Store>) -> Records {
-        Records { store, known: RwLock::default() }
+        Records { store, cache: RwLock::default() }
     }
 
     /// One record.
     pub fn get(&self, name: &str) -> Option<Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.read().known.get(name).cloned()
     }
 
     /// All records, by name.
     pub fn all(&self) -> Vec<Arc<ServiceRecord>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.values().map(|known| known.record.clone()).collect()
+        self.read().known.values().map(|known| known.record.clone()).collect()
     }
 
     /// Reads the whole table; answers the names of what changed.
     pub async fn refresh(&self) -> Result<Vec<String>, StoreError> {
+        let began = self.read().writes;
         let rows = self.store.services().await?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.write_lock();
+        let since: BTreeSet<String> =
+            cache.touched.iter().filter(|(_, at)| **at > began).map(|(name, _)| name.clone()).collect();
         let mut changed = Vec::new();
-        let mut seen = BTreeMap::new();
-        for row in rows {
+        // What was written while the table was read is newer than what was read.
+        let mut next: BTreeMap<String, Known> = cache
+            .known
+            .iter()
+            .filter(|(name, _)| since.contains(*name))
+            .map(|(n, k)| (n.clone(), k.clone()))
+            .collect();
+        for row in rows.into_iter().filter(|row| !since.contains(&row.value.name)) {
             let name = row.value.name.clone();
-            let newer = known.get(&name).filter(|known| known.version >= row.version).cloned();
-            if newer.is_none() {
+            // Reworded records keep their words.
+            let same = cache.known.get(&name).filter(|known| known.version == row.version).cloned();
+            if same.is_none() {
                 changed.push(name.clone());
             }
             let read = Known { record: Arc::new(row.value), version: row.version };
-            seen.insert(name, newer.unwrap_or(read));
+            next.insert(name, same.unwrap_or(read));
         }
-        changed.extend(known.keys().filter(|name| !seen.contains_key(*name)).cloned());
-        *known = seen;
+        changed.extend(cache.known.keys().filter(|name| !next.contains_key(*name)).cloned());
+        cache.known = next;
+        cache.touched.retain(|_, at| *at > began);
         Ok(changed)
     }
 
@@ -102,8 +121,8 @@ impl Records {
 
     /// Puts other words into a cached record without writing it, if it is still at this version.
     pub fn reword(&self, version: Version, record: ServiceRecord) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get_mut(&record.name).filter(|known| known.version == version) {
+        let mut cache = self.write_lock();
+        if let Some(known) = cache.known.get_mut(&record.name).filter(|known| known.version == version) {
             known.record = Arc::new(record);
         }
     }
@@ -111,7 +130,7 @@ impl Records {
     /// Removes a row.
     pub async fn remove(&self, name: &str, expected: Version, fence: Option<u64>) -> Result<(), StoreError> {
         self.store.delete_service(name, expected, fence).await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.forget(name);
         Ok(())
     }
 
@@ -130,18 +149,134 @@ impl Records {
     async fn reread(&self, name: &str) -> Result<(), StoreError> {
         match self.store.service(name).await? {
             Some(row) => self.keep(name, Known { record: Arc::new(row.value), version: row.version }),
-            None => {
-                self.known.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-            }
+            None => self.forget(name),
         }
         Ok(())
     }
 
     fn keep(&self, name: &str, new: Known) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.write_lock();
         // Two writes may come back in the other order.
-        if known.get(name).is_none_or(|old| old.version < new.version) {
-            known.insert(name.to_owned(), new);
+        if cache.known.get(name).is_none_or(|old| old.version < new.version) {
+            cache.known.insert(name.to_owned(), new);
         }
+        cache.touch(name);
+    }
+
+    fn forget(&self, name: &str) {
+        let mut cache = self.write_lock();
+        cache.known.remove(name);
+        cache.touch(name);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Cache> {
+        // A panic elsewhere leaves no half-made entry: each change is a single insert.
+        self.cache.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_lock(&self) -> RwLockWriteGuard<'_, Cache> {
+        self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    fn touch(&mut self, name: &str) {
+        self.writes += 1;
+        self.touched.insert(name.to_owned(), self.writes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use dormouse_manifests::ServiceSpec;
+    use dormouse_state::{CapacityMemory, Lease, MemoryStore, Versioned};
+    use jiff::Timestamp;
+    use tokio::sync::Notify;
+
+    /// A store whose scan takes its picture and then waits.
+    #[derive(Default)]
+    struct Slow {
+        store: MemoryStore,
+        pictured: Notify,
+        go_on: Notify,
+    }
+
+    #[async_trait]
+    impl Store for Slow {
+        async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError> {
+            self.store.service(name).await
+        }
+        async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError> {
+            let picture = self.store.services().await;
+            self.pictured.notify_one();
+            self.go_on.notified().await;
+            picture
+        }
+        async fn put_service(
+            &self,
+            record: &ServiceRecord,
+            expected: Version,
+            fence: Option<u64>,
+        ) -> Result<Version, StoreError> {
+            self.store.put_service(record, expected, fence).await
+        }
+        async fn delete_service(
+            &self,
+            name: &str,
+            expected: Version,
+            fence: Option<u64>,
+        ) -> Result<(), StoreError> {
+            self.store.delete_service(name, expected, fence).await
+        }
+        async fn capacity(&self, group: &str) -> Result<Versioned<CapacityMemory>, StoreError> {
+            self.store.capacity(group).await
+        }
+        async fn put_capacity(
+            &self,
+            group: &str,
+            memory: &CapacityMemory,
+            expected: Version,
+            fence: Option<u64>,
+        ) -> Result<Version, StoreError> {
+            self.store.put_capacity(group, memory, expected, fence).await
+        }
+        async fn lease(&self) -> Result<Option<Lease>, StoreError> {
+            self.store.lease().await
+        }
+        async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError> {
+            self.store.put_lease(next, expected).await
+        }
+        async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {
+            self.store.install_id(proposal).await
+        }
+    }
+
+    fn record(name: &str) -> ServiceRecord {
+        ServiceRecord::declared(
+            name,
+            BTreeMap::new(),
+            ServiceSpec::defaults_for("demo"),
+            Timestamp::UNIX_EPOCH,
+        )
+    }
+
+    #[tokio::test]
+    async fn what_is_written_while_the_table_is_read_stays() {
+        let slow = Arc::new(Slow::default());
+        let records = Arc::new(Records::new(slow.clone()));
+        records.update("old", None, |_| Some(record("old"))).await.unwrap();
+        let refresh = tokio::spawn({
+            let records = records.clone();
+            async move { records.refresh().await }
+        });
+        slow.pictured.notified().await;
+        records.update("new", None, |_| Some(record("new"))).await.unwrap();
+        records.remove("old", 1, None).await.unwrap();
+        slow.go_on.notify_one();
+        refresh.await.unwrap().unwrap();
+        assert!(records.get("new").is_some(), "declared after the picture was taken");
+        assert!(records.get("old").is_none(), "deleted after it was taken");
     }
 }

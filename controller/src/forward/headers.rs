@@ -1,13 +1,24 @@
 //! What a request and an answer lose and gain on the way.
 
-use axum::body::Body;
+use crate::trust::X_FORWARDED_FOR;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Uri, Version};
 use std::net::IpAddr;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Who a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct From {
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// Who asks: the peer, or whom it speaks for when it is a trusted proxy.
+    pub client: IpAddr,
+    /// Whether what the peer says of others counts.
+    pub trusted: bool,
+}
 
 /// Headers that are about one connection only (RFC 9110, 7.6.1). `Trailer` stays: trailers are passed on.
 const HOP_BY_HOP: [HeaderName; 6] = [
@@ -24,7 +35,11 @@ pub fn wants_upgrade<B>(request: &Request<B>) -> Option<HeaderValue> {
     let listed = lists(request.headers(), "upgrade");
     // HTTP/2 knows no such switch.
     let switches = request.version() == Version::HTTP_11 && listed;
-    request.headers().get(header::UPGRADE).filter(|_| switches).cloned()
+    let asked = request.headers().get(header::UPGRADE).filter(|_| switches)?;
+    // HTTP/2 within a tunnel would be out of our sight, with whatever headers it likes: it is answered over HTTP/1.1,
+    // as RFC 9110, 7.8, lets every server do.
+    let is_h2c = |token: &[u8]| token.trim_ascii().eq_ignore_ascii_case(b"h2c");
+    (!asked.as_bytes().split(|b| *b == b',').any(is_h2c)).then(|| asked.clone())
 }
 
 /// Whether `Connection` lists a token.
@@ -53,7 +68,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Makes the request that goes to the service from the one that came. `host` is what the caller asked for.
-pub fn outgoing(mut request: Request<Body>, host: &HeaderValue, from: IpAddr) -> Request<Body> {
+pub fn outgoing<B>(mut request: Request<B>, host: &HeaderValue, from: From) -> Request<B> {
     let upgrade = wants_upgrade(&request);
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
@@ -69,6 +84,11 @@ pub fn outgoing(mut request: Request<Body>, host: &HeaderValue, from: IpAddr) ->
     headers.insert(header::HOST, host.clone());
     // HTTP/2 splits cookies; HTTP/1.1 has one header (RFC 9113, 8.2.3).
     join(headers, &header::COOKIE, "; ");
+    if !from.trusted {
+        for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, header::FORWARDED] {
+            headers.remove(name);
+        }
+    }
     append_address(headers, from);
     headers.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
     headers.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
@@ -84,13 +104,17 @@ fn join(headers: &mut HeaderMap, name: &HeaderName, separator: &str) {
     }
 }
 
-fn append_address(headers: &mut HeaderMap, from: IpAddr) {
-    let from = from.to_canonical().to_string();
+fn append_address(headers: &mut HeaderMap, from: From) {
+    let (peer, client) = (from.peer.to_canonical().to_string(), from.client.to_canonical().to_string());
     let mut chain: Vec<&str> =
         headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-    chain.push(&from);
-    if let Ok(value) = HeaderValue::from_str(&chain.join(", ")) {
-        headers.insert(X_FORWARDED_FOR, value);
+    chain.push(&peer);
+    // Made of header values and addresses: always header values.
+    if let (Ok(chain), Ok(client)) =
+        (HeaderValue::from_str(&chain.join(", ")), HeaderValue::from_str(&client))
+    {
+        headers.insert(X_FORWARDED_FOR, chain);
+        headers.insert(X_REAL_IP, client);
     }
 }
 
@@ -110,6 +134,7 @@ pub fn answer<B>(mut response: Response<B>) -> Response<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
 
     fn request(headers: &[(&str, &str)]) -> Request<Body> {
         let mut request = Request::builder().uri("http://hello.example.com/a?b=c");
@@ -120,7 +145,13 @@ mod tests {
     }
 
     fn sent(headers: &[(&str, &str)]) -> Request<Body> {
-        outgoing(request(headers), &HeaderValue::from_static("hello.example.com"), [10, 0, 0, 7].into())
+        sent_by(false, headers)
+    }
+
+    fn sent_by(trusted: bool, headers: &[(&str, &str)]) -> Request<Body> {
+        let client = if trusted { [198, 51, 100, 1] } else { [10, 0, 0, 7] };
+        let from = From { peer: [10, 0, 0, 7].into(), client: client.into(), trusted };
+        outgoing(request(headers), &HeaderValue::from_static("hello.example.com"), from)
     }
 
     #[test]
@@ -137,7 +168,10 @@ mod tests {
         ]);
         let mut names: Vec<&str> = sent.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["accept", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]);
+        assert_eq!(
+            names,
+            ["accept", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
+        );
         assert_eq!(sent.uri(), "/a?b=c");
     }
 
@@ -149,17 +183,56 @@ mod tests {
     }
 
     #[test]
+    fn http2_is_no_upgrade_that_is_passed_on() {
+        for upgrade in ["h2c", "H2C", "websocket, h2c"] {
+            let sent = sent(&[
+                ("connection", "Upgrade, HTTP2-Settings"),
+                ("upgrade", upgrade),
+                ("http2-settings", "AAMAAABkAAQAAP__"),
+            ]);
+            for gone in ["connection", "upgrade", "http2-settings"] {
+                assert!(!sent.headers().contains_key(gone), "{upgrade}: {gone}");
+            }
+        }
+    }
+
+    const SAID: &[(&str, &str)] = &[
+        ("x-forwarded-for", "6.6.6.6, 198.51.100.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-real-ip", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
+        ("cookie", "a=1"),
+        ("cookie", "b=2"),
+    ];
+
+    #[test]
     fn the_caller_is_told_about() {
-        let sent = sent(&[
-            ("x-forwarded-for", "198.51.100.1"),
+        let sent = sent(SAID);
+        for (name, value) in [
+            ("x-forwarded-for", "10.0.0.7"),
+            ("x-real-ip", "10.0.0.7"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "hello.example.com"),
+            ("cookie", "a=1; b=2"),
+        ] {
+            assert_eq!(sent.headers()[name], value, "{name}");
+        }
+        assert!(!sent.headers().contains_key("forwarded"), "a stranger's word counts for nothing");
+    }
+
+    #[test]
+    fn a_trusted_proxy_s_word_goes_on() {
+        let sent = sent_by(true, SAID);
+        for (name, value) in [
+            ("x-forwarded-for", "6.6.6.6, 198.51.100.1, 10.0.0.7"),
+            ("x-real-ip", "198.51.100.1"),
             ("x-forwarded-proto", "https"),
-            ("cookie", "a=1"),
-            ("cookie", "b=2"),
-        ]);
-        assert_eq!(sent.headers()["x-forwarded-for"], "198.51.100.1, 10.0.0.7");
-        assert_eq!(sent.headers()["x-forwarded-proto"], "https");
-        assert_eq!(sent.headers()["x-forwarded-host"], "hello.example.com");
-        assert_eq!(sent.headers()["cookie"], "a=1; b=2");
+            ("x-forwarded-host", "shop.example"),
+            ("forwarded", "for=6.6.6.6"),
+        ] {
+            assert_eq!(sent.headers()[name], value, "{name}");
+        }
     }
 
     #[test]

@@ -3,17 +3,20 @@
 //! # Layout
 //!
 //! - `headers`: what a request and an answer lose and gain on the way
+//! - `ahead`: a request's body, of which a little may be read before it is sent on
 //! - `pool`: idle connections
 //! - `counted`: a connection that knows whether anything was read
 //! - `send`: one request to one address
 //! - `guarded`: a body that holds on to something until it ends
 
+mod ahead;
 mod counted;
 mod guarded;
 mod headers;
 mod pool;
 mod send;
 
+pub use ahead::Ahead;
 pub use guarded::Guarded;
-pub use headers::{answer, outgoing, wants_upgrade};
+pub use headers::{From, answer, outgoing, wants_upgrade};
 pub use send::{Failure, Forwarder};

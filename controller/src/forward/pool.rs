@@ -1,7 +1,7 @@
 //! Idle connections to services.
 
+use super::ahead::Ahead;
 use super::counted::Count;
-use axum::body::Body;
 use hyper::client::conn::http1::SendRequest;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ const MAX_IDLE_CONNECTIONS: usize = 64;
 /// A connection that can send one request at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) sender: SendRequest<Body>,
+    pub(super) sender: SendRequest<Ahead>,
     pub(super) count: Count,
 }
 

@@ -1,8 +1,8 @@
 //! One request to one address.
 
+use super::ahead::Ahead;
 use super::counted::{Count, Counted};
 use super::pool::{Connection, Pool};
-use axum::body::Body;
 use http::{Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub enum Failure {
     /// No byte of the request was sent: here it is again, to be sent elsewhere.
-    Unsent(Box<Request<Body>>, String),
+    Unsent(Box<Request<Ahead>>, String),
     /// It was sent, at least in part. It must not be sent again.
     Lost(String),
 }
@@ -44,7 +44,7 @@ impl Forwarder {
     pub async fn send(
         &self,
         address: SocketAddr,
-        request: Request<Body>,
+        request: Request<Ahead>,
     ) -> Result<Response<Incoming>, Failure> {
         let mut request = request;
         if replayable(&request) {
@@ -74,7 +74,7 @@ impl Forwarder {
         &self,
         address: SocketAddr,
         mut connection: Connection,
-        request: Request<Body>,
+        request: Request<Ahead>,
     ) -> Result<Response<Incoming>, (Failure, u64)> {
         let before = connection.count.get();
         match connection.sender.try_send_request(request).await {
@@ -101,13 +101,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
 }
 
-fn replayable(request: &Request<Body>) -> bool {
+fn replayable(request: &Request<Ahead>) -> bool {
     let idempotent = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     idempotent && request.body().is_end_stream() && super::wants_upgrade(request).is_none()
 }
 
-fn copy(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(Body::empty());
+fn copy(request: &Request<Ahead>) -> Request<Ahead> {
+    let mut copy = Request::new(Ahead::default());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();

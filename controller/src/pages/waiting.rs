@@ -1,57 +1,192 @@
-//! What a browser sees while a service wakes. It asks again by itself.
+//! What a browser sees while a service wakes.
+//!
+//! Its live part is rendered here only: in the page itself, and again for each change of it.
 
+use super::asset::{MARK, WAITING, WAITING_SCRIPT};
 use super::escape::Escaped;
-use super::frame::page;
+use super::estimate::Estimate;
+use super::frame::Page;
+use super::progress::{Progress, Seen, Standing, State, Step};
+use super::words::{Down, Took, Up, between};
+use crate::views::condition;
 use axum::body::Body;
 use dormouse_core::view::ServiceView;
 use dormouse_state::ConditionType;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
+use jiff::Timestamp;
 use std::fmt::Write as _;
+use std::time::Duration;
 
-/// Seconds until the page asks again.
+/// Seconds until the page asks again by itself, where no script does.
 const REFRESH: u64 = 2;
 
-/// The steps that a caller waits for, in their order.
-const STEPS: [(ConditionType, &str); 5] = [
-    (ConditionType::CapacityAvailable, "a machine"),
-    (ConditionType::ServiceRunning, "the service"),
-    (ConditionType::ProxyRunning, "the proxy"),
-    (ConditionType::PeersHealthy, "both see each other"),
-    (ConditionType::DnsPublished, "the address"),
-];
+/// Where a waiting page finds what belongs to it.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Its event stream.
+    pub events: String,
+    /// Where its button asks for a wake.
+    pub wake: String,
+}
 
-/// The waiting page of a service. Conditions' messages are for those who run it, not for the public.
-pub fn waiting(view: &ServiceView) -> Response<Body> {
-    let name = &view.metadata.name;
-    let mut body = format!(
-        "<h1>{} is waking up</h1><p>It sleeps while nobody uses it. This page opens it as soon as it answers.</p>",
-        Escaped(name)
+/// The waiting page of a service that somebody has asked to wake.
+pub fn waiting(view: &ServiceView, paths: &Paths, now: Timestamp) -> Response<Body> {
+    let main = live(view, &Seen::default(), true, &paths.wake, now);
+    let events = Escaped(&paths.events);
+    let body = format!(
+        "<div class=\"center\"><main class=\"card\" data-events=\"{events}\">{main}</main>\
+         <footer>It sleeps while nobody uses it, and costs nothing then.</footer></div>"
     );
-    if let Some(took) = view.status.last_wake.as_ref().and_then(|wake| wake.duration_ms) {
-        let seconds = took.div_ceil(1000).max(1);
-        let _ = write!(body, "<p class=\"soft\">Last time this took {seconds} s.</p>");
-    }
-    body.push_str("<ul>");
-    for (kind, label) in STEPS {
-        let condition = view.status.conditions.iter().find(|condition| condition.kind == kind);
-        let (mark, words) = if condition.is_some_and(|condition| condition.status) {
-            ("&#10003;", "done")
-        } else {
-            ("&#8230;", "waiting")
-        };
-        let _ = write!(
-            body,
-            "<li><span aria-hidden=\"true\">{mark}</span> {label} <span class=\"soft\">{words}</span></li>"
-        );
-    }
-    body.push_str("</ul>");
-    let degraded = view.status.conditions.iter().any(|c| c.kind == ConditionType::Degraded && c.status);
-    if degraded {
-        body.push_str("<p>Something is in the way. Those who run it can see what; it is tried again.</p>");
-    }
-    let mut response =
-        page(StatusCode::SERVICE_UNAVAILABLE, &format!("{name} is waking up"), Some(REFRESH), &body);
+    let head = format!("<noscript><meta http-equiv=\"refresh\" content=\"{REFRESH}\"></noscript>");
+    let title = title(&Progress::of(view, &Seen::default(), true), &view.metadata.name);
+    let page = Page {
+        style: Some(&WAITING),
+        script: Some(&WAITING_SCRIPT),
+        head: &head,
+        leads_to: Some(&view.status.url),
+        now: Some(now),
+        ..Page::new(StatusCode::SERVICE_UNAVAILABLE, &title, &body)
+    };
+    let mut response = page.answer();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(REFRESH));
     response
 }
+
+/// The live part of the page.
+pub(super) fn live(view: &ServiceView, seen: &Seen, asked: bool, wake: &str, now: Timestamp) -> String {
+    let progress = Progress::of(view, seen, asked);
+    let name = &view.metadata.name;
+    let mut html = format!(
+        "<div id=\"mark\">{MARK}</div><h1 id=\"title\">{}</h1><p id=\"lead\" class=\"soft\" role=\"status\">{}</p>",
+        Escaped(&title(&progress, name)),
+        Escaped(&lead(&progress)),
+    );
+    match progress.standing {
+        Standing::Waking | Standing::Troubled => {
+            pace(&mut html, view, &progress, now);
+            html.push_str("<ol id=\"steps\" aria-label=\"Steps\">");
+            progress.steps.iter().for_each(|step| write_step(&mut html, step, now));
+            html.push_str("</ol>");
+        }
+        Standing::Asleep => again(&mut html, "again", wake, "Wake it up"),
+        Standing::Ready | Standing::Going => {}
+    }
+    if progress.standing == Standing::Troubled {
+        trouble(&mut html, view, wake, now);
+    }
+    html
+}
+
+fn title(progress: &Progress, name: &str) -> String {
+    match progress.standing {
+        Standing::Waking => format!("{name} is waking up"),
+        Standing::Troubled => format!("{name} has trouble waking up"),
+        Standing::Ready => format!("{name} is ready"),
+        Standing::Asleep => format!("{name} sleeps"),
+        Standing::Going => format!("{name} is being deleted"),
+    }
+}
+
+fn lead(progress: &Progress) -> String {
+    match progress.standing {
+        Standing::Waking => "This page opens it as soon as it answers.".to_owned(),
+        Standing::Troubled => "This page goes on waiting, and opens it should it answer.".to_owned(),
+        Standing::Ready => "It answers.".to_owned(),
+        Standing::Asleep => "Nobody has used it for a while, or somebody has put it to sleep.".to_owned(),
+        Standing::Going => "It does not wake any more.".to_owned(),
+    }
+}
+
+/// How long it takes, and how long that usually is.
+fn pace(html: &mut String, view: &ServiceView, progress: &Progress, now: Timestamp) {
+    let estimate = Estimate::of(&view.status.wakes);
+    html.push_str("<div id=\"pace\">");
+    // Writing to a String cannot fail.
+    let _ = match (progress.since, estimate) {
+        (Some(since), Some(estimate)) => {
+            let (most, gone) = (estimate.longest(), between(since, now));
+            let value = gone.as_secs_f64().min(most.as_secs_f64() * 0.97);
+            write!(
+                html,
+                "<progress aria-label=\"Waking\" max=\"{}\" value=\"{}\" data-up=\"{}\"></progress>",
+                most.as_millis(),
+                Duration::from_secs_f64(value).as_millis(),
+                since.as_millisecond(),
+            )
+        }
+        _ => write!(html, "<progress aria-label=\"Waking\"></progress>"),
+    };
+    html.push_str("<p>");
+    let _ = match progress.since {
+        Some(since) => write!(html, "<b>{}</b>", Up(since, now)),
+        None => write!(html, "<b>0 s</b>"),
+    };
+    let words = estimate.map_or_else(|| "a first wake has no estimate".to_owned(), |e| e.to_string());
+    let _ = write!(html, "<span class=\"soft\">{words}</span></p></div>");
+}
+
+fn write_step(html: &mut String, step: &Step, now: Timestamp) {
+    let (class, word) = match step.state {
+        State::Done(_) => ("done", "done: "),
+        State::Now(_) => ("now", "now: "),
+        State::Later => ("later", "later: "),
+    };
+    let current = if class == "now" { " aria-current=\"step\"" } else { "" };
+    let _ = write!(
+        html,
+        "<li class=\"{class}\"{current}><span class=\"dot\" aria-hidden=\"true\"></span>\
+         <span class=\"what\"><span class=\"sr\">{word}</span>{}</span><span class=\"time\">",
+        step.what
+    );
+    let _ = match step.state {
+        State::Done(Some(took)) => write!(html, "{}", Took(took)),
+        State::Now(Some(since)) => write!(html, "{}", Up(since, now)),
+        _ => Ok(()),
+    };
+    html.push_str("</span>");
+    if class == "now" && !step.how.is_empty() {
+        let _ = write!(html, "<span class=\"how\">{}</span>", Escaped(&step.how));
+    }
+    html.push_str("</li>");
+}
+
+fn trouble(html: &mut String, view: &ServiceView, wake: &str, now: Timestamp) {
+    let words = condition(view, ConditionType::Degraded).map_or("", |degraded| degraded.message.as_str());
+    let _ = write!(
+        html,
+        "<div id=\"trouble\" role=\"alert\"><h2>What is in the way</h2><p>{}</p>",
+        Escaped(words)
+    );
+    let failures = view.status.failures;
+    if failures > 0 || view.status.retry_at.is_some() {
+        html.push_str("<p>");
+        let _ = match failures {
+            0 => Ok(()),
+            1 => html.write_str("It was tried once. "),
+            more => write!(html, "It was tried {more} times. "),
+        };
+        let _ = match view.status.retry_at {
+            Some(at) => write!(html, "The next try is in {}.", Down(at, now)),
+            None => html.write_str("It is being tried again."),
+        };
+        html.push_str("</p>");
+    }
+    let _ = write!(
+        html,
+        "<p>More, for those who run it: <code>dormouse why {}</code></p></div>",
+        Escaped(&view.metadata.name)
+    );
+    again(html, "again", wake, "Try again");
+}
+
+fn again(html: &mut String, id: &str, wake: &str, words: &str) {
+    let _ = write!(
+        html,
+        "<form id=\"{id}\" method=\"post\" action=\"{}\"><button>{words}</button></form>",
+        Escaped(wake)
+    );
+}
+
+#[cfg(test)]
+mod tests;

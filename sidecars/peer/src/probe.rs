@@ -3,7 +3,8 @@
 use crate::http::{self, authority};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
 use std::fmt;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -67,8 +68,30 @@ pub async fn check(check: &Check, host: &str, port: u16, limit: Duration) -> Res
     timeout(limit, attempt).await.unwrap_or(Err(Failure::Silent(limit)))
 }
 
+/// Asks once, over a connection of its own: the answer's status, and its text up to 64 KiB.
+///
+/// # Errors
+/// Why there is no whole answer.
+pub async fn fetch(host: &str, port: u16, path: &str, limit: Duration) -> Result<(u16, Bytes), Failure> {
+    let attempt = async {
+        let answer = request(host, port, path).await?;
+        let status = answer.status().as_u16();
+        Ok((status, http::whole(answer.into_body()).await.map_err(broken)?))
+    };
+    timeout(limit, attempt).await.unwrap_or(Err(Failure::Silent(limit)))
+}
+
 /// The answer's status, and whether it comes from a proxy that drains.
 async fn get(host: &str, port: u16, path: &str) -> Result<(StatusCode, bool), Failure> {
+    let answer = request(host, port, path).await?;
+    let status = answer.status();
+    let draining = answer.headers().get(STATE_HEADER).is_some_and(|state| state == "draining");
+    // Reading the page keeps small servers from logging a broken pipe at each check; its end matters not.
+    let _ = timeout(Duration::from_millis(100), http::whole(answer.into_body())).await;
+    Ok((status, draining))
+}
+
+async fn request(host: &str, port: u16, path: &str) -> Result<Response<Incoming>, Failure> {
     let request = Request::get(path)
         .header("host", authority(host, port))
         .header("user-agent", concat!("dormouse/", env!("CARGO_PKG_VERSION"), " (health)"))
@@ -77,12 +100,7 @@ async fn get(host: &str, port: u16, path: &str) -> Result<(StatusCode, bool), Fa
         .body(Full::<Bytes>::default())
         .map_err(broken)?;
     let mut sender = http::connect(host, port).await.map_err(broken)?;
-    let answer = http::send(&mut sender, request).await.map_err(broken)?;
-    let status = answer.status();
-    let draining = answer.headers().get(STATE_HEADER).is_some_and(|state| state == "draining");
-    // Reading the page keeps small servers from logging a broken pipe at each check; its end matters not.
-    let _ = timeout(Duration::from_millis(100), http::whole(answer.into_body())).await;
-    Ok((status, draining))
+    http::send(&mut sender, request).await.map_err(broken)
 }
 
 fn broken(error: impl fmt::Display + Into<http::Error>) -> Failure {

@@ -43,14 +43,14 @@ impl Activity {
         self.in_flight.fetch_add(1, SeqCst);
         self.requests.fetch_add(1, SeqCst);
         self.touch();
-        (Busy { activity: Arc::clone(self), what: What::Request }, news)
+        (Busy { activity: Arc::clone(self), what: What::Request, quiet: false }, news)
     }
 
     /// An upgraded socket opens. It is open until the guard goes.
     pub fn socket(self: &Arc<Self>) -> Busy {
         self.sockets.fetch_add(1, SeqCst);
         self.touch();
-        Busy { activity: Arc::clone(self), what: What::Socket }
+        Busy { activity: Arc::clone(self), what: What::Socket, quiet: false }
     }
 
     /// A raw connection begins: a socket, and a request taken, but none in flight.
@@ -114,11 +114,21 @@ enum What {
 pub struct Busy {
     activity: Arc<Activity>,
     what: What,
+    quiet: bool,
+}
+
+impl Busy {
+    /// It goes on, and counts no more: nothing has happened for long, and this is nothing that happens.
+    pub fn end_quietly(mut self) {
+        self.quiet = true;
+    }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.activity.touch();
+        if !self.quiet {
+            self.activity.touch();
+        }
         match self.what {
             What::Request => self.activity.in_flight.fetch_sub(1, SeqCst),
             What::Socket => self.activity.sockets.fetch_sub(1, SeqCst),

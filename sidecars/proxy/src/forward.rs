@@ -6,6 +6,7 @@ use crate::exchange::{Failure, exchange};
 use crate::headers;
 use crate::proxy::{Alive, Proxy, Stage};
 use crate::tunnel;
+use dormouse_peer::pass;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -75,7 +76,7 @@ pub async fn handle(
             return answer::unavailable(&proxy, "the service switched protocols unasked");
         };
         let socket = proxy.activity.socket();
-        tunnel::start(client_side, service_side, connection, Arc::clone(&proxy.activity), socket, alive);
+        tunnel::start(client_side, service_side, connection, Arc::clone(&proxy), socket, alive);
         headers::to_client(&mut parts.headers, true, false);
         return Response::from_parts(parts, ResponseBody::Own(None));
     }
@@ -112,6 +113,7 @@ fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)> {
 }
 
 fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr) -> Request<RequestBody> {
+    parts.uri = without_pass(parts.uri);
     headers::to_upstream(&mut parts.headers, client);
     parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
     let expects =
@@ -132,6 +134,13 @@ fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr
         });
     }
     request
+}
+
+/// A link that wakes the service is no business of the service's, which is awake.
+fn without_pass(uri: Uri) -> Uri {
+    let told = uri.query().is_some_and(|query| query.contains(pass::PARAMETER));
+    let whole = uri.path_and_query().filter(|_| told).map(|whole| pass::without_parameter(whole.as_str()));
+    whole.and_then(|whole| whole.parse().ok()).unwrap_or(uri)
 }
 
 /// While it drains, each answer asks the client to come back over a new connection.

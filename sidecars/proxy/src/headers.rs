@@ -1,9 +1,10 @@
 //! Which headers go on, and which are added: pure.
 
+use dormouse_peer::pass;
 use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use std::net::IpAddr;
 
@@ -43,7 +44,9 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 
 /// What a request asks to turn its connection into.
 pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    has_token(headers, &CONNECTION, "upgrade").then(|| headers.get(UPGRADE).cloned()).flatten()
+    // HTTP/2 within a tunnel would be out of our sight, with whatever headers it likes.
+    let asks = has_token(headers, &CONNECTION, "upgrade") && !has_token(headers, &UPGRADE, "h2c");
+    asks.then(|| headers.get(UPGRADE).cloned()).flatten()
 }
 
 /// Removes what is meant for this hop only, including what `Connection` names.
@@ -76,7 +79,28 @@ pub fn to_upstream(headers: &mut HeaderMap, client: IpAddr) {
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
+    without_pass(headers);
     forwarded(headers, client.to_canonical());
+}
+
+/// The cookie that lets a browser wake the service is no business of the service's.
+fn without_pass(headers: &mut HeaderMap) {
+    let ours = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(pass::COOKIE));
+    if !headers.get_all(COOKIE).iter().any(ours) {
+        return;
+    }
+    let kept: Vec<HeaderValue> = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| match value.to_str() {
+            Ok(text) => HeaderValue::try_from(pass::without_cookie(text)?).ok(),
+            Err(_) => Some(value.clone()),
+        })
+        .collect();
+    headers.remove(COOKIE);
+    for value in kept {
+        headers.append(COOKIE, value);
+    }
 }
 
 /// Who asks, for the service. Scheme and host are kept when a balancer in front has set them.
@@ -161,6 +185,16 @@ mod tests {
         assert_eq!(got[..2], ["connection: te", "te: trailers"]);
         let got = sent(&[("transfer-encoding", "chunked"), ("content-length", "9")]);
         assert_eq!(got[0], "transfer-encoding: chunked");
+    }
+
+    #[test]
+    fn what_wakes_stays_here_and_http2_is_not_tunnelled() {
+        let got = sent(&[("cookie", "a=1; dormouse_pass=x; b=2"), ("cookie", "dormouse_pass=y")]);
+        assert_eq!(got[0], "cookie: a=1; b=2");
+        assert!(!got[1].starts_with("cookie"), "{got:?}");
+        let got =
+            sent(&[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c"), ("http2-settings", "AA")]);
+        assert!(got.iter().all(|header| header.starts_with("x-")), "{got:?}");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Settings {
     pub drain: Duration,
     /// `IDLE_AFTER_MS` + `IDLE_MARGIN_MS`: idle and without a controller for this long, it ends itself.
     pub idle_limit: Option<Duration>,
+    /// `SOCKET_IDLE_MS`: a socket without a byte for so long is no use, and is cut off at the end.
+    pub socket_idle: Option<Duration>,
     /// `MAX_CONNECTIONS`: more clients than this wait in the listener's backlog.
     pub max_connections: usize,
 }
@@ -64,6 +66,7 @@ impl Settings {
             hold: settings::millis(source, "HOLD_MS", 0..=600_000, 5000)?,
             drain: settings::millis(source, "DRAIN_MS", 0..=DAY_MS, 30_000)?,
             idle_limit: optional_millis(source, "IDLE_AFTER_MS")?.map(|idle| idle + margin),
+            socket_idle: optional_millis(source, "SOCKET_IDLE_MS")?,
             max_connections: settings::number(source, "MAX_CONNECTIONS", 1..=1_000_000, 10_000)?,
         })
     }

@@ -33,7 +33,7 @@ pub async fn check(container: &Container, addresses: &[IpAddr]) -> Result<IpAddr
 pub async fn keep(
     container: &Container,
     settings: watch::Settings,
-    tell: impl Fn(PeerHealth, Option<String>),
+    tell: impl Fn(PeerHealth, Option<String>, Option<IpAddr>),
 ) -> String {
     let start = Instant::now();
     let mut watch = Watch::new(settings, start.elapsed(), Jitter::new());
@@ -53,7 +53,7 @@ pub async fn keep(
         };
         say("the container", verdict, last, error.as_deref());
         last = Some(verdict);
-        tell(watch.health(), error.clone());
+        tell(watch.health(), error.clone(), addresses.first().copied().filter(|_| error.is_none()));
         if verdict == Verdict::Lost {
             return error.unwrap_or_default();
         }

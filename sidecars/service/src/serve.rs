@@ -1,5 +1,7 @@
 //! A service sidecar's life: watch, report, and one of the ways it ends.
 
+use crate::ask;
+use crate::busy;
 use crate::container;
 use crate::settings::Settings;
 use crate::shutdown::ShutdownFile;
@@ -11,6 +13,7 @@ use dormouse_peer::probe::Check;
 use dormouse_peer::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 /// Between looks at the shutdown file.
@@ -24,10 +27,20 @@ pub async fn serve(settings: Settings, mut stop: Stop) -> Exit {
     let watch = settings.common.watch;
     let check = Check::Proxy { path: settings.proxy_path.clone() };
     let address = sidecar.proxy_address();
+    // Where the container answers, while it does.
+    let answers = tokio::sync::watch::Sender::new(None);
+    let listener = sleep_listener(&settings).await;
+    let asker = {
+        let sidecar = Arc::clone(&sidecar);
+        move |words| sidecar.wishes(words)
+    };
     let exit = tokio::select! {
         () = stop.asked() => Exit::Asked,
         () = asleep(&sidecar, &settings, link.as_ref()) => Exit::Asked,
-        error = container::keep(&settings.container, watch, |h, e| sidecar.checked_container(h, e)) => {
+        error = container::keep(&settings.container, watch, |health, error, answered| {
+            sidecar.checked_container(health, error);
+            answers.send_if_modified(|now| std::mem::replace(now, answered) != answered);
+        }) => {
             tracing::error!("ends, because the user's container answers no more: {error}");
             Exit::PeerLost
         }
@@ -39,6 +52,8 @@ pub async fn serve(settings: Settings, mut stop: Stop) -> Exit {
             tracing::error!("ends, because nobody says where its proxy is");
             Exit::PeerLost
         }
+        () = busy::ask(&sidecar, &settings, answers.subscribe()) => Exit::Failed,
+        () = ask::listen(listener, asker) => Exit::Failed,
         () = pass_on(&sidecar, link.as_ref()) => Exit::Failed,
     };
     sidecar.leave();
@@ -47,6 +62,19 @@ pub async fn serve(settings: Settings, mut stop: Stop) -> Exit {
     }
     tracing::info!(code = exit.code(), "ends");
     exit
+}
+
+/// The port on which the container may ask for its own sleep. Taken by the container itself, it stays the container's:
+/// there is the file.
+async fn sleep_listener(settings: &Settings) -> Option<TcpListener> {
+    let at = settings.sleep_listen?;
+    match TcpListener::bind(at).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!("the container cannot ask for sleep at {at}: {error}");
+            None
+        }
+    }
 }
 
 /// Tells the controller what changed, at once.
@@ -66,10 +94,10 @@ async fn asleep(sidecar: &Sidecar, settings: &Settings, link: Option<&Link>) {
     loop {
         if let Some(words) = file.look() {
             sidecar.wishes(words);
-            if link.is_none() {
-                file.remove();
-                return;
-            }
+        }
+        if link.is_none() && sidecar.is_wished() {
+            file.remove();
+            return;
         }
         if link.is_some_and(|link| sidecar.acts_alone(link.silent_for())) {
             tracing::warn!("ends on the container's wish, because no controller answers");

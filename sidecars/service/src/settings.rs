@@ -4,12 +4,14 @@ use dormouse_peer::common::{Common, port};
 use dormouse_peer::probe::Check;
 use dormouse_peer::settings::{self, Protocol, Source, Wrong};
 use dormouse_peer::wire::PeerAddress;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// A container may take long to warm up.
 const GRACE_MS: u64 = 300_000;
+/// Where the container may ask for its own sleep, unless told otherwise.
+const SLEEP_PORT: u16 = 9051;
 
 /// What the sidecar is told at its start.
 #[derive(Debug, Clone)]
@@ -24,6 +26,10 @@ pub struct Settings {
     pub proxy_path: String,
     /// `SHUTDOWN_FILE`.
     pub shutdown_file: PathBuf,
+    /// `BUSY_PATH`: where the container says whether it is busy.
+    pub busy_path: Option<String>,
+    /// `SLEEP_PORT`, on a loopback address: where the container asks for its own sleep; `None` = nowhere.
+    pub sleep_listen: Option<SocketAddr>,
 }
 
 /// How to check the user's container.
@@ -60,7 +66,18 @@ impl Settings {
         if !file.starts_with('/') {
             return Err(Wrong::new("SHUTDOWN_FILE", Some(&file), "an absolute path"));
         }
+        let busy_path = match settings::text(source, "BUSY_PATH") {
+            Some(_) => Some(settings::path(source, "BUSY_PATH", "/")?),
+            None => None,
+        };
+        let sleep_port = settings::number(source, "SLEEP_PORT", 0..=u16::MAX, SLEEP_PORT)?;
+        // Several tasks may share this host, each with a loopback address of its own.
+        let own = Some(common.listen_address).filter(IpAddr::is_loopback);
+        let loopback = own.unwrap_or(IpAddr::from(Ipv4Addr::LOCALHOST));
         Ok(Settings {
+            busy_path,
+            sleep_listen: (sleep_port != 0 && sleep_port != container.port)
+                .then(|| SocketAddr::new(loopback, sleep_port)),
             common,
             container,
             proxy,
@@ -135,6 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn the_container_asks_for_sleep_on_a_loopback_address() {
+        let at = |pairs: &[(&str, &str)]| {
+            let all = [&[("PROXY_HOST", "proxy")], pairs].concat();
+            read(&all).unwrap().sleep_listen.map(|at| at.to_string())
+        };
+        assert_eq!(at(&[]).as_deref(), Some("127.0.0.1:9051"));
+        assert_eq!(at(&[("LISTEN_ADDRESS", "10.0.0.5")]).as_deref(), Some("127.0.0.1:9051"));
+        assert_eq!(at(&[("LISTEN_ADDRESS", "127.0.3.1")]).as_deref(), Some("127.0.3.1:9051"));
+        assert_eq!(at(&[("SLEEP_PORT", "7000")]).as_deref(), Some("127.0.0.1:7000"));
+        assert_eq!(at(&[("SLEEP_PORT", "0")]), None);
+        assert_eq!(at(&[("SERVICE_PORT", "9051")]), None, "the container's own");
+    }
+
+    #[test]
     fn wrong_ones_are_named() {
         for (name, value) in [
             ("SERVICE_PORT", "0"),
@@ -143,6 +174,8 @@ mod tests {
             ("PROXY_HEALTH_PATH", "health"),
             ("SHUTDOWN_FILE", "shutdown"),
             ("HEALTH_CHECK_TIMEOUT_MS", "0"),
+            ("BUSY_PATH", "busy"),
+            ("SLEEP_PORT", "65536"),
         ] {
             let wrong = read(&[("PROXY_HOST", "proxy"), (name, value)][usize::from(name == "PROXY_HOST")..]);
             assert_eq!(wrong.unwrap_err().name, name);

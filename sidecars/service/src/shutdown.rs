@@ -12,8 +12,16 @@ use std::time::{Duration, SystemTime};
 
 const LEFTOVER: Duration = Duration::from_secs(60);
 /// Enough for a sentence; the file is the user's and may be anything.
-const LONGEST: u64 = 200;
+const LONGEST: usize = 200;
 const NO_WORDS: &str = "the container asked for its own sleep";
+
+/// What becomes of a wish's text: its first line, or a sentence in its place.
+pub fn words(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text.get(..LONGEST).unwrap_or(text));
+    let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    let line = line.trim();
+    if line.is_empty() { NO_WORDS.to_owned() } else { line.to_owned() }
+}
 
 /// The file, and which state of it is ignored.
 #[derive(Debug)]
@@ -42,12 +50,8 @@ impl ShutdownFile {
         }
         let mut text = Vec::new();
         // Existing is enough: an unreadable file is a wish without words.
-        let _ = File::open(&self.path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
-        let text = String::from_utf8_lossy(&text);
-        let line: String =
-            text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-        let line = line.trim();
-        Some(if line.is_empty() { NO_WORDS.to_owned() } else { line.to_owned() })
+        let _ = File::open(&self.path).and_then(|file| file.take(LONGEST as u64).read_to_end(&mut text));
+        Some(words(&text))
     }
 
     /// The wish was heard.

@@ -32,6 +32,7 @@ struct Known {
     container_error: Option<String>,
     proxy: Option<PeerHealth>,
     proxy_error: Option<String>,
+    busy: Option<bool>,
     wish: Wish,
 }
 
@@ -76,6 +77,14 @@ impl Sidecar {
         }
     }
 
+    /// The container said whether it is busy.
+    pub fn is_busy(&self, busy: bool) {
+        if self.known().busy.replace(busy) != Some(busy) {
+            tracing::info!(busy, "the container says whether it is busy");
+            self.changed.notify_one();
+        }
+    }
+
     /// The container asks for its own sleep.
     pub fn wishes(&self, words: String) {
         let mut known = self.known();
@@ -84,6 +93,11 @@ impl Sidecar {
             known.wish = Wish::Asked(words);
             self.changed.notify_one();
         }
+    }
+
+    /// Whether the container asks for its own sleep.
+    pub fn is_wished(&self) -> bool {
+        self.known().wish != Wish::None
     }
 
     /// Whether to end on the container's wish alone, with a controller that has been silent for so long.
@@ -123,6 +137,7 @@ impl Speaker for Sidecar {
             peer: known.proxy,
             activity: None,
             sleep_requested: known.wish.words(now).map(str::to_owned),
+            busy: known.busy,
             detail: known.container_error.clone().or_else(|| known.proxy_error.clone()),
         }
     }

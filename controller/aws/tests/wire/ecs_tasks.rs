@@ -28,6 +28,7 @@ fn call(launch: Launch) -> RunCall {
             launch,
             public_ip: true,
             controller_url: "http://10.0.0.9:9070".into(),
+            incarnation: String::new(),
         },
         env: [("B", "2"), ("A", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         tags: [("dormouse:service".to_owned(), "hello".to_owned())].into(),

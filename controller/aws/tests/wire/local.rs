@@ -155,6 +155,7 @@ async fn call(config: &SdkConfig, cluster: &str, definition: String, launch: Lau
             launch,
             public_ip: launch != Launch::Ec2,
             controller_url: String::new(),
+            incarnation: String::new(),
         },
         env: [("DORMOUSE_TASK_TOKEN".to_owned(), token::sign(b"secret", &identity))].into(),
         tags: [("dormouse:service".to_owned(), "hello".to_owned())].into(),

@@ -104,11 +104,10 @@ fn choose(
         if open >= budget || open - gone >= above_min {
             return;
         }
-        let (delay, fit) = match joined.get(id.as_str()) {
-            Some(instance) => (settings.scale_in_delay, instance.active || !instance.connected),
-            None => (NEVER_JOINED, true),
-        };
-        if fit && since(now, empty_since) >= delay && !memory.removals.contains_key(&id) {
+        // One that drains already goes too, whoever drained it: a removal may have been forgotten over a reading
+        // that was older than its Drain call.
+        let delay = if joined.contains_key(id.as_str()) { settings.scale_in_delay } else { NEVER_JOINED };
+        if since(now, empty_since) >= delay && !memory.removals.contains_key(&id) {
             memory.removals.insert(id, Removal { intended_at: now, draining_at: None, terminate_at: None });
         }
     }

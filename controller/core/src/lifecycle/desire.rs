@@ -1,4 +1,5 @@
-//! When the intention flips by itself: idleness, the container's own wish, a clean end, a late request, a window.
+//! When the intention flips by itself: idleness, a time that is up, the container's own wish, a clean end, a late
+//! request, a window.
 
 use super::View;
 use crate::idle;
@@ -14,9 +15,12 @@ const FLIP_MARGIN: Duration = Duration::from_millis(250);
 
 pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let flipped = match next.desired {
-        Desired::Awake => asks_to_sleep(next, view, now).and_then(|(origin, reason)| {
-            intent::sleep(next, origin, &reason, proxy_requests(next, view), now)
-        }),
+        Desired::Awake => match time_is_up(next, now) {
+            Some(reason) => intent::force_sleep(next, &reason, now),
+            None => asks_to_sleep(next, view, now).and_then(|(origin, reason)| {
+                intent::sleep(next, origin, &reason, proxy_requests(next, view), now)
+            }),
+        },
         Desired::Asleep => {
             note_requests(next, view);
             note_wish(next, view, now);
@@ -28,6 +32,12 @@ pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
         *next = flipped;
     }
     remember_use(next, view, now);
+}
+
+/// Whether it has been awake for as long as it may be, used or not.
+fn time_is_up(next: &ServiceRecord, now: Timestamp) -> Option<String> {
+    let limit = next.spec.max_awake?;
+    (idle::ends_at(next)? <= now).then(|| format!("awake for {}", format_duration(limit)))
 }
 
 fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Option<(&'static str, String)> {
@@ -96,7 +106,7 @@ fn proxy_requests(next: &ServiceRecord, view: &View<'_>) -> Option<u64> {
 /// Whether the proxy took a request after the flip. Its count at the flip may be some seconds old; so the time of
 /// its last use must lie behind the flip, too.
 fn has_new_requests(next: &ServiceRecord, view: &View<'_>) -> bool {
-    let Some(rest) = &next.rest else { return false };
+    let Some(rest) = next.rest.as_ref().filter(|rest| !rest.forced) else { return false };
     let (Some(taken), Some(requests)) = (rest.requests, proxy_requests(next, view)) else { return false };
     requests > taken
         && proxy_used_at(next, view).is_some_and(|at| at > intent::later(rest.since, FLIP_MARGIN))
@@ -113,6 +123,7 @@ fn note_requests(next: &mut ServiceRecord, view: &View<'_>) {
     let requests = proxy_requests(next, view);
     let new = has_new_requests(next, view);
     if let Some(rest) = &mut next.rest
+        && !rest.forced
         && !new
         && requests > rest.requests
     {

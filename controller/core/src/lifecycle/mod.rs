@@ -20,7 +20,7 @@ use crate::capacity::Room;
 use crate::definition::Content;
 use crate::idle::{self, AtActivator, Use};
 use crate::intent::{later, since};
-use crate::observed::{Beat, Task, Tasks};
+use crate::observed::{Beat, Task, TaskStatus, Tasks};
 use crate::settings::Settings;
 use crate::status;
 use dormouse_peer::token::Identity;
@@ -82,8 +82,8 @@ impl View<'_> {
 
     /// Use of a service.
     pub fn usage(&self, record: &ServiceRecord, now: Timestamp) -> Use {
-        let beat = record.pair.as_ref().and_then(|pair| self.beat(&record.name, pair, Role::Proxy));
-        idle::usage(record, beat, self.activator, now)
+        let beat = |role| self.beat(&record.name, record.pair.as_ref()?, role);
+        idle::usage(record, beat(Role::Proxy), beat(Role::Service), self.activator, now)
     }
 }
 
@@ -151,7 +151,7 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     definitions::plan(settings, &mut next, waits, &mut steps);
     pairs::plan(settings, &mut next, view, now, &mut steps);
     status::update(settings, &mut next, view, now, &mut steps);
-    if next.deleting && is_gone(&next) {
+    if next.deleting && is_gone(&next, view) {
         steps.push(Step::Remove);
     }
     let requeue = requeue(settings, &next, view, &steps, now);
@@ -159,8 +159,14 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
 }
 
 /// Whether nothing of a service is left but its row.
-fn is_gone(record: &ServiceRecord) -> bool {
-    record.pairs().next().is_none()
+fn is_gone(record: &ServiceRecord, view: &View<'_>) -> bool {
+    // One that is ending anyway needs no intent, but its row.
+    let lives = view.tasks.by_arn.values().any(|task| {
+        task.status != TaskStatus::Stopped
+            && task.identity.as_ref().is_some_and(|own| own.service == record.name)
+    });
+    !lives
+        && record.pairs().next().is_none()
         && record.strays.is_empty()
         && record.definitions == dormouse_state::Definitions::default()
         && record.dns.withdrawn_at.is_some()
@@ -180,6 +186,7 @@ fn requeue(
     let awake = next.desired == Desired::Awake;
     let moments = [
         idle::idle_at(next, &usage, view.dependents_awake, now),
+        idle::ends_at(next),
         next.retry_at.filter(|_| next.desired == Desired::Awake && next.pair.is_none()),
         view.refusal.map(Refusal::retry_at),
         rest.and(next.dns.withdrawn_at).map(|at| later(at, settings.dns_ttl)),

@@ -174,6 +174,7 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
     let (Some(proxy), Some(service)) = (registered(Role::Proxy), registered(Role::Service)) else { return };
     let attempt = next.last_pair.filter(|last| last.epoch == next.epoch).map_or(1, |last| last.attempt + 1);
     let id = PairId { epoch: next.epoch, attempt };
+    let incarnation = next.created_at.as_millisecond().to_string();
     next.retry_at = None;
     next.last_pair = Some(id);
     next.pair = Some(Pair {
@@ -191,6 +192,7 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
             launch: if next.spec.proxy.spot { Launch::FargateSpot } else { Launch::Fargate },
             public_ip: true,
             controller_url: settings.controller_url.clone(),
+            incarnation: incarnation.clone(),
         }),
         service: TaskIntent::new(RunParameters {
             cluster: settings.service_cluster.clone(),
@@ -201,6 +203,7 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
             launch: Launch::Ec2,
             public_ip: false,
             controller_url: settings.controller_url.clone(),
+            incarnation: incarnation.clone(),
         }),
     });
 }

@@ -1,7 +1,9 @@
 //! The activator, over real connections, in front of a fake control plane and small services.
 
 mod answers;
+mod guarded;
 mod held;
+mod hostile;
 mod rig;
 mod sent;
 mod stopping;

@@ -48,9 +48,26 @@ pub(super) async fn rig_with(
     limits: Limits,
     grace: Duration,
 ) -> Rig {
+    start(views, grace, |options| options.limits = limits).await
+}
+
+/// The same with other options.
+pub(super) async fn rig_under(
+    views: impl IntoIterator<Item = ServiceView>,
+    change: impl FnOnce(&mut Options),
+) -> Rig {
+    start(views, Duration::from_secs(10), change).await
+}
+
+async fn start(
+    views: impl IntoIterator<Item = ServiceView>,
+    grace: Duration,
+    change: impl FnOnce(&mut Options),
+) -> Rig {
     let plane = FakePlane::new(views);
     let port: Arc<dyn Plane> = Arc::<FakePlane>::clone(&plane);
-    let options = Options { limits, token: Some(Secret::new(TOKEN)) };
+    let mut options = Options { token: Some(Secret::new(TOKEN)), ..Options::default() };
+    change(&mut options);
     let activator = Activator::new(Arc::clone(&port), Waker::new(port), options);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -155,6 +172,7 @@ pub(super) async fn echo() -> Backend {
             "x-forwarded-host",
             "authorization",
             "connection",
+            "cookie",
         ];
         let mut response = Response::builder();
         for name in names {

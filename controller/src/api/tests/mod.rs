@@ -1,7 +1,9 @@
 //! The API, called without a listener, over a fake control plane.
 
 mod calls;
+mod dashboard;
 mod faces;
+mod following;
 mod rules;
 mod watch;
 

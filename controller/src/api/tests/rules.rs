@@ -203,7 +203,8 @@ async fn pages_of_others_change_nothing() {
         assert_eq!(from("GET", "/v1/services/a", site).await, StatusCode::OK);
     }
     assert_eq!(plane.wakes(), 0);
-    assert_eq!(from("POST", "/v1/services/a/wake", "same-origin").await, StatusCode::ACCEPTED);
+    assert_eq!(from("POST", "/v1/services/a/wake", "same-origin").await, StatusCode::FORBIDDEN);
+    assert_eq!(plane.wakes(), 0, "not even a page of this very origin, unless it is the dashboard");
 }
 
 #[tokio::test]

@@ -154,7 +154,11 @@ fn killed_while_draining() {
         controller.crash();
         let answer = slow.join().unwrap().unwrap();
         assert_eq!(answer.status, 200, "{answer}");
-        controller.phase("hello", "Asleep");
+        // When the crash took the change's id along, a minute is waited for the name servers instead.
+        eventually("it is asleep", Duration::from_secs(100), || {
+            let service = controller.api.find("hello")?;
+            holds(service.phase() == "Asleep", service.0["status"].to_string())
+        });
         world.nothing_of("hello");
         for role in Role::ALL {
             assert_eq!(world.tasks_ever("hello", role).len(), 1, "{role:?}");

@@ -122,7 +122,7 @@ fn a_drain_waits_for_what_is_in_flight_and_no_longer_than_it_may() {
             });
             request
         };
-        let (patient, strict) = (slow("patient", 4000), slow("strict", 60_000));
+        let (patient, strict) = (slow("patient", 8000), slow("strict", 60_000));
         let start = Instant::now();
         controller.api.sleep("patient");
         controller.api.sleep("strict");

@@ -129,3 +129,32 @@ async fn a_raw_connection_to_nobody_is_closed() {
     assert_eq!(client.rest().await, b"");
     until("it is closed", || rig.activity().open_sockets == 0).await;
 }
+
+#[tokio::test]
+async fn a_silent_socket_is_no_use_until_a_byte_moves() {
+    let service = echo_socket().await;
+    let rig = Rig::before_with(&service, &[("SOCKET_IDLE_MS", "60")]).await;
+    let mut client = rig.client().await;
+    client.send(UPGRADE).await;
+    client.through("hello").await.unwrap();
+    until("it counts no more", || rig.activity().open_sockets == 0).await;
+    // Its silence is no sign of life.
+    assert!(rig.activity().idle_for_ms >= 60, "{:?}", rig.activity());
+    client.send("ping").await;
+    assert_eq!(client.bytes(4).await, b"ping", "and it is as good as ever");
+    until("it counts again", || rig.activity().open_sockets == 1).await;
+    until("and no more", || rig.activity().open_sockets == 0).await;
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_silent_socket_does_not_hold_up_the_end() {
+    let service = echo_socket().await;
+    let rig = Rig::before_with(&service, &[("DRAIN_MS", "60000"), ("SOCKET_IDLE_MS", "60")]).await;
+    let mut client = rig.client().await;
+    client.send(UPGRADE).await;
+    client.through("hello").await.unwrap();
+    rig.stop.send(()).await.unwrap();
+    assert_eq!(rig.ends().await, Exit::Asked, "long before the drain is over");
+    assert_eq!(client.rest().await, b"");
+}

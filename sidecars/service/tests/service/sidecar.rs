@@ -26,6 +26,8 @@ impl Rig {
         let source = |name: &str| match name {
             "SERVICE_PORT" => Some(port.clone()),
             "SHUTDOWN_FILE" => Some(file.display().to_string()),
+            // Tests run side by side.
+            "SLEEP_PORT" if extra.iter().all(|(n, _)| *n != "SLEEP_PORT") => Some("0".to_owned()),
             _ => extra.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
         };
         let settings = Settings::read(&source).unwrap();
@@ -163,4 +165,84 @@ async fn nobody_says_where_the_proxy_is() {
         ("HEALTH_CHECK_INITIAL_GRACE_PERIOD_MS", "100"),
     ];
     assert_eq!(Rig::start(&container, &alone).ends().await, Exit::PeerLost);
+}
+
+#[tokio::test]
+async fn a_busy_container_is_told_of() {
+    let container = Server::start(200).await;
+    let controller = Controller::start(answer(None)).await;
+    // The server says the request's first line: no word that means anything.
+    let rig = Rig::under(&container, &controller, &[("BUSY_PATH", "/busy")]);
+    controller.hears("it is not busy", |h| h.busy == Some(false)).await;
+    rig.stop.send(()).await.unwrap();
+    assert_eq!(rig.ends().await, Exit::Asked);
+    let busy = Server::answering("busy\n").await;
+    let rig = Rig::under(&busy, &controller, &[("BUSY_PATH", "/busy")]);
+    controller.hears("it is busy", |h| h.busy == Some(true)).await;
+    busy.status.store(404, SeqCst);
+    controller.hears("only 200 counts", |h| h.busy == Some(false)).await;
+    assert!(!rig.exit.is_finished());
+}
+
+#[tokio::test]
+async fn nobody_is_asked_without_a_path() {
+    let container = Server::answering("busy").await;
+    let controller = Controller::start(answer(None)).await;
+    let _rig = Rig::under(&container, &controller, &[]);
+    controller.hears("it serves", |h| h.state == SidecarState::Serving).await;
+    assert!(controller.all().iter().all(|heartbeat| heartbeat.busy.is_none()));
+}
+
+/// Asks for sleep at this port, over a connection of its own; gives the status.
+async fn ask(port: u16, request: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+async fn free_port() -> u16 {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn a_call_asks_for_sleep_as_the_file_does() {
+    let container = Server::start(200).await;
+    let controller = Controller::start(answer(None)).await;
+    let port = free_port().await;
+    let rig = Rig::under(&container, &controller, &[("SLEEP_PORT", &port.to_string())]);
+    controller.hears("it serves", |h| h.state == SidecarState::Serving).await;
+    for (request, status) in [
+        ("GET /sleep HTTP/1.1\r\nhost: localhost\r\n\r\n", "405"),
+        ("POST /other HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n", "404"),
+        ("POST /sleep HTTP/1.1\r\nhost: evil.example\r\ncontent-length: 0\r\n\r\n", "403"),
+        ("POST /sleep HTTP/1.1\r\nhost: localhost\r\norigin: http://a\r\ncontent-length: 0\r\n\r\n", "403"),
+        ("POST /sleep HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: x\r\n\r\n", "400"),
+    ] {
+        assert_eq!(ask(port, request).await, status, "{request}");
+    }
+    let long = format!(
+        "POST /sleep HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n{}",
+        "x".repeat(5000)
+    );
+    assert_eq!(ask(port, &long).await, "413");
+    assert!(controller.all().iter().all(|heartbeat| heartbeat.sleep_requested.is_none()));
+    let wish = "POST /sleep HTTP/1.1\r\nhost: 127.0.0.1:9051\r\ncontent-length: 9\r\n\r\nall\u{7} done";
+    assert_eq!(ask(port, wish).await, "202");
+    controller.hears("the wish", |h| h.sleep_requested.as_deref() == Some("all done")).await;
+    controller.hears("no wish any more", |h| h.sleep_requested.is_none()).await;
+    assert!(!rig.exit.is_finished(), "sleep is the controller's to order");
+}
+
+#[tokio::test]
+async fn a_call_ends_one_that_stands_alone() {
+    let (container, proxy) = (Server::start(200).await, Server::start(200).await);
+    let port = free_port().await;
+    let rig = Rig::beside(&container, &proxy, &[("SLEEP_PORT", &port.to_string())]);
+    let request = "POST /sleep HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
+    until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+    assert_eq!(ask(port, request).await, "202");
+    assert_eq!(rig.ends().await, Exit::Asked);
 }

@@ -38,6 +38,15 @@ impl Server {
 
     /// Also with these header lines.
     pub async fn saying(status: u16, headers: &'static str) -> Server {
+        Server::with(status, headers, None).await
+    }
+
+    /// 200 with this text.
+    pub async fn answering(text: &'static str) -> Server {
+        Server::with(200, "", Some(text)).await
+    }
+
+    async fn with(status: u16, headers: &'static str, text: Option<&'static str>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let status = Arc::new(AtomicU16::new(status));
@@ -53,7 +62,8 @@ impl Server {
                         return stream.read(&mut [0]).await.ok();
                     }
                     let status = now.load(SeqCst);
-                    let body = head.lines().next()?.to_owned();
+                    let body =
+                        text.map_or_else(|| head.lines().next().map(str::to_owned), |t| Some(t.into()))?;
                     let length = body.len();
                     let text = format!(
                         "HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"

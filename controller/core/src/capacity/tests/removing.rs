@@ -182,6 +182,16 @@ fn an_instance_that_is_set_active_again_is_drained_again() {
 }
 
 #[test]
+fn an_instance_that_drains_and_nobody_removes_goes_all_the_same() {
+    // Its removal was taken back over a reading from before the Drain call: nobody would call it back.
+    let mut way = Way::of(group(5).having("i-a", 0).drained("i-a"));
+    assert_eq!(way.at(179), []);
+    assert_eq!(way.at(180), []);
+    assert!(way.memory.removals.contains_key("i-a"));
+    assert_eq!(way.at(195), terminate("i-a"));
+}
+
+#[test]
 fn the_minimum_is_respected() {
     let mut fleet = group(5).having("i-a", 0).having("i-b", 0);
     fleet.group.min = 1;

@@ -188,3 +188,19 @@ fn the_proxy_outlives_its_drain_as_far_as_ecs_allows() {
         assert_eq!(content.containers[0].env["DRAIN_MS"], (process * 1000).to_string());
     }
 }
+
+#[test]
+fn the_sidecars_are_told_the_finer_rules() {
+    let mut spec = ServiceSpec::defaults_for("demo");
+    let env = |spec: &ServiceSpec, role, name: &str| {
+        let containers = content(&Settings::example(), "hello", spec, role).containers;
+        containers.last().unwrap().env.get(name).cloned()
+    };
+    assert_eq!(env(&spec, Role::Proxy, "SOCKET_IDLE_MS"), None);
+    assert_eq!(env(&spec, Role::Service, "BUSY_PATH"), None);
+    (spec.websocket_idle, spec.busy_path) = (Some(secs(90)), Some("/busy".into()));
+    assert_eq!(env(&spec, Role::Proxy, "SOCKET_IDLE_MS").as_deref(), Some("90000"));
+    assert_eq!(env(&spec, Role::Service, "BUSY_PATH").as_deref(), Some("/busy"));
+    spec.protocol = dormouse_manifests::Protocol::Tcp;
+    assert_eq!(env(&spec, Role::Service, "BUSY_PATH"), None);
+}

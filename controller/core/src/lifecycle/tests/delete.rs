@@ -61,6 +61,19 @@ fn a_stray_keeps_the_row() {
 }
 
 #[test]
+fn a_task_that_is_ending_anyway_keeps_the_row() {
+    let mut scene = Scene::asleep();
+    let mut task = Scene::waking().make(Role::Service);
+    task.status = TaskStatus::Stopping;
+    scene.tasks.by_arn.insert(task.arn.clone(), task.clone());
+    scene.record.definitions = Default::default();
+    scene.delete();
+    assert_eq!(scene.step(), []);
+    scene.set(&task.arn, TaskStatus::Stopped);
+    assert_eq!(scene.step(), [Step::Remove]);
+}
+
+#[test]
 fn a_task_of_an_unknown_later_pair_goes_too() {
     let mut scene = Scene::asleep();
     let mut other = Scene::waking();

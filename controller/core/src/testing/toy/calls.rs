@@ -27,7 +27,7 @@ impl Cloud {
             intent.is_some_and(|intent| intent.attempted_at.is_some() && intent.parameters == *parameters),
             "S15: RunTask of {identity} without its intent"
         );
-        let token = naming::client_token("test", identity);
+        let token = naming::client_token("test", identity, &parameters.incarnation);
         if let Some(arn) = self.tokens.get(&token) {
             return self.lives.get(arn).map(|life| life.task.clone());
         }
@@ -48,11 +48,8 @@ impl Cloud {
         let living = self.living(&identity.service, identity.role);
         let ids: std::collections::BTreeSet<_> =
             living.iter().map(|life| life.task.identity.clone()).collect();
-        assert!(
-            living.len() <= 2 && ids.len() == living.len(),
-            "S4: {} of {identity} {record:#?} {living:#?}",
-            living.len()
-        );
+        let few = living.len() <= 2 || self.lost_rows;
+        assert!(few && ids.len() == living.len(), "S4: {} of {identity}", living.len());
         self.lives.get(&arn).map(|life| life.task.clone())
     }
 

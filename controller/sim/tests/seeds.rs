@@ -1,0 +1,40 @@
+//! Seeds that once found something stay quiet, and so does a handful of new ones.
+
+use dormouse_sim::driver::{Options, run};
+use dormouse_sim::script::Script;
+
+fn quiet(seed: u64) {
+    let outcome = run(&Script::draw(seed), &Options::default());
+    assert!(outcome.violations.is_empty(), "seed {seed}: {:#?}", outcome.violations);
+}
+
+#[test]
+fn seeds_that_found_something() {
+    let seeds = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#'));
+    for line in seeds {
+        let seed = line.split_whitespace().next().unwrap();
+        quiet(seed.parse().unwrap());
+    }
+}
+
+#[test]
+fn a_handful_of_others() {
+    (0..10).for_each(quiet);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in 20..24 {
+        let script = Script::draw(seed);
+        let (one, other) = (run(&script, &Options::default()), run(&script, &Options::default()));
+        assert_eq!((one.hash, one.simulated), (other.hash, other.simulated), "seed {seed}");
+        let traced = run(&script, &Options { trace: true, ..Options::default() });
+        assert_eq!(traced.hash, one.hash, "to look at a run does not change it");
+    }
+}
+
+#[test]
+fn different_seeds_give_different_runs() {
+    let hash = |seed| run(&Script::draw(seed), &Options::default()).hash;
+    assert_ne!(hash(1), hash(2));
+}

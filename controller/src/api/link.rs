@@ -1,0 +1,38 @@
+//! Links that let a browser wake a service which asks for a token.
+
+use super::extract::{Name, Params};
+use super::state::Api;
+use crate::plane::PlaneError;
+use crate::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use dormouse_manifests::Access;
+use dormouse_peer::pass::PARAMETER;
+use http::{StatusCode, header};
+use serde_json::json;
+
+/// `POST /v1/services/{name}/link`: an address that is good once, and for ten minutes.
+pub(super) async fn post(
+    State(api): State<Api>,
+    Name(name): Name,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.only(&[])?;
+    let Some(view) = api.plane.service(&name) else { return Err(Problem::not_declared(&name)) };
+    let conflict = |detail: String| Problem::from(PlaneError::Conflict(detail));
+    if view.spec.wake.access == Access::Public {
+        return Err(conflict(format!(
+            "`{name}` needs no link: anybody may wake it (spec.wake.access: public)"
+        )));
+    }
+    // Without one, whoever reaches this call could make links: the manifest asks for more.
+    let passes = api.passes.as_ref().filter(|_| api.token.is_some());
+    let Some(passes) = passes else {
+        return Err(conflict("links need a token to be asked with: set DORMOUSE_API_TOKEN".to_owned()));
+    };
+    let (token, until) = passes.link(&name);
+    let url = format!("{}/?{PARAMETER}={token}", view.status.url.trim_end_matches('/'));
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, headers, Json(json!({"url": url, "expiresAt": until}))).into_response())
+}
