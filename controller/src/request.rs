@@ -1,7 +1,7 @@
 //! What is read from requests in more than one place.
 
 use http::Uri;
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN, REFERER, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
 use std::net::IpAddr;
 
@@ -34,9 +34,10 @@ pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether a page's script sends it, rather than the browser that follows a link or a form.
-pub fn is_script(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-mode").is_some_and(|mode| mode != "navigate")
+/// Whether its sender shows a page: a browser that follows a link or a form, rather than a page's script.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accept.into_iter().any(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }
 
 /// Where a form's page is, when that is here: path and query.

@@ -93,7 +93,7 @@ pub struct DnsChange {
     pub address: Option<String>,
     /// The pair it belongs to.
     pub pair: PairId,
-    /// When it was intended.
+    /// When it was intended, or last tried again.
     pub intended_at: Timestamp,
     /// Route 53's id of the change, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,6 +110,9 @@ pub struct DnsMemory {
     /// Address that stands in the zone, INSYNC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
+    /// Since when that is known: what stood there before may be remembered by resolvers for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
     /// Since when the zone is known, INSYNC, to hold no record of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn_at: Option<Timestamp>,

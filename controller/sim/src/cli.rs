@@ -1,7 +1,7 @@
 //! `dormouse-sim`: seeds in bulk, or one of them to read.
 
 use crate::driver::{Options, Outcome, run};
-use crate::scenario::{NAMES, crash_everywhere};
+use crate::scenario::{NAMES, crash_everywhere, scenario};
 use crate::script::Script;
 use crate::shrink::shrink;
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use std::time::Duration;
 const USAGE: &str = "\
 usage: dormouse-sim --seeds A..B [--jobs N] [--most N]
        dormouse-sim --seed N [--trace] [--shrink]
+       dormouse-sim --scenario NAME [--trace]
        dormouse-sim --crashes [--pairs N]
 ";
 
@@ -21,6 +22,9 @@ pub fn main(args: &[String]) -> ExitCode {
     if has("--crashes") {
         let pairs = value("--pairs").and_then(|text| text.parse().ok()).unwrap_or(0);
         return crashes(pairs);
+    }
+    if let Some(name) = value("--scenario") {
+        return scenario(name).map_or(ExitCode::from(2), |script| play(0, &script, has("--trace")));
     }
     if let Some(seed) = value("--seed").and_then(|text| text.parse().ok()) {
         return one(seed, has("--trace"), has("--shrink"));
@@ -45,7 +49,11 @@ fn one(seed: u64, trace: bool, shorter: bool) -> ExitCode {
             println!("{script:#?}");
         }
     }
-    let outcome = run(&script, &Options { trace, ..Options::default() });
+    play(seed, &script, trace)
+}
+
+fn play(seed: u64, script: &Script, trace: bool) -> ExitCode {
+    let outcome = run(script, &Options { trace, ..Options::default() });
     if trace {
         println!("{:#?}", script.profile);
     }

@@ -14,7 +14,7 @@
 //! - [`trace`]: what happened, as a hash and as a timeline; [`rng`]: random numbers
 //! - [`shrink`](mod@shrink): the shortest run that shows a violation
 //! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect
-//! - [`cli`]: `dormouse-sim`
+//! - [`cli`]: the program
 
 pub mod check;
 pub mod cli;

@@ -112,7 +112,8 @@ impl Profile {
             profile.task_lag = rng.below(60 * SECOND);
             profile.fleet_lag = rng.below(60 * SECOND);
             profile.group_lag = rng.below(10 * SECOND);
-            profile.zone_lag = rng.below(20 * SECOND);
+            // Route 53 lists what it has accepted at once.
+            profile.zone_lag = 0;
         }
         if rng.chance(300) {
             profile.boot = (30 * SECOND, 300 * SECOND);

@@ -8,12 +8,12 @@ impl Rng {
     /// From a seed; neighbouring seeds have nothing in common.
     pub fn new(seed: u64) -> Rng {
         let mut rng = Rng(seed ^ 0xD0_12_30_05_E5_1E_E9_00);
-        rng.next();
+        rng.number();
         rng
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,12 +23,12 @@ impl Rng {
 
     /// A generator of its own, so that what is drawn from it moves nothing here.
     pub fn fork(&mut self) -> Rng {
-        Rng(self.next())
+        Rng(self.number())
     }
 
     /// Below `n`; 0 for 0.
     pub fn below(&mut self, n: u64) -> u64 {
-        if n == 0 { 0 } else { self.next() % n }
+        if n == 0 { 0 } else { self.number() % n }
     }
 
     /// From `low` to `high`, both included.

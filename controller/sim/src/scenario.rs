@@ -7,7 +7,7 @@ use crate::script::{Act, Script};
 use dormouse_peer::wire::Role;
 
 /// Every scenario by name.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "wake-cold",
     "wake-warm",
     "sleep-idle",
@@ -18,6 +18,7 @@ pub const NAMES: [&str; 10] = [
     "instance-removal",
     "redeclare-while-waking",
     "foreign-record",
+    "instance-never-joins",
 ];
 
 /// A scenario: what happens, and from when on its effects are of interest.
@@ -41,12 +42,16 @@ pub fn scenario(name: &str) -> Option<Script> {
         ],
         "redeclare-while-waking" => vec![wake, (25 * SECOND, Act::Declare(0)), (up, Act::Declare(0))],
         "foreign-record" => vec![wake, (up, Act::Record(0, true)), (up + 2 * MINUTE, Act::Record(0, false))],
+        "instance-never-joins" => vec![wake, (up, Act::Wake(0))],
         _ => return None,
     };
     let calm_at = acts.iter().map(|(at, _)| *at).max().unwrap_or(0) + 2 * MINUTE;
     Some(Script {
         seed: 5,
-        profile: Profile::CALM,
+        profile: Profile {
+            never_joins: if name == "instance-never-joins" { 1000 } else { 0 },
+            ..Profile::CALM
+        },
         services: 1,
         controllers: 1,
         max_instances: 2,

@@ -11,7 +11,6 @@ use crate::problem::Problem;
 use crate::waker::{Refused, Waking};
 use axum::body::Body;
 use axum::response::IntoResponse as _;
-use dormouse_core::view::ServiceView;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use std::net::SocketAddr;
@@ -25,10 +24,15 @@ use tokio::time::{Instant, sleep_until};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// One request that is to reach its service.
+/// One request that is to reach its service. Many wait at a time: it has what it needs of the service's view, and no
+/// more.
 pub(super) struct Held<'a> {
     pub(super) activator: &'a Activator,
-    pub(super) view: &'a ServiceView,
+    pub(super) name: String,
+    /// `spec.wake.hold`.
+    pub(super) hold: Duration,
+    /// `spec.websocketIdle`.
+    pub(super) socket_idle: Option<Duration>,
     pub(super) host: HeaderValue,
     pub(super) from: From,
     pub(super) in_use: Box<dyn InUse>,
@@ -42,7 +46,7 @@ impl Held<'_> {
         mut backend: watch::Receiver<Option<SocketAddr>>,
         waking: Option<Waking>,
     ) -> Response<Body> {
-        let deadline = Instant::now() + self.view.spec.wake.hold;
+        let deadline = Instant::now() + self.hold;
         let caller = forward::wants_upgrade(&request).map(|_| hyper::upgrade::on(&mut request));
         // Whoever expects to be told to continue is told so by the first look at the body.
         let reads_ahead = !request.headers().contains_key(header::EXPECT);
@@ -94,17 +98,18 @@ impl Held<'_> {
                     refused = self.end_of_patience(deadline) => return refused,
                 }
             };
-            match self.activator.forwarder.send(address, request).await {
+            // Boxed, so that those who wait do not have the room for it.
+            match Box::pin(self.activator.forwarder.send(address, request)).await {
                 Ok(response) => {
                     drop(slot);
                     let response = forward::answer(response);
                     return match (response.status(), caller) {
                         (StatusCode::SWITCHING_PROTOCOLS, Some(caller)) => {
-                            let (plane, name) = (Arc::clone(&self.activator.plane), self.name().to_owned());
+                            let (plane, name) = (Arc::clone(&self.activator.plane), self.name.clone());
                             let used = Used {
                                 now: self.in_use,
                                 again: Box::new(move || plane.in_use(&name)),
-                                idle: self.view.spec.websocket_idle,
+                                idle: self.socket_idle,
                             };
                             tunnel::open(&self.activator.tunnels, caller, response, used)
                         }
@@ -146,7 +151,7 @@ impl Held<'_> {
     }
 
     fn name(&self) -> &str {
-        &self.view.metadata.name
+        &self.name
     }
 
     fn take_slot(&self, slot: &mut Option<Slot>) -> bool {
@@ -177,7 +182,7 @@ impl Held<'_> {
 
     fn too_late(&self) -> Response<Body> {
         self.activator.counters.timed_out.fetch_add(1, Ordering::Relaxed);
-        let hold = dormouse_manifests::format_duration(self.view.spec.wake.hold);
+        let hold = dormouse_manifests::format_duration(self.hold);
         let detail =
             format!("`{}` did not answer within {hold} (spec.wake.hold); it goes on waking", self.name());
         self.refuse(StatusCode::GATEWAY_TIMEOUT, "held-too-long", detail)

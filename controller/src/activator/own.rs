@@ -7,7 +7,7 @@ use super::local;
 use crate::pages::Paths;
 use crate::plane::Asked;
 use crate::problem::Problem;
-use crate::request::{back, describe, is_from_elsewhere, is_script};
+use crate::request::{back, describe, is_from_elsewhere, wants_page};
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
@@ -64,7 +64,7 @@ impl Activator {
         if let Err(refused) = self.waker.wake(view, client, asked).await {
             return hold::not_woken(&refused, &view.metadata.name).into_response();
         }
-        if is_script(&parts.headers) {
+        if !wants_page(&parts.headers) {
             return StatusCode::NO_CONTENT.into_response();
         }
         let to = back(&parts.headers).unwrap_or_else(|| "/".to_owned());

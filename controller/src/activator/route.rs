@@ -36,9 +36,10 @@ impl Activator {
             Ok(named) => named,
             Err(why) => return local::no_service(&parts, why, domain),
         };
-        let Some(view) = self.plane.service(&name) else { return local::not_declared(&parts, &name) };
-        if own::is_own(parts.uri.path()) {
-            return self.own(&parts, &view, peer).await;
+        match self.plane.service(&name) {
+            None => return local::not_declared(&parts, &name),
+            Some(view) if own::is_own(parts.uri.path()) => return self.own(&parts, &view, peer).await,
+            Some(_) => {}
         }
         // In use before anything is decided: from here on it does not fall asleep for idleness.
         let in_use = self.plane.in_use(&name);
@@ -77,7 +78,16 @@ impl Activator {
         let mut request = Request::from_parts(parts, body);
         self.strip(request.headers_mut());
         let from = From { peer: peer.ip(), client, trusted: self.trusted.trusts(peer.ip()) };
-        let held = Held { activator: &self, view: &view, host, from, in_use };
+        let held = Held {
+            activator: &self,
+            hold: view.spec.wake.hold,
+            socket_idle: view.spec.websocket_idle,
+            name,
+            host,
+            from,
+            in_use,
+        };
+        drop(view);
         held.answer(request, backend, waking).await
     }
 

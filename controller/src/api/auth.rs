@@ -4,7 +4,7 @@ use super::state::Api;
 use crate::config::Secret;
 use crate::pages::dashboard;
 use crate::problem::Problem;
-use crate::request::{bearer, cookie, is_from_elsewhere};
+use crate::request::{bearer, cookie, is_from_elsewhere, wants_page};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -71,10 +71,7 @@ pub(super) async fn require_token(State(api): State<Api>, request: Request, next
 
 /// Whether a person opens the dashboard.
 fn wants_login(request: &Request) -> bool {
-    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    request.method() == Method::GET
-        && request.uri().path() == "/"
-        && accept.is_some_and(|accept| accept.contains("text/html"))
+    request.method() == Method::GET && request.uri().path() == "/" && wants_page(request.headers())
 }
 
 /// Whether a browser's page sends it.

@@ -5,7 +5,7 @@ use super::extract::{Caller, Name};
 use super::state::Api;
 use crate::pages::Paths;
 use crate::problem::Problem;
-use crate::request::{back, is_from_elsewhere, is_script};
+use crate::request::{back, is_from_elsewhere, wants_page};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use dormouse_manifests::Access;
@@ -40,7 +40,7 @@ pub(super) async fn wake(
         return Err(Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`"));
     }
     api.waker.wake(&view, caller.address, caller.asks("page")).await?;
-    if is_script(headers) {
+    if !wants_page(headers) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let to = back(headers).unwrap_or_else(|| format!("/{name}"));

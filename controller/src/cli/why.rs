@@ -22,7 +22,7 @@ pub(super) async fn run(args: &NameArgs, client: &Client, out: Output) -> Result
     let name = checked(&args.name)?;
     let view: ServiceView = client.json(Method::GET, &format!("/v1/services/{name}")).await?;
     let depends = view.status.kept_awake_by.iter().any(|keeper| keeper.reason == "Dependents");
-    let dependents = if depends { dependents(&name, client).await? } else { Vec::new() };
+    let dependents = if depends { dependents(name, client).await? } else { Vec::new() };
     out.data(&why(&view, &dependents, SystemClock.now()));
     Ok(Exit::Done)
 }

@@ -28,6 +28,7 @@ impl Engine {
     /// Reads until `stop`.
     pub(super) async fn sweep_forever(&self, stop: &CancellationToken) {
         let mut full_due = Instant::now();
+        let mut fleet_due = full_due;
         loop {
             let now = Instant::now();
             let result = if now >= full_due {
@@ -39,7 +40,7 @@ impl Engine {
                 }
                 result
             } else {
-                self.sweep_moving().await
+                self.sweep_moving(&mut fleet_due).await
             };
             if let Err(error) = result {
                 warn!(%error, "the sweep was cut short; nothing is concluded from it");
@@ -120,14 +121,16 @@ impl Engine {
         self.public_addresses().await
     }
 
-    /// Only tasks in transition, and the fleet while it is.
-    async fn sweep_moving(&self) -> Result<(), CloudError> {
+    /// Only tasks in transition, and the fleet while it is. Hints are about tasks: however many come, the fleet is
+    /// not read more often than without them, so that they leave calls for those that change it.
+    async fn sweep_moving(&self, fleet_due: &mut Instant) -> Result<(), CloudError> {
         let moving = self.intended(|task| task.is_none_or(is_moving));
         for (cluster, arns) in moving {
             self.describe(&cluster, arns).await?;
         }
         self.public_addresses().await?;
-        if self.capacity_moves() {
+        if self.capacity_moves() && Instant::now() >= *fleet_due {
+            *fleet_due = Instant::now() + self.settings.poll_fast;
             self.read_fleet().await?;
             self.schedule_capacity();
         }

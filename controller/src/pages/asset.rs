@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 /// The dormouse.
 pub(super) const MARK: &str = include_str!("assets/mark.svg");
 
-/// The same as the page's icon.
-pub(super) const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 96 72'%3E%3Cpath \
-fill='%23c98b53' d='M14 52C8 30 26 10 50 10c23 0 38 16 38 33 0 13-9 21-22 21H26c-6 0-11-5-12-12z'/%3E%3Ccircle \
-cx='33' cy='23' r='9' fill='%23a96c38'/%3E%3Cpath fill='%23f3dcc2' d='M13 50c0-10 8-17 18-17 8 0 14 5 14 12s-6 \
-13-15 13c-8 0-17-1-17-8z'/%3E%3C/svg%3E";
+/// Its face, as the page's icon.
+pub(super) const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='8 8 64 70'%3E\
+%3Ccircle cx='46' cy='23' r='11' fill='%23a96c38'/%3E%3Cpath fill='%23c98b53' d='M14 54c2-14 13-23 27-23 12 0 20 8 \
+20 19 0 12-9 20-23 20H26c-7 0-13-7-12-16z'/%3E%3Cpath fill='%23f3dcc2' d='M14 55c1-6 5-10 11-10 8 0 13 6 13 13 0 \
+8-5 12-11 12-7 0-14-7-13-15z'/%3E%3Cellipse cx='15' cy='53' rx='4' ry='3' fill='%235a3a22'/%3E%3C/svg%3E";
 
 /// A text between `<style>` or `<script>` tags.
 #[derive(Debug)]

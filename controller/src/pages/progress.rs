@@ -131,16 +131,16 @@ fn steps(view: &ServiceView, seen: &Seen, since: Option<Timestamp>) -> Vec<Step>
         None => End::Unknown,
     };
     let ends = [
-        ("Asked to wake", accepted, String::new()),
-        ("A machine for it", end(&[Type::CapacityAvailable]), machine(view)),
-        ("Its containers", task, containers(view)),
-        ("The application starts", end(&[Type::ServiceRunning]), "waiting for its first answer".to_owned()),
+        ("Request accepted", accepted, String::new()),
+        ("Machine", end(&[Type::CapacityAvailable]), machine(view)),
+        ("Containers", task, containers(view)),
+        ("Application", end(&[Type::ServiceRunning]), "it starts: its first answer is waited for".to_owned()),
         (
-            "Health",
+            "Health check",
             end(&[Type::ProxyRunning, Type::PeersHealthy]),
             "the proxy and the application look for each other".to_owned(),
         ),
-        ("The way to it", end(&[Type::Ready]), way(view)),
+        ("Address", end(&[Type::Ready]), way(view)),
     ];
     let mut before = since;
     let mut current = true;

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Seconds until the page asks again by itself, where no script does.
 const REFRESH: u64 = 2;
 
+/// What takes less is not worth a number.
+const SHORT: Duration = Duration::from_millis(50);
+
 /// Where a waiting page finds what belongs to it.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -65,15 +68,16 @@ pub(super) fn live(view: &ServiceView, seen: &Seen, asked: bool, wake: &str, now
     match progress.standing {
         Standing::Waking | Standing::Troubled => {
             pace(&mut html, view, &progress, now);
+            if progress.standing == Standing::Troubled {
+                trouble(&mut html, view, wake, now);
+            }
             html.push_str("<ol id=\"steps\" aria-label=\"Steps\">");
-            progress.steps.iter().for_each(|step| write_step(&mut html, step, now));
+            let how = progress.standing == Standing::Waking;
+            progress.steps.iter().for_each(|step| write_step(&mut html, step, how, now));
             html.push_str("</ol>");
         }
         Standing::Asleep => again(&mut html, "again", wake, "Wake it up"),
         Standing::Ready | Standing::Going => {}
-    }
-    if progress.standing == Standing::Troubled {
-        trouble(&mut html, view, wake, now);
     }
     html
 }
@@ -104,6 +108,7 @@ fn pace(html: &mut String, view: &ServiceView, progress: &Progress, now: Timesta
     html.push_str("<div id=\"pace\">");
     // Writing to a String cannot fail.
     let _ = match (progress.since, estimate) {
+        _ if progress.standing == Standing::Troubled => Ok(()),
         (Some(since), Some(estimate)) => {
             let (most, gone) = (estimate.longest(), between(since, now));
             let value = gone.as_secs_f64().min(most.as_secs_f64() * 0.97);
@@ -122,11 +127,12 @@ fn pace(html: &mut String, view: &ServiceView, progress: &Progress, now: Timesta
         Some(since) => write!(html, "<b>{}</b>", Up(since, now)),
         None => write!(html, "<b>0 s</b>"),
     };
-    let words = estimate.map_or_else(|| "a first wake has no estimate".to_owned(), |e| e.to_string());
+    let words = estimate.map_or_else(|| "the first time: no estimate yet".to_owned(), |e| e.to_string());
     let _ = write!(html, "<span class=\"soft\">{words}</span></p></div>");
 }
 
-fn write_step(html: &mut String, step: &Step, now: Timestamp) {
+/// `how`: whether it says what goes on in it.
+fn write_step(html: &mut String, step: &Step, how: bool, now: Timestamp) {
     let (class, word) = match step.state {
         State::Done(_) => ("done", "done: "),
         State::Now(_) => ("now", "now: "),
@@ -140,12 +146,12 @@ fn write_step(html: &mut String, step: &Step, now: Timestamp) {
         step.what
     );
     let _ = match step.state {
-        State::Done(Some(took)) => write!(html, "{}", Took(took)),
+        State::Done(Some(took)) if took >= SHORT => write!(html, "{}", Took(took)),
         State::Now(Some(since)) => write!(html, "{}", Up(since, now)),
         _ => Ok(()),
     };
     html.push_str("</span>");
-    if class == "now" && !step.how.is_empty() {
+    if how && class == "now" {
         let _ = write!(html, "<span class=\"how\">{}</span>", Escaped(&step.how));
     }
     html.push_str("</li>");

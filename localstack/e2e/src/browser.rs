@@ -57,7 +57,9 @@ impl Browser {
     #[track_caller]
     pub fn open(world: &World) -> Option<Browser> {
         let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
-            eprintln!("skipped: chromium and chromedriver are not installed (Debian: chromium, chromium-driver)");
+            eprintln!(
+                "skipped: chromium and chromedriver are not installed (Debian: chromium, chromium-driver)"
+            );
             return None;
         };
         let socks = Socks::start(world);
@@ -253,7 +255,9 @@ mod tests {
 
     #[test]
     fn base64_is_read() {
-        for (encoded, plain) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmE=", "fooba")] {
+        for (encoded, plain) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmE=", "fooba")]
+        {
             assert_eq!(base64(encoded), plain.as_bytes());
         }
     }

@@ -30,6 +30,7 @@
 //! - [`dns`]: a client's resolver
 //! - [`http`]: an HTTP client
 //! - [`websocket`]: a WebSocket client
+//! - [`browser`]: a browser; [`socks`]: its way to services
 //! - [`load`]: many clients at once
 //! - [`eventually`]: waiting for a condition
 //! - [`invariants`]: what must be true at the end of every test
@@ -41,6 +42,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod browser;
 pub mod cli;
 pub mod control;
 pub mod controller;
@@ -55,6 +57,7 @@ pub mod manifest;
 pub mod options;
 pub mod paths;
 pub mod run;
+pub mod socks;
 pub mod tasks;
 pub mod websocket;
 pub mod world;

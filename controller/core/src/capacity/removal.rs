@@ -80,6 +80,10 @@ fn take_back(
         if instance.active {
             memory.removals.remove(&id);
         } else {
+            // Whatever becomes of the call: how long it has been draining is not known any more.
+            if let Some(removal) = memory.removals.get_mut(&id) {
+                removal.draining_at = None;
+            }
             steps.push(Step::Activate(vec![instance.arn.clone()]));
         }
     }

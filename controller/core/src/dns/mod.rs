@@ -34,6 +34,9 @@ pub const WILDCARD: &str = "_wildcard";
 /// Source: Amazon Route 53 Developer Guide, "Checking the status of your changes".
 const PROPAGATES_IN: Duration = Duration::from_secs(60);
 
+/// A change that is tried again and again is dated anew this often: each date is a write.
+const DATED_EVERY: Duration = Duration::from_secs(5);
+
 /// The changes of one owner: they stand or fall together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -149,7 +152,8 @@ fn service(
         (None, Standing::AsWanted) => match &address {
             // The change before was replaced by one that asks for what already stands there.
             Some(_) if memory.published != address || memory.pending.is_some() => {
-                memory = DnsMemory { pending: None, published: address.clone(), withdrawn_at: None };
+                memory =
+                    DnsMemory { published: address.clone(), published_at: Some(now), ..DnsMemory::default() };
             }
             // Somebody took it out, or a withdrawal was forgotten: when is not known.
             None if memory.withdrawn_at.is_none() && memory.published.is_some() => {
@@ -157,7 +161,12 @@ fn service(
                 sooner(&mut plan.requeue, PROPAGATES_IN);
             }
             None if memory.withdrawn_at.is_none() => {
-                memory = DnsMemory { pending: None, published: None, withdrawn_at: Some(now) };
+                let waited = memory.pending.as_ref().map(|pending| since(now, pending.intended_at));
+                match waited.filter(|waited| *waited < PROPAGATES_IN) {
+                    // A record that was intended may come yet: perhaps its call was made and not answered.
+                    Some(waited) => sooner(&mut plan.requeue, PROPAGATES_IN.saturating_sub(waited)),
+                    None => memory = DnsMemory { withdrawn_at: Some(now), ..DnsMemory::default() },
+                }
             }
             _ => {}
         },
@@ -167,6 +176,10 @@ fn service(
             } else if let Some(pending) = memory.pending.as_mut() {
                 // Somebody undid it, or it never happened: the id says nothing any more.
                 pending.change_id = None;
+                // It is made once more: without an answer, its time counts from here.
+                if since(now, pending.intended_at) >= DATED_EVERY {
+                    pending.intended_at = now;
+                }
             }
             plan.groups.push(Group { owner: name.clone(), changes });
         }
@@ -207,6 +220,7 @@ fn others(
 pub fn settled(memory: &mut DnsMemory, now: Timestamp) {
     let Some(done) = memory.pending.take() else { return };
     memory.withdrawn_at = done.address.is_none().then_some(now);
+    memory.published_at = done.address.is_some().then_some(now);
     memory.published = done.address;
 }
 

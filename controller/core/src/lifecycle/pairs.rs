@@ -138,7 +138,11 @@ fn retire(
     let may_be_found = |address: Option<&String>| match (dns.withdrawn_at, &dns.pending) {
         (Some(at), _) => now < later(at, settings.dns_ttl),
         (None, Some(_)) => true,
-        (None, None) => address.is_none_or(|address| dns.published.as_ref() == Some(address)),
+        (None, None) => {
+            // Resolvers do not forget what stood there before at once.
+            let moved = dns.published_at.is_some_and(|at| now < later(at, settings.dns_ttl));
+            moved || address.is_none_or(|address| dns.published.as_ref() == Some(address))
+        }
     };
     for pair in &mut next.retiring {
         end_unattempted(pair, now);

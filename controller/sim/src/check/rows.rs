@@ -85,6 +85,7 @@ pub fn row_removed(sim: &mut Sim, name: &str) {
 
 /// The capacity row was written.
 pub fn capacity_written(sim: &mut Sim, memory: &CapacityMemory) {
+    sim.trace.remark(sim.now, format_args!("  capacity: {memory:?}"));
     let audit = &mut sim.audit;
     audit.targets = audit.targets.max(memory.target.unwrap_or_default());
     let terminated = memory.removals.iter().filter(|(_, removal)| removal.terminate_at.is_some());

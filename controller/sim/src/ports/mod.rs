@@ -71,7 +71,7 @@ impl Port {
         } else if sim.rng.chance(lost) {
             Fate::AnswerLost
         } else if sim.rng.chance(late) {
-            Fate::Late(sim.rng.between(SECOND, 40 * SECOND))
+            Fate::Late(sim.rng.between(SECOND, 20 * SECOND))
         } else {
             Fate::Clean
         };

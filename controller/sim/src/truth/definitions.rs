@@ -41,11 +41,10 @@ impl Sim {
 
     /// DeregisterTaskDefinition.
     pub fn deregister(&mut self, install: &str, arn: &str) {
-        if let Some(definition) = self.truth.definitions.get_mut(arn) {
-            if definition.install == install {
-                definition.active = false;
-                self.trace.note(self.now, format_args!("deregistered {arn}"));
-            }
+        let known = self.truth.definitions.get_mut(arn);
+        if let Some(definition) = known.filter(|definition| definition.install == install) {
+            definition.active = false;
+            self.trace.note(self.now, format_args!("deregistered {arn}"));
         }
     }
 }

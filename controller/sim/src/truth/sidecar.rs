@@ -207,9 +207,8 @@ impl Sim {
             && sidecar.peer.as_ref() != Some(&peer)
         {
             sidecar.peer = Some(peer);
-            match &mut sidecar.watch {
-                Some(watch) => watch.replaced(Duration::from_millis(now)),
-                None => {}
+            if let Some(watch) = &mut sidecar.watch {
+                watch.replaced(Duration::from_millis(now));
             }
         }
         let turned = sidecar.draining != answer.drain;

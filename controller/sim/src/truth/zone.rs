@@ -146,10 +146,9 @@ impl Sim {
     /// Asks a resolver for a name's address, cached or from a name server that may or may not have the newest.
     pub fn resolve(&mut self, resolver: u64, name: &str) -> Option<String> {
         let cached = (resolver, name.to_owned());
-        if let Some((address, until)) = self.truth.zone.caches.get(&cached) {
-            if self.now < *until {
-                return address.clone();
-            }
+        let known = self.truth.zone.caches.get(&cached);
+        if let Some((address, _)) = known.filter(|(_, until)| self.now < *until) {
+            return address.clone();
         }
         let newest = self.rng.chance(500);
         let zone = &self.truth.zone;

@@ -280,3 +280,43 @@ async fn a_request_takes_a_sleep_back() {
     assert_eq!((response.status(), rig.plane.wakes()), (StatusCode::NO_CONTENT, 1));
     assert_eq!(response.headers()["x-dormouse-state"], "draining");
 }
+
+#[tokio::test]
+async fn a_silent_socket_is_no_use_until_a_byte_moves() {
+    let mut view = awake("hello");
+    view.spec.websocket_idle = Some(Duration::from_millis(50));
+    let rig = rig_of([view], Limits::default()).await;
+    rig.plane.set_backend("hello", Some(backend(shout).await.address));
+    let head =
+        "GET /ws HTTP/1.1\r\nHost: hello.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let mut caller = Raw::open(&rig, head).await;
+    caller.hear("\r\n\r\n").await;
+    until(|| rig.in_use() == 0).await;
+    caller.say("ping").await;
+    caller.hear("PING").await;
+    until(|| rig.in_use() == 1).await;
+    until(|| rig.in_use() == 0).await;
+}
+
+#[tokio::test]
+async fn http2_is_held_as_well() {
+    let rig = rig().await;
+    let stream = tokio::net::TcpStream::connect(rig.address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let asks = Request::post("http://hello.example.com/two").body(Body::from("body")).unwrap();
+    let held = tokio::spawn(sender.send_request(asks));
+    rig.until_held(1).await;
+    // With the upgrade it is a request like others: held, and answered over HTTP/1.1.
+    let head = "GET /h2c HTTP/1.1\r\nHost: hello.example.com\r\nConnection: Upgrade, HTTP2-Settings\r\n\
+                Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
+    let mut caller = Raw::open(&rig, head).await;
+    rig.until_held(2).await;
+    rig.plane.set_backend("hello", Some(echo().await.address));
+    assert_eq!(text(held.await.unwrap().unwrap()).await, "POST /two\nbody");
+    let head = caller.hear("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && !head.to_lowercase().contains("upgrade"), "{head}");
+    caller.hear("GET /h2c\n").await;
+}

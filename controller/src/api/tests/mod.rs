@@ -4,6 +4,7 @@ mod calls;
 mod dashboard;
 mod faces;
 mod following;
+mod hostile;
 mod rules;
 mod watch;
 

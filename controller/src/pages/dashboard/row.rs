@@ -4,8 +4,8 @@ use crate::pages::escape::Escaped;
 use crate::pages::progress::{Progress, Seen, Standing};
 use crate::pages::words::{Ago, Down, Span, Took};
 use crate::views::condition;
+use dormouse_core::keepers::Keeper;
 use dormouse_core::view::{InstanceView, ServiceView, TaskView};
-use dormouse_manifests::IdleAfter;
 use dormouse_state::{Cause, ConditionType, Desired, Phase};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -77,7 +77,7 @@ pub fn row(html: &mut String, view: &ServiceView, places: &Places<'_>, now: Time
     tasks(html, view);
     html.push_str("</td><td>");
     if let Some(place) = places.0.get(view.metadata.name.as_str()) {
-        let _ = write!(html, "<code>{}</code>", Escaped(place));
+        let _ = write!(html, "<code class=\"cut\" title=\"{0}\">{0}</code>", Escaped(place));
     }
     html.push_str("</td><td>");
     wakes(html, view);
@@ -124,24 +124,25 @@ fn sleeps(html: &mut String, view: &ServiceView, now: Timestamp) {
     if status.desired == Desired::Asleep {
         return;
     }
-    let words = match status.activity.idle_at {
-        Some(at) if status.phase == Phase::Awake => {
-            let _ = write!(html, "{}", Down(at, now));
-            ""
-        }
-        _ if status.activity.in_flight == 1 => "1 in flight",
-        _ if status.activity.in_flight > 1 => {
-            let _ = write!(html, "<span class=\"soft\">{} in flight</span>", status.activity.in_flight);
-            ""
-        }
-        _ if view.spec.idle_after == IdleAfter::Never => "never",
-        _ => "",
+    // Writing to a String cannot fail.
+    let _ = match status.activity.idle_at {
+        Some(at) if status.phase == Phase::Awake => write!(html, "{}", Down(at, now)),
+        _ => Ok(()),
     };
-    if !words.is_empty() {
-        let _ = write!(html, "<span class=\"soft\">{words}</span>");
+    for Keeper { reason, message } in &status.kept_awake_by {
+        let word = match reason.as_str() {
+            "AskedFor" => "kept awake",
+            "Requests" | "Sockets" => "in use",
+            "Busy" => "busy",
+            "Window" => "awake window",
+            "Dependents" => "needed by another",
+            "Never" => "never",
+            _ => "unknown",
+        };
+        let _ = write!(html, " <span class=\"keeper\" title=\"{}\">{word}</span>", Escaped(message));
     }
-    if let Some(until) = status.awake_until.filter(|until| *until > now) {
-        let _ = write!(html, "<p class=\"soft\">kept awake for {}</p>", Down(until, now));
+    if let Some(by) = status.sleeps_by {
+        let _ = write!(html, " <span class=\"soft\">at most {}</span>", Down(by, now));
     }
 }
 
@@ -168,7 +169,7 @@ fn wakes(html: &mut String, view: &ServiceView) {
         let _ = write!(
             html,
             "<svg class=\"bars\" width=\"{}\" height=\"{HEIGHT}\" role=\"img\" aria-label=\"The last {} wakes; the slowest took {}\"><path d=\"",
-            DRAWN * 6,
+            drawn.len() * 6,
             drawn.len(),
             Span(Duration::from_millis(u64::from(most))),
         );
@@ -185,7 +186,7 @@ fn actions(html: &mut String, view: &ServiceView) {
     let name = Escaped(&view.metadata.name);
     let asleep = view.status.desired == Desired::Asleep;
     let (act, word) = if asleep { ("wake", "Wake") } else { ("sleep", "Sleep") };
-    for (act, word, label) in [(act, word, word), ("keep", "2 h", "Keep awake for 2 hours:")] {
+    for (act, word, label) in [(act, word, word), ("keep", "Keep 2 h", "Keep awake for 2 hours:")] {
         let _ = write!(
             html,
             "<button class=\"small\" data-do=\"{act}\" aria-label=\"{label} {name}\">{word}</button>"

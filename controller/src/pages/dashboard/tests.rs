@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{NOW, asleep, awake, condition};
+use dormouse_core::keepers::Keeper;
 use dormouse_core::view::TaskView;
 use dormouse_state::{Cause, ConditionType, Desired, Event, Phase};
 use http_body_util::BodyExt as _;
@@ -23,6 +24,7 @@ fn evil() -> ServiceView {
     view.status.url = EVIL.into();
     view.status.conditions.push(condition(ConditionType::Degraded, true, EVIL, EVIL));
     let cause = Cause { at: now(), origin: EVIL.into(), reason: EVIL.into(), duration_ms: Some(1) };
+    view.status.kept_awake_by = vec![Keeper { reason: EVIL.into(), message: EVIL.into() }];
     view.status.last_wake = Some(cause.clone());
     view.status.last_sleep = Some(cause);
     let task = TaskView {

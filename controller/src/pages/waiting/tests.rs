@@ -57,7 +57,7 @@ async fn the_page_stands_alone_and_is_small() {
 #[test]
 fn the_time_that_it_takes() {
     let mut view = waking();
-    assert!(shown(&view).contains("a first wake has no estimate"));
+    assert!(shown(&view).contains("the first time: no estimate yet"));
     assert!(shown(&view).contains("<progress aria-label=\"Waking\"></progress>"));
     view.status.wakes = vec![400_000; 6];
     let html = shown(&view);

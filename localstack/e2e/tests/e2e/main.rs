@@ -9,6 +9,7 @@
 //! - `pair`: one half dies or freezes
 //! - `controller`: it dies, at any moment, or for good
 //! - `foreign`: what is not Dormouse's
+//! - `guard`: who wakes a service, and what ends its being awake
 //! - `faults`: calls that fail, or whose answers are lost
 //! - `capacity`: no room
 //! - `scale`: more than one page of everything
@@ -16,16 +17,19 @@
 //! - `zones`: records for private callers
 //! - `declared`: manifests that change
 //! - `command_line`: what a user types
+//! - `browser`: what people see
 
 // Helpers of tests fail as tests do, and there is no virtual time between processes.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod browser;
 mod capacity;
 mod command_line;
 mod controller;
 mod declared;
 mod faults;
 mod foreign;
+mod guard;
 mod harness;
 mod on_localstack;
 mod pair;

@@ -141,6 +141,10 @@ fn a_task_that_turns_up_while_it_drains_takes_it_back() {
     way.at(181);
     way.fleet.instance("i-a").tasks = 1;
     assert_eq!(way.at(196), [Step::Activate(vec![arn("i-a")])]);
+    way.fleet.instance("i-a").tasks = 0;
+    assert_eq!(way.at(197), [], "the call may have worked: the wait begins anew");
+    assert_eq!(way.at(211), []);
+    assert_eq!(way.at(212), terminate("i-a"));
 }
 
 #[test]

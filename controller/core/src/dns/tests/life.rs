@@ -70,7 +70,23 @@ fn an_intent_that_was_never_carried_out_is_carried_out() {
     scene.pass(100);
     let plan = plan_hello(&scene, Some(&want), &zone);
     assert_eq!(plan.groups.len(), 1);
-    assert_eq!(plan.memories.len(), 0, "the intent stands");
+    let pending = plan.memories["hello"].pending.clone().unwrap();
+    assert_eq!((pending.intended_at, pending.change_id), (scene.now, None), "the intent stands, dated anew");
+}
+
+#[test]
+fn a_change_that_took_many_tries_propagates_from_its_last_one() {
+    let (mut scene, mut zone, _) = published();
+    scene.record.dns = plan_hello(&scene, None, &zone).memories["hello"].clone();
+    scene.pass(100);
+    // This one is carried out, and not answered.
+    step(&mut scene, None, &mut zone, None);
+    scene.pass(59);
+    step(&mut scene, None, &mut zone, None);
+    assert_eq!(scene.record.dns.withdrawn_at, None);
+    scene.pass(1);
+    step(&mut scene, None, &mut zone, None);
+    assert_eq!(scene.record.dns.withdrawn_at, Some(scene.now));
 }
 
 #[test]
@@ -105,6 +121,11 @@ fn a_change_that_somebody_undid_has_no_id_any_more() {
 fn falling_asleep_before_the_first_change_was_made_leaves_nothing() {
     let (mut scene, zone, want) = fresh();
     scene.record.dns = plan_hello(&scene, Some(&want), &zone).memories["hello"].clone();
+    // Its call may have been made and not answered.
+    scene.pass(59);
+    let plan = plan_hello(&scene, None, &zone);
+    assert_eq!((plan.memories.len(), plan.requeue), (0, Some(secs(1))));
+    scene.pass(1);
     let plan = plan_hello(&scene, None, &zone);
     assert_eq!(plan.groups, []);
     assert_eq!(plan.memories["hello"].withdrawn_at, Some(scene.now));

@@ -48,6 +48,20 @@ fn another_pair_s_record_does_not_keep_it() {
 }
 
 #[test]
+fn resolvers_have_time_to_forget_it_when_its_record_went_to_another_pair() {
+    let mut scene = bereaved();
+    let proxy = scene.arn(Role::Proxy);
+    scene.record.dns.published = Some(public(99));
+    scene.record.dns.published_at = Some(scene.now);
+    let plan = scene.plan();
+    assert!(plan.requeue.unwrap() <= secs(11));
+    scene.pass(9);
+    assert_eq!(stops(&scene.step()), Vec::<&str>::new());
+    scene.pass(1);
+    assert_eq!(stops(&scene.step()), [proxy]);
+}
+
+#[test]
 fn a_lost_run_of_a_condemned_pair_is_waited_for() {
     let mut scene = Scene::waking();
     scene.sleep();
