@@ -5,14 +5,21 @@ SHELL := /bin/bash
 VENV := localstack/.venv
 # Package lists are downloaded only when something is missing.
 APT := build-essential python3-venv
+# For the tests of the pages; they say that they are skipped where it is missing.
+BROWSER := chromium chromium-driver
 
-.PHONY: help setup build lint layers unit localstack-unit localstack-test test demo images bench-wake schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo images bench-wake schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed ## Installs what the local AWS needs: a Python environment, a C compiler
+setup: $(VENV)/.installed browser ## Installs what the tests need: a Python environment, a C compiler, a browser
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
+
+browser:
+	@if command -v chromedriver >/dev/null && command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy --no-install-recommends $(BROWSER); \
+	else echo "the tests of the pages will be skipped without: sudo apt-get install $(BROWSER)" >&2; fi
 
 $(VENV)/.installed: localstack/requirements.txt
 	@if ! command -v cc >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
@@ -40,12 +47,12 @@ unit: setup build ## Unit, property and contract tests, with the local AWS besid
 localstack-unit: setup ## The local AWS's own tests
 	cd localstack && .venv/bin/python -m pytest -q tests
 
-localstack-test: setup build ## End to end: real programs and processes on the local AWS
+localstack-test: setup build ## End to end: real programs and processes on the local AWS (LOCALSTACK=1: on LocalStack)
 	cargo test --locked -p dormouse-e2e
 
 test: setup lint layers unit localstack-unit localstack-test ## All tests
 
-demo: setup build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
+demo: $(VENV)/.installed build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
 	@$(VENV)/bin/python localstack/demo/run.py
 
 images: ## Builds the static programs and, where Docker runs, the images

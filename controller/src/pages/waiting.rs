@@ -127,7 +127,11 @@ fn pace(html: &mut String, view: &ServiceView, progress: &Progress, now: Timesta
         Some(since) => write!(html, "<b>{}</b>", Up(since, now)),
         None => write!(html, "<b>0 s</b>"),
     };
-    let words = estimate.map_or_else(|| "the first time: no estimate yet".to_owned(), |e| e.to_string());
+    let words = match estimate {
+        _ if progress.standing == Standing::Troubled => String::new(),
+        Some(estimate) => estimate.to_string(),
+        None => "the first time: no estimate yet".to_owned(),
+    };
     let _ = write!(html, "<span class=\"soft\">{words}</span></p></div>");
 }
 

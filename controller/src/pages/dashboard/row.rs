@@ -186,7 +186,7 @@ fn actions(html: &mut String, view: &ServiceView) {
     let name = Escaped(&view.metadata.name);
     let asleep = view.status.desired == Desired::Asleep;
     let (act, word) = if asleep { ("wake", "Wake") } else { ("sleep", "Sleep") };
-    for (act, word, label) in [(act, word, word), ("keep", "Keep 2 h", "Keep awake for 2 hours:")] {
+    for (act, word, label) in [(act, word, word), ("keep", "Keep 2 h", "Keep 2 h awake:")] {
         let _ = write!(
             html,
             "<button class=\"small\" data-do=\"{act}\" aria-label=\"{label} {name}\">{word}</button>"

@@ -132,7 +132,7 @@ fn a_service_is_on_its_instance() {
     let instances = [instance("i-1", "a"), instance("i-2", "b")];
     let mut html = String::new();
     row(&mut html, &awake("b"), &Places::of(&instances), now());
-    assert!(html.contains("<code>i-2</code>"), "{html}");
+    assert!(html.contains(">i-2</code>"), "{html}");
 }
 
 #[test]

@@ -116,6 +116,17 @@ fn each_step_of_a_wake_is_shown() {
         }
         let complaints = browser.complaints();
         assert!(complaints.iter().all(|line| line.contains("503")), "{complaints:?}");
+
+        // The next time there is an estimate.
+        controller.ready("hello");
+        controller.api.sleep("hello");
+        controller.phase("hello", "Asleep");
+        browser.go(&format!("{}/hello", controller.url()));
+        let pace = shows(browser, "#pace", "last time it took");
+        assert!(browser.run("return document.querySelector('progress').position") != json!(-1), "{pace}");
+        shows(browser, ".now .what", "Containers");
+        browser.picture("waiting-estimate");
+        shows(browser, "body", "hello-service");
     });
 }
 
