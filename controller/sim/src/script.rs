@@ -116,6 +116,15 @@ impl Script {
                 (at, act(&mut rng, services, controllers))
             })
             .collect();
+        // Requests that are still under way when it is to sleep.
+        let sleeps: Vec<(Ms, usize)> = acts
+            .iter()
+            .filter_map(|(at, act)| if let Act::Sleep(service) = act { Some((*at, *service)) } else { None })
+            .collect();
+        for (at, service) in sleeps {
+            let (gap, takes) = (rng.between(500, 4 * SECOND), rng.between(2 * SECOND, 60 * SECOND));
+            acts.push((at.saturating_sub(10 * SECOND), Act::Ask { service, count: 8, gap, takes }));
+        }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.sort_by_key(|(at, _)| *at);

@@ -17,7 +17,7 @@ fn without_a_crash() {
 }
 
 fn crashed(name: &str, offset: usize) {
-    let script = scenario(name).unwrap();
+    let Some(script) = scenario(name) else { unreachable!("no scenario is called {name}") };
     let counted = run(&script, &Options { crash: Some((Vec::new(), false)), ..Options::default() });
     for effect in (0..counted.effects).skip(offset).step_by(STRIDE) {
         for after in [false, true] {

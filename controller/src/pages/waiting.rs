@@ -128,7 +128,7 @@ fn pace(html: &mut String, view: &ServiceView, progress: &Progress, now: Timesta
         None => write!(html, "<b>0 s</b>"),
     };
     let words = match estimate {
-        _ if progress.standing == Standing::Troubled => String::new(),
+        _ if progress.standing == Standing::Troubled => "since it was asked".to_owned(),
         Some(estimate) => estimate.to_string(),
         None => "the first time: no estimate yet".to_owned(),
     };

@@ -5,6 +5,7 @@ use crate::socks::Socks;
 use crate::world::{World, read};
 use serde_json::{Value, json};
 use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -50,18 +51,25 @@ impl Screen {
 }
 
 impl Browser {
-    /// Starts one that resolves names in a world's zone. `None`, and a line that says so, when there is no Chromium.
+    /// Whether there is what it takes. If not, a line says so, whatever becomes of a test's output.
+    pub fn is_installed() -> bool {
+        let is_there = find("chromium").is_some() && find("chromedriver").is_some();
+        if !is_there {
+            let words =
+                "skipped: chromium and chromedriver are not installed (Debian: chromium, chromium-driver)";
+            let _ = writeln!(io::stderr(), "{words}");
+        }
+        is_there
+    }
+
+    /// Starts one that resolves names in a world's zone.
     ///
     /// # Panics
     /// When it does not start.
     #[track_caller]
-    pub fn open(world: &World) -> Option<Browser> {
-        let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
-            eprintln!(
-                "skipped: chromium and chromedriver are not installed (Debian: chromium, chromium-driver)"
-            );
-            return None;
-        };
+    pub fn open(world: &World) -> Browser {
+        let chromium = find("chromium").expect("chromium is installed");
+        let chromedriver = find("chromedriver").expect("chromedriver is installed");
         let socks = Socks::start(world);
         let profile = tempfile::Builder::new().prefix("dormouse-browser-").tempdir().expect("a directory");
         let log = profile.path().join("driver.log");
@@ -105,7 +113,7 @@ impl Browser {
         let session = browser.call("POST", "/session", Some(&wanted));
         session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         browser.screen(DESK);
-        Some(browser)
+        browser
     }
 
     #[track_caller]
