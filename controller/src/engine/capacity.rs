@@ -26,7 +26,7 @@ impl Engine {
             let mut world = self.world();
             world.tasks.listed_at?;
             let full = world.full(now);
-            let demand = world.demand(&records);
+            let demand = world.demand_of_the_group(&records);
             let (_, fleet) = world.fleet.as_ref()?;
             let plan = capacity::plan(&self.settings, &demand, fleet, &world.capacity, &full, now);
             (plan, world.capacity.clone(), world.capacity_version)
@@ -141,7 +141,7 @@ impl Engine {
             let active = fleet.instances.iter().filter(|instance| instance.connected).count();
             usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
         });
-        !world.demand(&records).waiting.is_empty() || world.is_removing() || joining
+        !world.demand_of_the_group(&records).waiting.is_empty() || world.is_removing() || joining
     }
 
     /// Hints that capacity may have changed.

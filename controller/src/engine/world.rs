@@ -134,12 +134,19 @@ impl World {
     }
 
     /// What the records want of the fleet.
-    pub fn demand(&self, records: &[Arc<ServiceRecord>]) -> Demand {
+    fn demand(&self, records: &[Arc<ServiceRecord>]) -> Demand {
         let at = self.fleet.as_ref().map(|(at, _)| *at);
-        let mut demand = capacity::demand(records.iter().map(|record| &**record), &self.tasks, at);
+        capacity::demand(records.iter().map(|record| &**record), &self.tasks, at)
+    }
+
+    /// The same, for the group: tasks that are being started right now come last, since the fleet may have been
+    /// read with them in it, and would then make others look homeless.
+    pub fn demand_of_the_group(&self, records: &[Arc<ServiceRecord>]) -> Demand {
+        let mut demand = self.demand(records);
         for want in &mut demand.waiting {
             want.in_flight = self.in_flight.contains(&want.service);
         }
+        demand.waiting.sort_by_key(|want| want.in_flight);
         demand
     }
 

@@ -1,10 +1,13 @@
 //! The service tasks that wait for an instance.
 
 use crate::definition::service_resources;
+use crate::lifecycle::identity;
 use crate::observed::{Resources, TaskStatus, Tasks};
+use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, ServiceRecord};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A service task that is intended and has no instance yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,13 @@ pub fn demand<'a>(
             *demand.occupied.entry(on.clone()).or_default() += 1;
         }
     }
+    // Started, and only its record does not say so yet.
+    let started: BTreeSet<&Identity> = tasks
+        .by_arn
+        .values()
+        .filter(|task| task.status != TaskStatus::Stopped)
+        .filter_map(|task| task.identity.as_ref())
+        .collect();
     for record in records {
         let resources = service_resources(&record.spec);
         // Between two pairs it still wants its instance.
@@ -57,6 +67,7 @@ pub fn demand<'a>(
                 continue;
             }
             match &intent.task_arn {
+                None if started.contains(&identity(&record.name, pair.id, Role::Service)) => {}
                 None if pair.condemned.is_none() && record.desired == Desired::Awake => {
                     demand.waiting.push(Want {
                         service: record.name.clone(),

@@ -213,9 +213,10 @@ fn requeue(
     });
     let retiring = next.retiring.iter().flat_map(|pair| {
         let held = pair.condemned.as_ref().map(|(at, _)| later(*at, pairs::WITHDRAW_FIRST));
+        let drained = pair.condemned.as_ref().map(|(at, _)| later(*at, next.spec.drain));
         let dns = [next.dns.withdrawn_at, next.dns.published_at];
         let [withdrawn, moved] = dns.map(|at| at.map(|at| later(at, settings.dns_ttl)));
-        [held, withdrawn, moved]
+        [held, drained, withdrawn, moved]
     });
     moments
         .into_iter()

@@ -144,9 +144,19 @@ fn retire(
             moved || address.is_none_or(|address| dns.published.as_ref() == Some(address))
         }
     };
+    let (name, drain, awake) = (next.name.clone(), next.spec.drain, next.desired == Desired::Awake);
     for pair in &mut next.retiring {
         end_unattempted(pair, now);
         let Some((since_when, why)) = pair.condemned.clone() else { continue };
+        // A pair that is replaced while it works finishes what it has; one that slept has had its drain.
+        let works = Role::ALL.into_iter().all(|role| {
+            pair.task(role).is_open() && view.task(pair.task(role)).is_some_and(|task| !task.is_ending())
+        });
+        let activity = view.beat(&name, pair, Role::Proxy).and_then(|beat| beat.activity);
+        let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0);
+        if awake && works && in_flight && since(now, since_when) < drain {
+            continue;
+        }
         let address = view.task(&pair.proxy).and_then(|task| task.public_address.as_ref());
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
         if lives && may_be_found(address) && since(now, since_when) < WITHDRAW_FIRST {

@@ -45,6 +45,14 @@ fn a_started_task_waits_no_more() {
 }
 
 #[test]
+fn a_task_that_is_known_and_not_yet_remembered_waits_no_more() {
+    let mut scene = Scene::waking();
+    scene.make(Role::Service);
+    assert_eq!(scene.pair().service.task_arn, None);
+    assert_eq!(of(&scene, 1).waiting, []);
+}
+
+#[test]
 fn what_started_after_the_reading_is_not_in_it() {
     let mut scene = Scene::waking();
     scene.start_both();

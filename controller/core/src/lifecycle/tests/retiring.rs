@@ -125,3 +125,23 @@ fn what_is_over_is_left_alone() {
     assert_eq!(stops(&scene.step()), Vec::<&str>::new());
     assert_eq!(scene.record.retiring, []);
 }
+
+#[test]
+fn a_pair_that_is_replaced_while_it_works_finishes_what_it_has() {
+    let mut scene = Scene::waking();
+    scene.start_both();
+    scene.serve();
+    scene.count(1, 1, 0);
+    let proxy = scene.arn(Role::Proxy);
+    let old = scene.pair().id;
+    scene.record.spec.port = 8080;
+    scene.record.generation += 1;
+    scene.register();
+    let mut steps = scene.step();
+    steps.extend(scene.step());
+    assert_ne!(scene.record.pair.as_ref().map(|pair| pair.id), Some(old), "it is replaced");
+    assert_eq!(stops(&steps), Vec::<&str>::new(), "a request is in flight");
+    assert!(scene.plan().requeue.unwrap() <= scene.record.spec.drain);
+    scene.pass(31);
+    assert_eq!(stops(&scene.step()), [proxy], "the drain's time is up");
+}
