@@ -32,8 +32,8 @@ impl Engine {
     async fn reconcile_public(&self) -> Option<Duration> {
         let now = self.now();
         let records = self.records.all();
-        let by_name: BTreeMap<String, ServiceRecord> =
-            records.iter().map(|record| (record.name.clone(), (**record).clone())).collect();
+        let by_name: BTreeMap<String, Arc<ServiceRecord>> =
+            records.iter().map(|record| (record.name.clone(), record.clone())).collect();
         let plan = {
             let wants = self.wanted(&records, |record, view| wanted::public(&self.settings, record, view));
             let world = self.world();
@@ -57,7 +57,7 @@ impl Engine {
             }
             let Some(base) = self.records.get(&name) else { continue };
             // Decided from another record than this: decide again.
-            let same = by_name.get(&name).is_some_and(|record| *record == *base.record);
+            let same = by_name.get(&name).is_some_and(|record| *record == base.record);
             let mut next = (*base.record).clone();
             next.dns = memory;
             if !same || self.records.replace(base.version, next, self.fence()).await.is_err() {

@@ -210,8 +210,7 @@ impl Engine {
         let view = Arc::new(view);
         let mut views = self.lock_views();
         let told = views.insert(name.to_owned(), view.clone());
-        // The clock of idleness runs on every look; it alone is no news.
-        if told.is_none_or(|told| told.status.phase != view.status.phase || *told != *view) {
+        if told.is_none_or(|told| told != view) {
             // Nobody listens: nobody to tell.
             let _ = self.changes.send(view);
         }

@@ -24,6 +24,7 @@ use crate::intent::since;
 use crate::settings::Settings;
 use dormouse_state::{DnsChange, DnsMemory, ServiceRecord};
 use jiff::Timestamp;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -62,16 +63,16 @@ pub struct Plan {
 }
 
 /// Plans the public zone.
-pub fn plan(
+pub fn plan<R: Borrow<ServiceRecord>>(
     settings: &Settings,
-    records: &BTreeMap<String, ServiceRecord>,
+    records: &BTreeMap<String, R>,
     wanted: &BTreeMap<String, Wanted>,
     zone: &Zone,
     now: Timestamp,
 ) -> Plan {
     let mut plan = Plan::default();
     for (name, record) in records {
-        service(settings, record, wanted.get(name), zone, now, &mut plan);
+        service(settings, record.borrow(), wanted.get(name), zone, now, &mut plan);
     }
     let wildcard = settings.wildcard.as_ref().map(|addresses| Wanted::wildcard(settings, addresses));
     others(

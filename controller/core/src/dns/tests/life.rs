@@ -3,7 +3,8 @@
 use super::*;
 use crate::dns::{accepted, plan_private, settled};
 use crate::testing::{at, secs};
-use dormouse_state::DnsMemory;
+use dormouse_state::{DnsMemory, ServiceRecord};
+use std::collections::BTreeMap;
 
 /// A service that wants its first record, and an empty zone.
 fn fresh() -> (Scene, Zone, Wanted) {
@@ -29,6 +30,10 @@ fn published() -> (Scene, Zone, Wanted) {
     step(&mut scene, Some(&want), &mut zone, Some("C1"));
     settled(&mut scene.record.dns, scene.now);
     (scene, zone, want)
+}
+
+fn nobody() -> BTreeMap<String, ServiceRecord> {
+    BTreeMap::new()
 }
 
 #[test]
@@ -182,7 +187,7 @@ fn what_belongs_to_a_service_that_is_gone_is_withdrawn() {
         txt("theirs", "1.1", "192.0.2.2"),
         a("foreign", "203.0.113.8"),
     ]);
-    let plan = plan(&settings(), &Default::default(), &Default::default(), &zone, at(0));
+    let plan = plan(&settings(), &nobody(), &Default::default(), &zone, at(0));
     let mut left = zone.clone();
     apply(&mut left, &plan.groups);
     let names: Vec<&str> = left.iter().map(|set| set.name.as_str()).collect();
@@ -192,7 +197,7 @@ fn what_belongs_to_a_service_that_is_gone_is_withdrawn() {
 #[test]
 fn the_wildcard_is_kept_and_goes_with_its_setting() {
     let with = Settings { wildcard: Some(vec!["203.0.113.9".into(), "203.0.113.10".into()]), ..settings() };
-    let none = Default::default();
+    let none = nobody();
     let mut zone = Zone::default();
     let first = plan(&with, &none, &Default::default(), &zone, at(0));
     assert_eq!(first.groups[0].owner, WILDCARD);
@@ -211,7 +216,7 @@ fn the_wildcard_is_kept_and_goes_with_its_setting() {
 fn a_foreign_wildcard_is_a_conflict() {
     let with = Settings::example();
     let zone = Zone::new([set("*.example.com", "A", &["203.0.113.7"])]);
-    let plan = plan(&with, &Default::default(), &Default::default(), &zone, at(0));
+    let plan = plan(&with, &nobody(), &Default::default(), &zone, at(0));
     assert_eq!(plan.groups.len(), 0);
     assert!(plan.conflicts.contains_key(WILDCARD));
 }
