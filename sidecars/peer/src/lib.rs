@@ -10,6 +10,7 @@
 //!
 //! - [`settings`]: reading settings, and what is wrong with them
 //! - [`common`]: the settings that both sidecars have
+//! - [`program`]: a sidecar's command line
 //! - [`exit`]: how a sidecar ends
 //! - [`jitter`]: small random numbers, good enough to spread retries
 //! - [`watch`]: the watch over another process, as a pure state machine
@@ -46,6 +47,8 @@ pub mod pace;
 pub mod patrol;
 #[cfg(feature = "runtime")]
 pub mod probe;
+#[cfg(feature = "runtime")]
+pub mod program;
 #[cfg(feature = "runtime")]
 pub mod settings;
 #[cfg(feature = "runtime")]

@@ -6,46 +6,39 @@ use crate::settings::{self, Settings};
 use dormouse_peer::common;
 use dormouse_peer::exit::Exit;
 use dormouse_peer::probe::{self, Check};
+use dormouse_peer::program::{Call, Program};
 use dormouse_peer::settings::{Protocol, Source, Wrong};
 use dormouse_peer::stop::Stop;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-const HELP: &str = include_str!("help.txt");
+const PROGRAM: Program =
+    Program { name: "dormouse-proxy", version: env!("CARGO_PKG_VERSION"), help: include_str!("help.txt") };
 /// Shorter than the time-outs that containers' health checks have.
 const HEALTHCHECK: Duration = Duration::from_secs(3);
 
 /// Does what the arguments (without the program's name) say.
 pub async fn run(args: &[String], source: &dyn Source) -> Exit {
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args.as_slice() {
-        [] => start(source).await,
-        ["healthcheck"] => healthcheck(source).await,
-        ["--help" | "-h" | "help"] => print(HELP),
-        ["--version" | "-V"] => print(concat!("dormouse-proxy ", env!("CARGO_PKG_VERSION"), "\n")),
-        other => {
-            complain(&format!(
-                "{:?} is not accepted: give nothing, healthcheck, --help or --version",
-                other.join(" ")
-            ));
-            Exit::Wrong
-        }
+    match PROGRAM.call(args) {
+        Call::Start => start(source).await,
+        Call::Healthcheck => healthcheck(source).await,
+        Call::Answered(exit) => exit,
     }
 }
 
 async fn start(source: &dyn Source) -> Exit {
     let settings = match Settings::read(source) {
         Ok(settings) => settings,
-        Err(wrong) => return misconfigured(&wrong),
+        Err(wrong) => return PROGRAM.misconfigured(&wrong),
     };
     settings.common.log.clone().start();
     // Before the ports open: whoever sees them may already ask to stop.
     let (stop, listeners) = match (Stop::signals(), Listeners::open(&settings).await) {
         (Ok(stop), Ok(listeners)) => (stop, listeners),
         (Err(error), _) | (_, Err(error)) => {
-            complain(&format!(
+            PROGRAM.complain(&format!(
                 "cannot listen at {}:{}: {error}",
                 settings.common.listen_address, settings.port
             ));
@@ -74,13 +67,13 @@ async fn healthcheck(source: &dyn Source) -> Exit {
     };
     let (address, port) = match place() {
         Ok(place) => place,
-        Err(wrong) => return misconfigured(&wrong),
+        Err(wrong) => return PROGRAM.misconfigured(&wrong),
     };
     let check = Check::Proxy { path: "/health".to_owned() };
     match probe::check(&check, &address.to_string(), port, HEALTHCHECK).await {
         Ok(()) => Exit::Asked,
         Err(failure) => {
-            complain(&format!("unhealthy at {address}:{port}: {failure}"));
+            PROGRAM.complain(&format!("unhealthy at {address}:{port}: {failure}"));
             Exit::Failed
         }
     }
@@ -92,22 +85,5 @@ fn reachable(listen: IpAddr) -> IpAddr {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         one => one,
-    }
-}
-
-fn misconfigured(wrong: &Wrong) -> Exit {
-    complain(&wrong.to_string());
-    Exit::Wrong
-}
-
-fn complain(message: &str) {
-    // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(io::stderr(), "dormouse-proxy: {message}");
-}
-
-fn print(text: &str) -> Exit {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Exit::Asked,
-        Err(_) => Exit::Failed,
     }
 }
