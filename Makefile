@@ -8,7 +8,7 @@ APT := build-essential python3-venv
 # For the tests of the pages; they say that they are skipped where it is missing.
 BROWSER := chromium chromium-driver
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo images bench-wake schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo images bench-wake nginx bench-proxy schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -61,6 +61,16 @@ images: ## Builds the static programs and, where Docker runs, the images
 bench-wake: setup ## How long a wake takes, and what Dormouse costs in calls and memory
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release -p dormouse-e2e --bin bench-wake
+
+# Debian would start what it installs, if this were not runlevel 1.
+nginx:
+	@if PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update -q && RUNLEVEL=1 apt-get install -qy --no-install-recommends nginx; \
+	else echo "missing: sudo apt-get install nginx" >&2; exit 1; fi
+
+bench-proxy: nginx ## What the proxy costs beside nginx, in the same run (sidecars/bench; ARGS="--quick small")
+	localstack/images/build
+	cargo run --locked --release -p dormouse-bench -- --proxy localstack/.images/proxy/dormouse-proxy $(ARGS)
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json
