@@ -1,38 +1,23 @@
 //! The listeners: taking connections, serving them, and letting them go.
 
-use crate::body::ResponseBody;
-use crate::proxy::{Alive, Hold, Proxy, Stage};
-use crate::upstream::tune;
-use crate::{answer, forward, tunnel};
+use crate::http1::connection::{self, Ended};
+use crate::http1::stream::{Stream, Wire};
+use crate::proxy::{Alive, Hold, Proxy};
+use crate::{http2, tunnel};
 use dormouse_peer::settings::Protocol;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a client may take to send the head of a request; also how long an idle connection is kept.
-const HEAD: Duration = Duration::from_secs(30);
-/// Longer heads get 431; so do those with more than 100 headers, by hyper itself.
-const LONGEST_HEAD: usize = 32 * 1024;
-/// What hyper may buffer of a connection, each way.
-const BUFFER: usize = 64 * 1024;
 /// After a failed accept, as when no file descriptor is left: some connection will end meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// After so long without another one, the backlog is empty; and after the second, whatever still comes is new.
 const BACKLOG: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
-/// How long an idle connection may still bring a request when the proxy is asked to stop: it may be on its way.
-const LINGER: Duration = Duration::from_millis(200);
-
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -87,59 +72,13 @@ async fn connection(
     purpose: Purpose,
     alive: Alive,
 ) {
-    tune(&stream);
-    let traffic = purpose == Purpose::Traffic;
-    if traffic && proxy.settings.common.protocol == Protocol::Tcp {
-        tunnel::raw(proxy, stream).await;
-        drop(alive);
-        return;
+    let _place = proxy.sleepers.register().await;
+    let stream = Stream::new(Wire::Tcp(stream));
+    if purpose == Purpose::Traffic && proxy.settings.common.protocol == Protocol::Tcp {
+        Box::pin(tunnel::raw(&proxy, stream)).await;
+    } else if let Ended::Http2(stream) = connection::serve(&proxy, stream, client.ip(), "http", purpose).await
+    {
+        Box::pin(http2::serve::serve(&proxy, stream, client.ip())).await;
     }
-    let asked = {
-        let proxy = Arc::clone(&proxy);
-        async move {
-            proxy.reaches(Stage::Finishing).await;
-            sleep(LINGER).await;
-        }
-    };
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (proxy, alive) = (Arc::clone(&proxy), alive.clone());
-        async move {
-            Ok::<_, Infallible>(if traffic {
-                forward::handle(proxy, client.ip(), alive, request).await
-            } else {
-                health_only(&proxy, &request)
-            })
-        }
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .max_header_size(LONGEST_HEAD)
-            .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades()
-    );
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = asked => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!("the connection of {client} ended: {error}");
-    }
-}
-
-fn health_only(proxy: &Proxy, request: &Request<Incoming>) -> Response<ResponseBody> {
-    if request.uri().path() == "/health" {
-        answer::health(proxy)
-    } else {
-        answer::problem(StatusCode::NOT_FOUND, "only /health is here")
-    }
+    drop(alive);
 }

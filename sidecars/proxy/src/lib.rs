@@ -6,28 +6,24 @@
 //! - [`settings`]: what the proxy is told at its start
 //! - [`serve`](mod@serve): a proxy's life, from listening to the exit code
 //! - [`proxy`]: what one process knows: service, counters, drain
+//! - [`sleepers`]: who is woken when its stage changes
 //! - [`front`]: the listeners, and each connection's life
-//! - [`forward`]: a client's request, all the way
-//! - [`exchange`](mod@exchange): one request, one answer, sent again only where that is safe
-//! - [`headers`]: which headers go on, and which are added (pure)
-//! - [`body`]: bodies on their way through, counted
+//! - [`http1`]: HTTP/1.1, forwarded by a loop of its own
+//! - [`http2`]: HTTP/2, forwarded by hyper
 //! - [`tunnel`]: upgraded and raw connections, bytes both ways
 //! - [`upstream`]: the way to the service, and the wait for it
-//! - [`pool`]: kept connections to it
 //! - [`activity`]: the counters, and when they mean "abandoned" (pure)
 //! - [`answer`]: the proxy's own answers: health and problems
 
 pub mod activity;
 pub mod answer;
-pub mod body;
 pub mod cli;
-pub mod exchange;
-pub mod forward;
 pub mod front;
-pub mod headers;
-pub mod pool;
+pub mod http1;
+pub mod http2;
 pub mod proxy;
 pub mod serve;
 pub mod settings;
+pub mod sleepers;
 pub mod tunnel;
 pub mod upstream;

@@ -2,11 +2,12 @@
 
 use crate::activity::Activity;
 use crate::settings::Settings;
+use crate::sleepers::Sleepers;
 use crate::upstream::Upstream;
 use dormouse_peer::link::{Link, Report, Sidecar};
 use dormouse_peer::wire::{Answer, Heartbeat, PeerHealth, SidecarState};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
@@ -26,7 +27,7 @@ pub struct Hold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Not at all.
-    Running,
+    Running = 0,
     /// Finishes what it has.
     Finishing,
     /// Whoever still waits for an answer gets a 503 now.
@@ -47,6 +48,10 @@ pub struct Proxy {
     /// The controller wants a lame duck.
     drained: AtomicBool,
     stage: watch::Sender<Stage>,
+    /// The same, for whoever looks often.
+    now: AtomicU8,
+    /// Connections, which a change of the stage wakes.
+    pub sleepers: Sleepers,
     health: Mutex<Health>,
     link: OnceLock<Link>,
 }
@@ -62,9 +67,11 @@ impl Proxy {
     pub fn new(settings: Settings) -> Proxy {
         Proxy {
             activity: Arc::new(Activity::new()),
-            upstream: Upstream::new(settings.upstream.clone(), settings.hold),
+            upstream: Upstream::new(settings.upstream.clone(), settings.hold, settings.connect_timeout),
             drained: AtomicBool::new(false),
             stage: watch::Sender::new(Stage::Running),
+            now: AtomicU8::new(Stage::Running as u8),
+            sleepers: Sleepers::default(),
             health: Mutex::default(),
             link: OnceLock::new(),
             settings,
@@ -73,7 +80,7 @@ impl Proxy {
 
     /// How far it is.
     pub fn state(&self) -> SidecarState {
-        if *self.stage.borrow() == Stage::Leaving {
+        if self.stage() == Stage::Leaving {
             SidecarState::Stopping
         } else if self.is_draining() {
             SidecarState::Draining
@@ -84,9 +91,19 @@ impl Proxy {
         }
     }
 
+    /// How far its end has come.
+    pub fn stage(&self) -> Stage {
+        match self.now.load(SeqCst) {
+            0 => Stage::Running,
+            1 => Stage::Finishing,
+            2 => Stage::Ending,
+            _ => Stage::Leaving,
+        }
+    }
+
     /// Whether clients should go elsewhere. What comes is served all the same.
     pub fn is_draining(&self) -> bool {
-        self.drained.load(SeqCst) || *self.stage.borrow() > Stage::Running
+        self.drained.load(SeqCst) || self.stage() > Stage::Running
     }
 
     /// The watch over the service; `None` until it was checked.
@@ -123,7 +140,9 @@ impl Proxy {
 
     /// Goes on to this stage; there is no way back.
     pub(crate) fn advance(&self, to: Stage) {
+        self.now.fetch_max(to as u8, SeqCst);
         self.stage.send_modify(|stage| *stage = to.max(*stage));
+        self.sleepers.wake();
         self.touch();
     }
 

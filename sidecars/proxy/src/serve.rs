@@ -2,17 +2,19 @@
 
 use crate::activity::is_abandoned;
 use crate::front::{Purpose, Running, accept, accept_rest};
-use crate::pool::KEPT_FOR;
+use crate::http1::pool::KEPT_FOR;
 use crate::proxy::{Proxy, Stage};
 use crate::settings::Settings;
+use crate::upstream::tune;
 use dormouse_peer::exit::Exit;
 use dormouse_peer::probe::Check;
 use dormouse_peer::settings::Protocol;
 use dormouse_peer::stop::Stop;
 use dormouse_peer::{link, patrol};
+use socket2::SockRef;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +40,10 @@ impl Listeners {
     /// What the system says, as when a port is taken.
     pub async fn open(settings: &Settings) -> io::Result<Listeners> {
         let address = settings.common.listen_address;
-        let traffic = TcpListener::bind((address, settings.port)).await?;
+        let traffic = listen(address, settings.port).await?;
         let health = match settings.common.protocol {
             Protocol::Http => None,
-            Protocol::Tcp => Some(TcpListener::bind((address, settings.health_port)).await?),
+            Protocol::Tcp => Some(listen(address, settings.health_port).await?),
         };
         Ok(Listeners { traffic, health })
     }
@@ -61,6 +63,13 @@ impl Listeners {
     pub fn health(&self) -> io::Result<SocketAddr> {
         self.health.as_ref().unwrap_or(&self.traffic).local_addr()
     }
+}
+
+/// What is set for a listener is inherited by its connections, without a call for each.
+async fn listen(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((address, port)).await?;
+    tune(&SockRef::from(&listener));
+    Ok(listener)
 }
 
 /// Runs until there is a reason to end, and ends in order.
@@ -170,5 +179,6 @@ async fn prune(proxy: &Proxy) {
     loop {
         sleep(KEPT_FOR).await;
         proxy.upstream.pool().prune();
+        proxy.upstream.http2_pool().prune();
     }
 }

@@ -24,6 +24,16 @@ pub struct Settings {
     pub upstream: Option<PeerAddress>,
     /// `HOLD_MS`: how long a request waits for a service that starts.
     pub hold: Duration,
+    /// `CONNECT_TIMEOUT_MS`: how long the service may take to take a connection.
+    pub connect_timeout: Duration,
+    /// `HEADER_TIMEOUT_MS`: how long a client may take to send the head of a request.
+    pub header_timeout: Duration,
+    /// `IDLE_TIMEOUT_MS`: how long a client's connection is kept after an answer.
+    pub idle_timeout: Duration,
+    /// `BODY_TIMEOUT_MS`: a client that sends nothing of its body, or takes nothing of its answer, is cut off then.
+    pub body_timeout: Option<Duration>,
+    /// `RESPONSE_TIMEOUT_MS`: how long the service may take until its answer begins.
+    pub response_timeout: Option<Duration>,
     /// `DRAIN_MS`: what requests in flight get after a signal.
     pub drain: Duration,
     /// `IDLE_AFTER_MS` + `IDLE_MARGIN_MS`: idle and without a controller for this long, it ends itself.
@@ -64,12 +74,23 @@ impl Settings {
             health_port: listen.health_port,
             upstream,
             hold: settings::millis(source, "HOLD_MS", 0..=600_000, 5000)?,
+            connect_timeout: settings::millis(source, "CONNECT_TIMEOUT_MS", 1..=600_000, 3000)?,
+            header_timeout: settings::millis(source, "HEADER_TIMEOUT_MS", 1..=DAY_MS, 30_000)?,
+            idle_timeout: settings::millis(source, "IDLE_TIMEOUT_MS", 1..=DAY_MS, 75_000)?,
+            body_timeout: limit(source, "BODY_TIMEOUT_MS", 300_000)?,
+            response_timeout: limit(source, "RESPONSE_TIMEOUT_MS", 600_000)?,
             drain: settings::millis(source, "DRAIN_MS", 0..=DAY_MS, 30_000)?,
             idle_limit: optional_millis(source, "IDLE_AFTER_MS")?.map(|idle| idle + margin),
             socket_idle: optional_millis(source, "SOCKET_IDLE_MS")?,
             max_connections: settings::number(source, "MAX_CONNECTIONS", 1..=1_000_000, 10_000)?,
         })
     }
+}
+
+/// A time-out that 0 switches off.
+fn limit(source: &dyn Source, name: &'static str, default: u64) -> Result<Option<Duration>, Wrong> {
+    let value = settings::millis(source, name, 0..=DAY_MS, default)?;
+    Ok((!value.is_zero()).then_some(value))
 }
 
 /// The two ports.

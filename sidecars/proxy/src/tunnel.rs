@@ -1,135 +1,124 @@
 //! Bytes both ways: upgraded HTTP connections and raw ones.
 
 use crate::activity::{Activity, Busy};
-use crate::pool::Connection;
-use crate::proxy::{Alive, Proxy, Stage};
-use crate::upstream::tune;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use crate::http1::deadline::Deadline;
+use crate::http1::scratch;
+use crate::http1::stream::Stream;
+use crate::proxy::{Proxy, Stage};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
-use tokio::time::timeout;
-
-/// Joins the two ends of an upgraded connection, once hyper hands them out. The socket counts as open from
-/// before the request's end to the end of both directions.
-pub fn start(
-    client: OnUpgrade,
-    service: OnUpgrade,
-    connection: Connection,
-    proxy: Arc<Proxy>,
-    socket: Busy,
-    alive: Alive,
-) {
-    tokio::spawn(async move {
-        match tokio::try_join!(client, service) {
-            Ok((client, service)) => {
-                join(&mut TokioIo::new(client), TokioIo::new(service), &proxy, socket).await;
-            }
-            Err(error) => tracing::debug!("an upgrade failed: {error}"),
-        }
-        drop((connection, alive));
-    });
-}
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Serves one raw connection.
-pub async fn raw(proxy: Arc<Proxy>, mut client: TcpStream) {
+pub async fn raw(proxy: &Arc<Proxy>, client: Stream) {
     let (socket, news) = proxy.activity.connection();
     if news {
         proxy.touch();
     }
-    match proxy.upstream.stream().await {
-        Ok((service, _)) => {
-            tune(&service);
-            join(&mut client, service, &proxy, socket).await;
-        }
+    match Box::pin(proxy.upstream.connection()).await {
+        Ok(service) => Box::pin(join(client, service.stream, proxy, socket)).await,
         Err(reason) => tracing::warn!("a connection is closed: {reason}"),
     }
 }
 
-async fn join<C, S>(client: &mut C, service: S, proxy: &Proxy, socket: Busy)
-where
-    C: AsyncRead + AsyncWrite + Unpin,
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let moved = Arc::new(Notify::new());
-    // What is read from and written to the service is what went both ways.
-    let mut service =
-        Counted { inner: service, activity: Arc::clone(&proxy.activity), moved: Arc::clone(&moved) };
-    tokio::select! {
-        ended = copy_bidirectional(client, &mut service) => if let Err(error) = ended {
+/// Joins two ends, until both have finished or one has failed. The socket counts as open while it does.
+pub async fn join(mut client: Stream, mut service: Stream, proxy: &Proxy, socket: Busy) {
+    let mut there = Way::default();
+    let mut back = Way::default();
+    let mut silence = Silence::new(proxy.settings.socket_idle, socket);
+    poll_fn(|cx| {
+        if proxy.stage() >= Stage::Ending {
+            return Poll::Ready(());
+        }
+        let moved = there.moved + back.moved;
+        let ended = match there.poll(cx, &mut client, &mut service, &proxy.activity) {
+            Poll::Ready(Err(error)) => Some(error),
+            _ => match back.poll(cx, &mut service, &mut client, &proxy.activity) {
+                Poll::Ready(Err(error)) => Some(error),
+                _ => None,
+            },
+        };
+        if let Some(error) = ended {
             tracing::debug!("a socket ended: {error}");
-        },
-        () = watch(proxy, socket, &moved) => tracing::debug!("a silent socket is cut off"),
-    }
-}
-
-/// Counts a socket as open, but not while no byte has moved for the limit. Ends when such a one is to be cut off.
-async fn watch(proxy: &Proxy, socket: Busy, moved: &Notify) {
-    let Some(limit) = proxy.settings.socket_idle else {
-        std::future::pending::<()>().await;
-        return drop(socket);
-    };
-    let mut socket = socket;
-    loop {
-        if timeout(limit, moved.notified()).await.is_ok() {
-            continue;
+            return Poll::Ready(());
         }
-        socket.end_quietly();
-        tokio::select! {
-            biased;
-            () = moved.notified() => socket = proxy.activity.socket(),
-            () = proxy.reaches(Stage::Finishing) => return,
+        if there.is_done && back.is_done {
+            return Poll::Ready(());
         }
-    }
+        silence.poll(cx, proxy, there.moved + back.moved != moved)
+    })
+    .await;
 }
 
-struct Counted<S> {
-    inner: S,
-    activity: Arc<Activity>,
-    moved: Arc<Notify>,
+/// One direction.
+#[derive(Debug, Default)]
+struct Way {
+    moved: u64,
+    is_read: bool,
+    is_done: bool,
 }
 
-impl<S> Counted<S> {
-    fn moved(&self, bytes: usize) {
-        self.activity.moved(bytes);
-        if bytes > 0 {
-            self.moved.notify_one();
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Way {
+    fn poll(
+        &mut self,
         cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        activity: &Activity,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        self.moved(buf.filled().len() - before);
-        polled
+        while !self.is_done {
+            ready!(to.poll_sent(cx))?;
+            if self.is_read {
+                // The other direction goes on.
+                ready!(to.poll_shutdown(cx))?;
+                self.is_done = true;
+                break;
+            }
+            let n = ready!(scratch::with(|scratch| match from.poll_some(cx, &mut scratch.read) {
+                Poll::Ready(Ok(n)) => Poll::Ready(to.send(cx, &[&scratch.read[..n]]).map(|()| n)),
+                other => other,
+            }))?;
+            self.is_read = n == 0;
+            self.moved += n as u64;
+            activity.moved(n);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
-        if let Poll::Ready(Ok(written)) = polled {
-            self.moved(written);
+/// Counts a socket as open, but not while no byte has moved for the limit.
+struct Silence {
+    limit: Option<Duration>,
+    socket: Option<Busy>,
+    deadline: Deadline,
+}
+
+impl Silence {
+    fn new(limit: Option<Duration>, socket: Busy) -> Silence {
+        let mut deadline = Deadline::default();
+        deadline.set(limit.map(|limit| Instant::now() + limit));
+        Silence { limit, socket: Some(socket), deadline }
+    }
+
+    /// Ends when a silent socket is to be cut off.
+    fn poll(&mut self, cx: &mut Context<'_>, proxy: &Proxy, moved: bool) -> Poll<()> {
+        if moved {
+            self.deadline.set(self.limit.map(|limit| Instant::now() + limit));
+            self.socket.get_or_insert_with(|| proxy.activity.socket());
         }
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        if self.deadline.poll(cx).is_ready() {
+            self.deadline.set(None);
+            if let Some(socket) = self.socket.take() {
+                socket.end_quietly();
+            }
+        }
+        if self.socket.is_none() && proxy.stage() >= Stage::Finishing {
+            tracing::debug!("a silent socket is cut off");
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 }

@@ -1,7 +1,9 @@
 //! The way to the service: where it is, connections to it, and the wait for one.
 
-use crate::body::RequestBody;
-use crate::pool::{Connection, Pool};
+use crate::http1::pool::{self, Pool};
+use crate::http1::stream::{Stream, Wire};
+use crate::http2::body::RequestBody;
+use crate::http2::pool as http2;
 use dormouse_peer::wire::PeerAddress;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -18,8 +20,6 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// A connection within the VPC takes a millisecond; one that takes seconds goes nowhere.
-const CONNECT: Duration = Duration::from_secs(3);
 /// How long for one that answered before: it may be restarting its listener.
 const HOLD_STARTED: Duration = Duration::from_secs(1);
 /// Between two attempts of a waiting request.
@@ -60,18 +60,22 @@ pub struct Upstream {
     answered: AtomicBool,
     hold: Duration,
     held: Semaphore,
-    pool: Arc<Pool>,
+    connect_timeout: Duration,
+    pool: Pool,
+    http2: Arc<http2::Pool>,
 }
 
 impl Upstream {
     /// At a fixed address, or at one to be learnt. A request waits up to `hold` for a service that starts.
-    pub fn new(address: Option<PeerAddress>, hold: Duration) -> Upstream {
+    pub fn new(address: Option<PeerAddress>, hold: Duration, connect_timeout: Duration) -> Upstream {
         Upstream {
             address: watch::Sender::new(address),
             answered: AtomicBool::new(false),
             hold,
             held: Semaphore::new(MOST_HELD),
-            pool: Arc::default(),
+            connect_timeout,
+            pool: Pool::default(),
+            http2: Arc::default(),
         }
     }
 
@@ -86,7 +90,8 @@ impl Upstream {
             moved
         });
         if moved {
-            self.pool.clear();
+            self.pool.moved();
+            self.http2.clear();
         }
     }
 
@@ -101,20 +106,35 @@ impl Upstream {
     }
 
     /// Connections that wait for their next request.
-    pub fn pool(&self) -> &Arc<Pool> {
+    pub const fn pool(&self) -> &Pool {
         &self.pool
     }
 
+    /// The same, of those that the HTTP/2 side uses.
+    pub const fn http2_pool(&self) -> &Arc<http2::Pool> {
+        &self.http2
+    }
+
     /// A kept connection that was used at most so long ago, if there is one.
-    pub fn kept(&self, used_within: Duration) -> Option<Connection> {
-        self.pool.take(self.address.borrow().as_ref()?, used_within)
+    pub fn kept(&self, used_within: Duration) -> Option<http2::Connection> {
+        self.http2.take(self.address.borrow().as_ref()?, used_within)
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// Why there is none, after a bounded wait.
+    pub async fn connection(&self) -> Result<pool::Connection, Unavailable> {
+        let place = self.pool.place();
+        let (stream, _) = self.stream().await?;
+        Ok(pool::Connection::new(Stream::new(Wire::Tcp(stream)), place))
     }
 
     /// A new HTTP connection, driven in a task of its own that ends with it.
     ///
     /// # Errors
     /// Why there is none, after a bounded wait.
-    pub async fn connect(&self) -> Result<Connection, Unavailable> {
+    pub async fn connect(&self) -> Result<http2::Connection, Unavailable> {
         let (stream, to) = self.stream().await?;
         let read = Arc::new(AtomicU64::new(0));
         let io = TokioIo::new(Watched { stream, read: Arc::clone(&read) });
@@ -128,7 +148,7 @@ impl Upstream {
                 tracing::debug!("a connection to the service ended: {error}");
             }
         });
-        Ok(Connection::new(sender, read, to))
+        Ok(http2::Connection::new(sender, read, to))
     }
 
     /// A new connection, and to where; waits for a bounded time when the service is not there.
@@ -164,9 +184,9 @@ impl Upstream {
         address: &mut watch::Receiver<Option<PeerAddress>>,
     ) -> Result<(TcpStream, PeerAddress), Unavailable> {
         let Some(to) = address.borrow_and_update().clone() else { return Err(Unavailable::Unknown) };
-        match timeout(CONNECT, TcpStream::connect((to.host.as_str(), to.port))).await {
+        match timeout(self.connect_timeout, TcpStream::connect((to.host.as_str(), to.port))).await {
             Ok(Ok(stream)) => {
-                tune(&stream);
+                tune(&SockRef::from(&stream));
                 Ok((stream, to))
             }
             Ok(Err(error)) => {
@@ -180,12 +200,12 @@ impl Upstream {
 
 /// No delay for small writes; and a peer that vanished without a word is noticed after two minutes, because an
 /// open socket keeps a service awake. A socket that refuses either is still of use.
-pub fn tune(stream: &TcpStream) {
+pub fn tune(socket: &SockRef<'_>) {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(15))
         .with_retries(4);
-    let tuned = stream.set_nodelay(true).and(SockRef::from(stream).set_tcp_keepalive(&keepalive));
+    let tuned = socket.set_tcp_nodelay(true).and(socket.set_tcp_keepalive(&keepalive));
     if let Err(error) = tuned {
         tracing::debug!("a socket's options: {error}");
     }

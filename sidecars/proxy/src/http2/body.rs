@@ -1,7 +1,7 @@
 //! Bodies on their way through: never held, only counted.
 
 use crate::activity::{Activity, Busy};
-use crate::pool::{Connection, Pool};
+use crate::http2::pool::{Connection, Pool};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;

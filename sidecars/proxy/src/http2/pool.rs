@@ -1,6 +1,6 @@
 //! Kept connections to the service: few, and not for long.
 
-use crate::body::RequestBody;
+use crate::http2::body::RequestBody;
 use dormouse_peer::wire::PeerAddress;
 use hyper::client::conn::http1::SendRequest;
 use std::sync::atomic::{AtomicU64, Ordering};

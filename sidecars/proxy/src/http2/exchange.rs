@@ -5,8 +5,8 @@
 //! Any other gets an honest 503: it may have been carried out.
 
 use crate::activity::Activity;
-use crate::body::RequestBody;
-use crate::pool::{Connection, KEPT_FOR};
+use crate::http2::body::RequestBody;
+use crate::http2::pool::{Connection, KEPT_FOR};
 use crate::upstream::{Unavailable, Upstream};
 use http_body::Body;
 use hyper::body::Incoming;

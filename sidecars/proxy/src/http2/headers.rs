@@ -42,13 +42,6 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .filter(|token| !token.is_empty())
 }
 
-/// What a request asks to turn its connection into.
-pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    // HTTP/2 within a tunnel would be out of our sight, with whatever headers it likes.
-    let asks = has_token(headers, &CONNECTION, "upgrade") && !has_token(headers, &UPGRADE, "h2c");
-    asks.then(|| headers.get(UPGRADE).cloned()).flatten()
-}
-
 /// Removes what is meant for this hop only, including what `Connection` names.
 pub fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
@@ -63,24 +56,25 @@ pub fn strip(headers: &mut HeaderMap) {
 
 /// Makes a client's headers those of the request to the service.
 pub fn to_upstream(headers: &mut HeaderMap, client: IpAddr) {
-    let upgrade = upgrade(headers);
     let trailers = has_token(headers, &TE, "trailers");
-    let chunked = headers.contains_key(TRANSFER_ENCODING);
     strip(headers);
-    if chunked {
-        // Said out loud, because of a GET with a body hyper would otherwise send the head alone.
-        headers.remove(CONTENT_LENGTH);
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
-    if let Some(protocol) = upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol);
-    } else if trailers {
+    if trailers {
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
+    one_cookie(headers);
     without_pass(headers);
     forwarded(headers, client.to_canonical());
+}
+
+/// RFC 9113, 8.2.3: HTTP/2 may cut a cookie field in pieces, which HTTP/1.1 has in one.
+fn one_cookie(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_some() {
+        let pieces: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(whole) = HeaderValue::from_bytes(&pieces.join(&b"; "[..])) {
+            headers.insert(COOKIE, whole);
+        }
+    }
 }
 
 /// The cookie that lets a browser wake the service is no business of the service's.
@@ -119,17 +113,9 @@ fn forwarded(headers: &mut HeaderMap, client: IpAddr) {
     }
 }
 
-/// Makes the service's headers those of the answer to the client. `switches`: it is a 101, or a 426 that says
-/// to what the client should upgrade.
-pub fn to_client(headers: &mut HeaderMap, switches: bool, close: bool) {
-    let upgrade = headers.get(UPGRADE).filter(|_| switches).cloned();
+/// Makes the service's headers those of the answer to the client.
+pub fn to_client(headers: &mut HeaderMap) {
     strip(headers);
-    if let Some(protocol) = upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol);
-    } else if close {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
 }
 
 #[cfg(test)]
@@ -178,23 +164,19 @@ mod tests {
     }
 
     #[test]
-    fn upgrades_trailers_and_chunks_are_said_again() {
-        let got = sent(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
-        assert_eq!(got[..2], ["connection: upgrade", "upgrade: websocket"]);
-        let got = sent(&[("te", "trailers, deflate;q=0.5"), ("connection", "TE")]);
+    fn trailers_are_said_again_and_nothing_is_tunnelled() {
+        let got = sent(&[("te", "trailers, deflate;q=0.5")]);
         assert_eq!(got[..2], ["connection: te", "te: trailers"]);
-        let got = sent(&[("transfer-encoding", "chunked"), ("content-length", "9")]);
-        assert_eq!(got[0], "transfer-encoding: chunked");
+        let got = sent(&[("upgrade", "websocket"), ("connection", "upgrade")]);
+        assert!(got.iter().all(|header| header.starts_with("x-")), "{got:?}");
     }
 
     #[test]
-    fn what_wakes_stays_here_and_http2_is_not_tunnelled() {
-        let got = sent(&[("cookie", "a=1; dormouse_pass=x; b=2"), ("cookie", "dormouse_pass=y")]);
+    fn cookies_become_one_and_what_wakes_stays_here() {
+        let got =
+            sent(&[("cookie", "a=1; dormouse_pass=x"), ("cookie", "b=2"), ("cookie", "dormouse_pass=y")]);
         assert_eq!(got[0], "cookie: a=1; b=2");
         assert!(!got[1].starts_with("cookie"), "{got:?}");
-        let got =
-            sent(&[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c"), ("http2-settings", "AA")]);
-        assert!(got.iter().all(|header| header.starts_with("x-")), "{got:?}");
     }
 
     #[test]
@@ -222,13 +204,7 @@ mod tests {
     #[test]
     fn answers() {
         let mut plain = map(&[("connection", "keep-alive"), ("trailer", "x-sum"), ("upgrade", "h2")]);
-        to_client(&mut plain, false, false);
+        to_client(&mut plain);
         assert_eq!(plain, map(&[("trailer", "x-sum")]));
-        let mut closing = map(&[("connection", "keep-alive")]);
-        to_client(&mut closing, false, true);
-        assert_eq!(closing, map(&[("connection", "close")]));
-        let mut switched = map(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
-        to_client(&mut switched, true, true);
-        assert_eq!(switched, map(&[("connection", "upgrade"), ("upgrade", "websocket")]));
     }
 }

@@ -1,31 +1,24 @@
 //! A client's request, all the way: checked, rewritten, exchanged, answered.
 
-use crate::answer;
-use crate::body::{Carried, RequestBody, ResponseBody};
-use crate::exchange::{Failure, exchange};
-use crate::headers;
-use crate::proxy::{Alive, Proxy, Stage};
-use crate::tunnel;
+use crate::answer::{self, Own};
+use crate::http2::body::{Carried, RequestBody, ResponseBody};
+use crate::http2::exchange::{Failure, exchange};
+use crate::http2::headers;
+use crate::proxy::{Proxy, Stage};
+use bytes::Bytes;
 use dormouse_peer::pass;
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::ext::ReasonPhrase;
-use hyper::header::{EXPECT, HOST, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Answers one request. `alive` goes on with a socket that the request may turn into.
-pub async fn handle(
-    proxy: Arc<Proxy>,
-    client: IpAddr,
-    alive: Alive,
-    request: Request<Incoming>,
-) -> Response<ResponseBody> {
+/// Answers one request.
+pub async fn handle(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
     if is_health(request.method(), request.uri()) {
-        return answer::health(&proxy);
+        return own(answer::health(&proxy));
     }
     let (busy, news) = proxy.activity.request();
     if news {
@@ -33,56 +26,36 @@ pub async fn handle(
     }
     let (mut parts, body) = request.into_parts();
     if let Err((status, why)) = check(&mut parts) {
-        return answer::problem(status, why);
+        return own(answer::problem(status.as_u16(), why));
     }
-    let upgrade = headers::upgrade(&parts.headers)
-        .and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
     let out = outgoing(&proxy, parts, body, client);
     let exchanged = tokio::select! {
         exchanged = exchange(&proxy.upstream, &proxy.activity, out) => exchanged,
         () = proxy.reaches(Stage::Ending) => {
-            return closing(&proxy, answer::unavailable(&proxy, "the proxy had to stop before the service answered"));
+            return own(answer::unavailable(&proxy, "the proxy had to stop before the service answered"));
         }
     };
     let (answer, connection) = match exchanged {
         Ok(answered) => answered,
         Err(Failure::Unsent(reason)) => {
             tracing::warn!("503: {reason}");
-            return closing(&proxy, answer::unavailable(&proxy, &reason.to_string()));
+            return own(answer::unavailable(&proxy, &reason.to_string()));
         }
         Err(Failure::Unanswered(error)) => {
             tracing::warn!("503: the service broke the connection off: {error}");
             let reason = "the service closed the connection without an answer";
-            return closing(&proxy, answer::unavailable(&proxy, reason));
+            return own(answer::unavailable(&proxy, reason));
         }
     };
     let (mut parts, body) = answer.into_parts();
-    let reason = parts.extensions.remove::<ReasonPhrase>();
-    let switched = parts.extensions.remove::<OnUpgrade>();
     parts.extensions.clear();
-    parts.extensions.extend(
-        reason
-            .map(|reason| {
-                let mut kept = hyper::http::Extensions::new();
-                kept.insert(reason);
-                kept
-            })
-            .unwrap_or_default(),
-    );
     // The client's version decides how this is framed, not the service's.
-    parts.version = Version::HTTP_11;
+    parts.version = Version::HTTP_2;
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        let (Some((_, client_side)), Some(service_side)) = (upgrade, switched) else {
-            return answer::unavailable(&proxy, "the service switched protocols unasked");
-        };
-        let socket = proxy.activity.socket();
-        tunnel::start(client_side, service_side, connection, Arc::clone(&proxy), socket, alive);
-        headers::to_client(&mut parts.headers, true, false);
-        return Response::from_parts(parts, ResponseBody::Own(None));
+        return own(answer::unavailable(&proxy, "the service switched protocols unasked"));
     }
-    let offers = parts.status == StatusCode::UPGRADE_REQUIRED;
-    headers::to_client(&mut parts.headers, offers, proxy.is_draining());
-    let (pool, activity) = (Arc::clone(proxy.upstream.pool()), Arc::clone(&proxy.activity));
+    headers::to_client(&mut parts.headers);
+    let (pool, activity) = (Arc::clone(proxy.upstream.http2_pool()), Arc::clone(&proxy.activity));
     Response::from_parts(parts, ResponseBody::Carried(Carried::new(body, connection, pool, activity, busy)))
 }
 
@@ -116,6 +89,10 @@ fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr
     parts.uri = without_pass(parts.uri);
     headers::to_upstream(&mut parts.headers, client);
     parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
+    if !body.is_end_stream() && !parts.headers.contains_key(CONTENT_LENGTH) {
+        // Said out loud, because of a GET with a body hyper would otherwise send the head alone.
+        parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let expects =
         parts.headers.get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let mut body = RequestBody::new((!body.is_end_stream()).then_some(body), Arc::clone(&proxy.activity));
@@ -143,8 +120,14 @@ fn without_pass(uri: Uri) -> Uri {
     whole.and_then(|whole| whole.parse().ok()).unwrap_or(uri)
 }
 
-/// While it drains, each answer asks the client to come back over a new connection.
-fn closing(proxy: &Proxy, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
-    headers::to_client(answer.headers_mut(), false, proxy.is_draining());
+fn own(own: Own) -> Response<ResponseBody> {
+    let mut answer = Response::new(ResponseBody::Own(Some(Bytes::from(own.text.clone()))));
+    if let Ok(status) = StatusCode::from_u16(own.status) {
+        *answer.status_mut() = status;
+    }
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(own.content_type));
+    for (name, value) in own.fields() {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     answer
 }

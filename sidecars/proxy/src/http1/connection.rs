@@ -1,0 +1,215 @@
+//! A client's connection, from its first byte to its last. While it waits for a request it holds no buffer.
+
+use super::deadline::Deadline;
+use super::exchange::After;
+use super::head;
+use super::prepare::{LONGEST_HEAD, Prepared, Reply, prepare};
+use super::rewrite::{self, Persist};
+use super::scratch::{self, Scratch};
+use super::stream::Stream;
+use crate::activity::Busy;
+use crate::front::Purpose;
+use crate::proxy::{Proxy, Stage};
+use crate::tunnel;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an idle connection may still bring a request when the proxy is asked to stop: it may be on its way.
+const LINGER: Duration = Duration::from_millis(200);
+/// How long a client that is still sending may take to see its last answer: a connection that is closed with bytes
+/// unread is reset, and the answer with it (RFC 9112, 9.6).
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// Who is at the other end.
+#[derive(Debug)]
+pub struct Client {
+    /// The connection.
+    pub stream: Stream,
+    /// What is waited for comes before this, or not at all.
+    pub deadline: Deadline,
+    /// Its address, in words.
+    pub name: Box<str>,
+    /// What carries its requests: `http` or `https`.
+    pub scheme: &'static str,
+    /// What it may ask for.
+    pub purpose: Purpose,
+    busy: Option<Busy>,
+    asked: bool,
+    leaves: bool,
+    /// So much of a head was read in vain.
+    partial: usize,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// For good.
+    Closed,
+    /// It is HTTP/2, and nothing of that was used.
+    Http2(Stream),
+}
+
+enum Next {
+    Prepared(Prepared),
+    Late,
+    Gone,
+}
+
+/// Serves a connection.
+pub async fn serve(
+    proxy: &Arc<Proxy>,
+    stream: Stream,
+    address: IpAddr,
+    scheme: &'static str,
+    purpose: Purpose,
+) -> Ended {
+    let mut client = Client {
+        stream,
+        deadline: Deadline::default(),
+        name: address.to_canonical().to_string().into(),
+        scheme,
+        purpose,
+        busy: None,
+        asked: false,
+        leaves: false,
+        partial: 0,
+    };
+    client.deadline.set(Some(Instant::now() + proxy.settings.header_timeout));
+    loop {
+        let after = match poll_fn(|cx| client.poll_request(cx, proxy)).await {
+            Next::Prepared(Prepared::Exchange(exchange)) => exchange.run(&mut client, proxy).await,
+            Next::Prepared(Prepared::Answer(reply)) => After::Reply(reply),
+            Next::Prepared(Prepared::Http2) => return Ended::Http2(client.stream),
+            Next::Prepared(Prepared::More) | Next::Gone => return Ended::Closed,
+            Next::Late => After::Reply(Reply::refusal(head::Refusal {
+                status: 408,
+                why: "the rest of the request's head did not come",
+            })),
+        };
+        match after {
+            After::Next => {}
+            After::Reply(reply) => match client.say(reply, proxy).await {
+                After::Next => {}
+                After::Linger => return client.linger().await,
+                _ => return Ended::Closed,
+            },
+            After::Linger => return client.linger().await,
+            After::Close => return Ended::Closed,
+            After::Tunnel(up) => {
+                // The socket counts before the request ends.
+                let socket = proxy.activity.socket();
+                client.busy = None;
+                Box::pin(tunnel::join(client.stream, up.stream, proxy, socket)).await;
+                return Ended::Closed;
+            }
+        }
+        client.busy = None;
+        client.asked = true;
+        client.deadline.set(Some(Instant::now() + proxy.settings.idle_timeout));
+    }
+}
+
+impl Client {
+    /// Whether it has asked for nothing yet.
+    pub const fn is_new(&self) -> bool {
+        !self.asked
+    }
+
+    /// A request of it begins.
+    pub fn begin(&mut self, proxy: &Proxy) {
+        let (busy, news) = proxy.activity.request();
+        self.busy = Some(busy);
+        if news {
+            proxy.touch();
+        }
+    }
+
+    fn poll_request(&mut self, cx: &mut Context<'_>, proxy: &Proxy) -> Poll<Next> {
+        if !self.leaves && proxy.stage() >= Stage::Finishing && self.partial == 0 {
+            self.leaves = true;
+            self.deadline.hasten(Instant::now() + LINGER);
+        }
+        if self.deadline.poll(cx).is_ready() {
+            return Poll::Ready(if self.partial == 0 { Next::Gone } else { Next::Late });
+        }
+        scratch::with(|scratch| self.poll_head(cx, proxy, scratch))
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, proxy: &Proxy, scratch: &mut Scratch) -> Poll<Next> {
+        loop {
+            let before = self.partial;
+            let len = if self.stream.pending().len() > before {
+                // It came with the last request.
+                self.stream.unstash(&mut scratch.read)
+            } else {
+                match ready!(self.stream.poll_more(cx, &mut scratch.read)) {
+                    Ok((_, 0)) | Err(_) => return Poll::Ready(Next::Gone),
+                    Ok((len, _)) => len,
+                }
+            };
+            let again = before > 0 && len < LONGEST_HEAD;
+            if !again || head::may_be_complete(&scratch.read[..len], before) || before < 24 {
+                self.partial = 0;
+                match prepare(proxy, self, cx, scratch, len) {
+                    Prepared::More => {}
+                    prepared => return Poll::Ready(Next::Prepared(prepared)),
+                }
+            }
+            if before == 0 {
+                self.deadline.set(Some(Instant::now() + proxy.settings.header_timeout));
+            }
+            self.partial = len;
+            self.stream.stash(&scratch.read[..len]);
+        }
+    }
+
+    /// Says something of the proxy's own.
+    async fn say(&mut self, reply: Reply, proxy: &Proxy) -> After {
+        let keep = reply.keep && !proxy.is_draining();
+        let persist = match (keep, reply.old) {
+            (false, _) => Persist::Close,
+            (true, true) => Persist::KeepAlive,
+            (true, false) => Persist::Goes,
+        };
+        let mut text = Vec::new();
+        rewrite::own(&mut text, &reply.own, persist, reply.old, !reply.head);
+        self.stream.hold(&text);
+        self.deadline.set(proxy.settings.body_timeout.map(|limit| Instant::now() + limit));
+        let sent = poll_fn(|cx| match self.deadline.poll(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            Poll::Pending => self.stream.poll_sent(cx).map(|sent| sent.is_ok()),
+        })
+        .await;
+        match (sent, keep) {
+            (false, _) => After::Close,
+            (true, true) => After::Next,
+            (true, false) => After::Linger,
+        }
+    }
+
+    /// Closes, but only once the client has had a chance to see what was said last.
+    async fn linger(mut self) -> Ended {
+        self.busy = None;
+        self.deadline.set(Some(Instant::now() + LAST_LOOK));
+        poll_fn(|cx| {
+            if ready!(self.stream.poll_sent(cx)).is_err() || ready!(self.stream.poll_shutdown(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            loop {
+                if self.deadline.poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                let read = scratch::with(|scratch| self.stream.poll_some(cx, &mut scratch.read));
+                if !matches!(ready!(read), Ok(1..)) {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+        Ended::Closed
+    }
+}

@@ -1,0 +1,54 @@
+//! A client's connection over HTTP/2, from its preface to its last answer.
+
+use super::forward;
+use crate::http1::stream::Stream;
+use crate::proxy::{Proxy, Stage};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A client that does not answer a ping within this is gone.
+const PING: Duration = Duration::from_secs(20);
+/// Requests at once, of one connection.
+const STREAMS: u32 = 128;
+/// Longer heads are refused.
+const LONGEST_HEAD: u32 = 32 * 1024;
+/// Streams that a client may open and reset at once before it is cut off: more is an attack ("rapid reset").
+const RESETS: usize = 64;
+
+/// Serves it.
+pub async fn serve(proxy: &Arc<Proxy>, stream: Stream, client: IpAddr) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let proxy = Arc::clone(proxy);
+        async move { Ok::<_, Infallible>(forward::handle(proxy, client, request).await) }
+    });
+    let mut connection = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Some(proxy.settings.idle_timeout))
+            .keep_alive_timeout(PING)
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(LONGEST_HEAD)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(RESETS)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = proxy.reaches(Stage::Finishing) => {
+            // GOAWAY: what has begun goes on, the rest goes elsewhere.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("the HTTP/2 connection of {client} ended: {error}");
+    }
+}
