@@ -11,6 +11,7 @@ mod binary;
 mod connections;
 mod controller;
 mod forwarding;
+mod framing;
 mod lifecycle;
 mod sockets;
 mod streaming;
