@@ -8,7 +8,7 @@ APT := build-essential python3-venv
 # For the tests of the pages; they say that they are skipped where it is missing.
 BROWSER := chromium chromium-driver
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo images bench-wake nginx bench-proxy schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo images bench-wake bench-held bench-flapping nginx bench-proxy schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -71,6 +71,10 @@ nginx:
 bench-proxy: nginx ## What the proxy costs beside nginx, in the same run (sidecars/bench; ARGS="--quick small")
 	localstack/images/build
 	cargo run --locked --release -p dormouse-bench -- --proxy localstack/.images/proxy/dormouse-proxy $(ARGS)
+
+bench-held: setup ## 10,000 requests held for one sleeping service: memory, and how long they wait
+	cargo build --locked --release --workspace --bins
+	cargo run --locked --release -p dormouse-e2e --bin bench-held
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json

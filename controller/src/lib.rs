@@ -11,7 +11,7 @@
 //! - [`activator`]: answers for services that sleep, by waking them
 //! - [`pages`]: the waiting page and its like
 //! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
-//! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service
+//! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service; [`files`]: how many of both
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
 //! - [`trust`]: who a request comes from
@@ -26,6 +26,7 @@ pub mod config;
 pub mod directory;
 pub mod engine;
 pub mod exit;
+pub mod files;
 pub mod forward;
 pub mod label;
 pub mod metrics;

@@ -5,6 +5,7 @@ use crate::api;
 use crate::clock::SystemClock;
 use crate::config::{ControllerConfig, Policy};
 use crate::engine::{Ended, Engine, EnginePlane, Parts};
+use crate::files;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
 use crate::plane::Plane;
@@ -15,9 +16,10 @@ use anyhow::{Context, bail};
 use dormouse_aws::Cloud;
 use dormouse_state::Store;
 use dormouse_state::dynamodb::DynamoDbStore;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -25,10 +27,15 @@ use tracing::info;
 /// How long held and running requests get once the controller is asked to end. ECS kills after 30 s.
 const GRACE: Duration = Duration::from_secs(25);
 
+/// Connections that wait to be accepted. Whoever comes when so many do, tries again after a second: the usual 128 are
+/// few where a crowd waits for one service. The system's own limit is `net.core.somaxconn`, usually 4096.
+const BACKLOG: u32 = 4096;
+
 /// Runs the control plane until SIGTERM or SIGINT, or until its lease is lost (an error).
 pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
-    let api_listener = listen(config.api_listen, "DORMOUSE_API_LISTEN").await?;
-    let activator_listener = listen(config.activator_listen, "DORMOUSE_ACTIVATOR_LISTEN").await?;
+    files::suffice(files::raise(), config.held.total);
+    let api_listener = listen(config.api_listen, "DORMOUSE_API_LISTEN")?;
+    let activator_listener = listen(config.activator_listen, "DORMOUSE_ACTIVATOR_LISTEN")?;
     let sdk = dormouse_aws::cloud::sdk_config().await;
     let cloud = Cloud::connect(&sdk);
     let store: Arc<dyn Store> =
@@ -66,11 +73,11 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let waker = Waker::new(plane.clone());
     let passes = Passes::new(config.secret.clone(), Arc::new(SystemClock));
     let options = activator::Options {
+        limits: config.held,
         token: config.api_token.clone(),
         passes: Some(passes.clone()),
         trusted: config.trusted_proxies.clone(),
         api_url: Some(controller_url),
-        ..Default::default()
     };
     let activator = Activator::new(plane.clone(), waker.clone(), options);
     let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), Arc::new(waker.clone()), engine.clone()];
@@ -102,8 +109,14 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen(address: std::net::SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{variable}: cannot listen on {address}"))
+fn listen(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().with_context(|| format!("{variable}: cannot listen on {address}"))
 }
 
 /// Cancels `stop` on the first SIGTERM or SIGINT.

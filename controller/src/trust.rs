@@ -1,6 +1,7 @@
 //! Who a request comes from: its peer, or whom a trusted proxy in front says (`DORMOUSE_TRUSTED_PROXIES`).
 
 use http::header::{HeaderMap, HeaderName};
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -29,6 +30,12 @@ impl Network {
             }
             _ => false,
         }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 
@@ -68,6 +75,11 @@ impl FromIterator<Network> for TrustedProxies {
 }
 
 impl TrustedProxies {
+    /// The networks in CIDR notation.
+    pub fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether an address is a trusted proxy's.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))

@@ -110,6 +110,9 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
     if let Some(idle) = spec.websocket_idle {
         env.insert("SOCKET_IDLE_MS".into(), millis(idle));
     }
+    if !settings.trusted_proxies.is_empty() {
+        env.insert("DORMOUSE_TRUSTED_PROXIES".into(), settings.trusted_proxies.join(","));
+    }
     Content {
         family: naming::family(&settings.install, name, Role::Proxy),
         base: Base::Own,

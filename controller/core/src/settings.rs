@@ -33,6 +33,8 @@ pub struct Settings {
     pub execution_role: Option<String>,
     /// Where sidecars find the controller: `http://host:port`.
     pub controller_url: String,
+    /// Networks (CIDR) of proxies in front of the proxies whose word on the client's address counts.
+    pub trusted_proxies: Vec<String>,
     /// Where the wildcard record points; `None` = there is none.
     pub wildcard: Option<Vec<String>>,
     /// Service tasks on one instance, beside CPU, memory and interfaces.
@@ -76,6 +78,7 @@ impl Settings {
             sidecar_image: "dormouse-service:1".into(),
             execution_role: None,
             controller_url: "http://10.0.0.9:9070".into(),
+            trusted_proxies: Vec::new(),
             wildcard: Some(vec!["203.0.113.9".into()]),
             max_tasks_per_instance: 3,
             dns_ttl: Duration::from_secs(10),

@@ -1,6 +1,7 @@
 //! What a controller is told at its start.
 
 use super::Secret;
+use crate::activator::Limits;
 use crate::trust::TrustedProxies;
 use dormouse_core::settings::{PrivateZone, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +25,8 @@ pub struct ControllerConfig {
     pub api_token: Option<Secret>,
     /// Proxies in front whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
+    /// How many requests may be held.
+    pub held: Limits,
     /// A directory of manifests, applied at start and on change.
     pub manifests: Option<PathBuf>,
     /// Whether plans are carried out.
@@ -65,6 +68,8 @@ pub struct Installation {
     pub sidecar_image: String,
     /// Execution role of the task definitions it registers.
     pub execution_role: Option<String>,
+    /// Networks (CIDR) of proxies in front, as the proxy tasks are told of them.
+    pub trusted_proxies: Vec<String>,
     /// Where sidecars find the controller, no trailing slash; `None`: from the task's own metadata.
     pub controller_url: Option<String>,
     /// Where the wildcard record points.
@@ -113,6 +118,7 @@ impl Installation {
             proxy_image: self.proxy_image,
             sidecar_image: self.sidecar_image,
             execution_role: self.execution_role,
+            trusted_proxies: self.trusted_proxies,
             controller_url: resolved.controller_url,
             wildcard: resolved.wildcard,
             max_tasks_per_instance: self.max_tasks_per_instance,

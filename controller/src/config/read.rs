@@ -3,6 +3,7 @@
 use super::parse::{self, Parsed};
 use super::table::{SECRETS, SETTINGS};
 use super::{ApiBudget, ControllerConfig, Installation, Log, Policy, PublicIp, Secret};
+use crate::activator::Limits;
 use std::fmt;
 use std::time::Duration;
 
@@ -119,6 +120,10 @@ fn token(text: &str) -> Parsed<Secret> {
     }
 }
 
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 /// `None` as soon as one value is missing, but only after all were looked at.
 fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let installation = installation(reader);
@@ -127,7 +132,14 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let activator_listen = reader.required("DORMOUSE_ACTIVATOR_LISTEN", parse::listen);
     let secret = reader.required("DORMOUSE_SECRET", secret);
     let api_token = reader.optional("DORMOUSE_API_TOKEN", token);
-    let trusted_proxies = reader.optional("DORMOUSE_TRUSTED_PROXIES", parse::networks).unwrap_or_default();
+    // What is wrong with them was told above.
+    let trusted_proxies = reader
+        .text("DORMOUSE_TRUSTED_PROXIES")
+        .and_then(|text| parse::networks(&text).ok())
+        .unwrap_or_default();
+    let total = reader.required("DORMOUSE_MAX_HELD", |text| parse::number(text, 1..=100_000));
+    let per_service =
+        reader.required("DORMOUSE_MAX_HELD_PER_SERVICE", |text| parse::number(text, 1..=100_000));
     let manifests = reader.optional("DORMOUSE_MANIFESTS", parse::directory);
     let policy = reader.optional("DORMOUSE_POLICY", parse::policy).unwrap_or(Policy::Enforce);
     let lease = reader.required("DORMOUSE_LEASE", |text| parse::duration(text, seconds(1)..=seconds(600)));
@@ -142,6 +154,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         secret: secret?,
         api_token,
         trusted_proxies,
+        held: Limits { per_service: count(per_service?), total: count(total?) },
         manifests,
         policy,
         lease: lease?,
@@ -176,6 +189,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
     let private_zone = reader.optional("PRIVATE_HOSTED_ZONE_ID", parse::zone_id);
     let install = reader.optional("DORMOUSE_INSTALL_ID", parse::install_id);
     let controller_url = reader.optional("DORMOUSE_CONTROLLER_URL", parse::controller_url);
+    let trusted_proxies = reader.optional("DORMOUSE_TRUSTED_PROXIES", parse::networks).unwrap_or_default();
     let public_ip = reader.optional("DORMOUSE_PUBLIC_IP", parse::public_ip).unwrap_or(PublicIp::Own);
     if let (Some(fast), Some(slow)) = (poll_fast, poll_slow)
         && slow < fast
@@ -197,6 +211,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
         proxy_image: proxy_image?,
         sidecar_image: sidecar_image?,
         execution_role,
+        trusted_proxies: trusted_proxies.texts(),
         controller_url,
         public_ip,
         max_tasks_per_instance: max_tasks?,

@@ -44,6 +44,7 @@ fn the_minimum_is_enough_and_the_rest_has_its_documented_default() {
     assert_eq!(config.policy, Policy::Enforce);
     assert_eq!(config.api_token, None);
     assert_eq!(config.trusted_proxies, Default::default());
+    assert_eq!(config.held, Limits { per_service: 1_000, total: 10_000 });
     assert_eq!(config.log, Log { filter: "info".into(), format: None });
 }
 
@@ -67,6 +68,7 @@ fn values_are_read() {
     assert_eq!(config.installation.private_zone.as_deref(), Some("Z2"));
     assert_eq!(config.installation.install.as_deref(), Some("blue-1"));
     let trusts = |address: &str| config.trusted_proxies.trusts(address.parse().unwrap());
+    assert_eq!(config.installation.trusted_proxies, ["10.0.0.0/8", "2001:db8::/32"]);
     assert!(trusts("10.1.1.1") && trusts("2001:db8::7") && !trusts("11.1.1.1"));
     assert_eq!(config.installation.execution_role, None, "blank is unset");
     assert_eq!(with(&[("DORMOUSE_PUBLIC_IP", "none")]).unwrap().installation.public_ip, PublicIp::NoWildcard);
@@ -98,6 +100,8 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
         ("DORMOUSE_SECRET", "short", "DORMOUSE_SECRET (--secret) is not accepted: give a random text of at least 32 bytes (this has 5)".into()),
         ("DORMOUSE_API_TOKEN", "a b", "DORMOUSE_API_TOKEN (--api-token) is not accepted: give a token of printable ASCII characters without spaces".into()),
         ("DORMOUSE_TRUSTED_PROXIES", "10.0.0.0/8,", "DORMOUSE_TRUSTED_PROXIES=\"10.0.0.0/8,\" (--trusted-proxies) is not accepted: give one or more networks such as 10.0.0.0/8, separated by commas".into()),
+        ("DORMOUSE_MAX_HELD", "0", "DORMOUSE_MAX_HELD=\"0\" (--max-held) is not accepted: give a whole number from 1 to 100000".into()),
+        ("DORMOUSE_MAX_HELD_PER_SERVICE", "1e3", "DORMOUSE_MAX_HELD_PER_SERVICE=\"1e3\" (--max-held-per-service) is not accepted: give a whole number from 1 to 100000".into()),
         ("DORMOUSE_MANIFESTS", "/no/such", "DORMOUSE_MANIFESTS=\"/no/such\" (--manifests) is not accepted: give a directory that exists".into()),
         ("DORMOUSE_POLICY", "on", "DORMOUSE_POLICY=\"on\" (--policy) is not accepted: give enforce or observe".into()),
         ("DORMOUSE_POLL_FAST", "5", format!("DORMOUSE_POLL_FAST=\"5\" (--poll-fast) is not accepted: give a duration from 100ms to 1m, {durations}")),

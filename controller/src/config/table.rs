@@ -132,6 +132,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         "NETWORKS",
         "Proxies in front whose X-Forwarded-For counts: CIDRs, comma-separated [default: none]",
     ),
+    defaulted(
+        "DORMOUSE_MAX_HELD",
+        "max-held",
+        "N",
+        "10000",
+        "Requests that the activator holds at a time for all services together",
+    ),
+    defaulted(
+        "DORMOUSE_MAX_HELD_PER_SERVICE",
+        "max-held-per-service",
+        "N",
+        "1000",
+        "Requests that the activator holds at a time for one service",
+    ),
     optional(
         "DORMOUSE_MANIFESTS",
         "manifests",

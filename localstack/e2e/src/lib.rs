@@ -31,7 +31,7 @@
 //! - [`http`]: an HTTP client
 //! - [`websocket`]: a WebSocket client
 //! - [`browser`]: a browser; [`socks`]: its way to services
-//! - [`load`]: many clients at once
+//! - [`load`]: many clients at once; [`crowd`]: thousands, by one thread
 //! - [`eventually`]: waiting for a condition
 //! - [`invariants`]: what must be true at the end of every test
 //! - [`paths`]: where the programs are
@@ -46,6 +46,7 @@ pub mod browser;
 pub mod cli;
 pub mod control;
 pub mod controller;
+pub mod crowd;
 pub mod dns;
 pub mod eventually;
 pub mod faults;

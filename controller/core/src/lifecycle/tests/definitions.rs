@@ -204,3 +204,16 @@ fn the_sidecars_are_told_the_finer_rules() {
     spec.protocol = dormouse_manifests::Protocol::Tcp;
     assert_eq!(env(&spec, Role::Service, "BUSY_PATH"), None);
 }
+
+#[test]
+fn the_proxy_knows_who_may_stand_in_front_of_it() {
+    let told = |settings: &Settings, role| {
+        let containers = content(settings, "hello", &ServiceSpec::defaults_for("demo"), role).containers;
+        containers.last().unwrap().env.get("DORMOUSE_TRUSTED_PROXIES").cloned()
+    };
+    let mut settings = Settings::example();
+    assert_eq!(told(&settings, Role::Proxy), None, "who trusts nobody has the definitions of old");
+    settings.trusted_proxies = vec!["10.0.0.0/8".into(), "2001:db8::/32".into()];
+    assert_eq!(told(&settings, Role::Proxy).as_deref(), Some("10.0.0.0/8,2001:db8::/32"));
+    assert_eq!(told(&settings, Role::Service), None);
+}
