@@ -76,6 +76,10 @@ bench-held: setup ## 10,000 requests held for one sleeping service: memory, and 
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release -p dormouse-e2e --bin bench-held
 
+bench-flapping: setup ## Sleeping and waking for five minutes under 50 requests a second: none lost, none done twice
+	cargo build --locked --release --workspace --bins
+	cargo run --locked --release -p dormouse-e2e --bin bench-flapping
+
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json
 

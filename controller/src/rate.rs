@@ -80,7 +80,8 @@ impl Rates {
         })
     }
 
-    fn take(&mut self, service: &str, from: IpAddr, rate: RateLimit) -> Result<(), Duration> {
+    /// Takes one of the client's, by whatever name it is kept.
+    pub(crate) fn take(&mut self, service: &str, from: IpAddr, rate: RateLimit) -> Result<(), Duration> {
         let now = Instant::now();
         let key = (service.to_owned(), client(from));
         if !self.buckets.contains_key(&key) && self.buckets.len() >= MAX_CLIENTS {

@@ -34,6 +34,7 @@ const BACKLOG: u32 = 4096;
 /// Runs the control plane until SIGTERM or SIGINT, or until its lease is lost (an error).
 pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     files::suffice(files::raise(), config.held.total);
+    let pages = Arc::new(startup::pages(config.pages.as_deref())?);
     let api_listener = listen(config.api_listen, "DORMOUSE_API_LISTEN")?;
     let activator_listener = listen(config.activator_listen, "DORMOUSE_ACTIVATOR_LISTEN")?;
     let sdk = dormouse_aws::cloud::sdk_config().await;
@@ -77,6 +78,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         token: config.api_token.clone(),
         passes: Some(passes.clone()),
         trusted: config.trusted_proxies.clone(),
+        pages: pages.clone(),
         api_url: Some(controller_url),
     };
     let activator = Activator::new(plane.clone(), waker.clone(), options);
@@ -85,6 +87,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         token: config.api_token.clone(),
         passes: Some(passes),
         trusted: config.trusted_proxies.clone(),
+        pages,
         metrics,
         stop: stop.clone(),
     };

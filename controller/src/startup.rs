@@ -1,6 +1,7 @@
 //! What is not configured, found out at the start: the install id, the controller's own addresses, the zones.
 
 use crate::config::{ControllerConfig, PublicIp, Resolved};
+use crate::pages::Custom;
 use anyhow::{Context, bail};
 use dormouse_aws::Cloud;
 use dormouse_core::naming;
@@ -11,9 +12,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// Between two tries while AWS does not answer.
 const RETRY: Duration = Duration::from_secs(2);
@@ -73,6 +75,20 @@ pub async fn resolve(
         PublicIp::Own => Some(vec![own_public_address(cloud).await?]),
     };
     Ok(Resolved { install, controller_url, wildcard, private_zone })
+}
+
+/// The waiting pages of one's own.
+///
+/// # Errors
+/// Everything that is wrong with them: a [`WrongSetting`].
+pub fn pages(directory: Option<&Path>) -> anyhow::Result<Custom> {
+    let Some(directory) = directory else { return Ok(Custom::default()) };
+    let custom = Custom::load(directory).map_err(|wrong| {
+        let drawn: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        WrongSetting { variable: "DORMOUSE_PAGES", problem: format!("not accepted:\n{}", drawn.join("\n")) }
+    })?;
+    info!(directory = %directory.display(), pages = ?custom.names().collect::<Vec<_>>(), "pages read");
+    Ok(custom)
 }
 
 /// Who this is, for the lease.

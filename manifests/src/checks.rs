@@ -328,6 +328,43 @@ pub(crate) fn idle_after(field: &str, text: &str) -> Result<IdleAfter, Complaint
     }
 }
 
+/// A service's name for people.
+pub(crate) fn title(text: &str) -> Check {
+    let length = text.chars().count();
+    if (1..=80).contains(&length) && !text.trim().is_empty() && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let label = format!("expected one line of 1 to 80 characters; this has {length}");
+    Err(Complaint::new("`wake.theme.title` cannot be this", label))
+}
+
+pub(crate) fn colour(text: &str) -> Check {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    if matches!(digits.len(), 3 | 6) && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err(Complaint::new(
+        format!("`wake.theme.accent` cannot be `{}`", shorten(text)),
+        "expected a colour such as \"#0b7285\" or \"#07c\"",
+    ))
+}
+
+pub(crate) fn page_name(text: &str) -> Check {
+    let bare = text.strip_suffix(".html").unwrap_or(text);
+    let fits = (1..=63).contains(&bare.len())
+        && bare.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !bare.starts_with('-')
+        && !bare.ends_with('-');
+    if fits && bare == text {
+        return Ok(());
+    }
+    let complaint = Complaint::new(
+        format!("`wake.theme.page` cannot be `{}`", shorten(text)),
+        "expected the name of a page: 1 to 63 of a-z, 0-9 and -, no hyphen at its ends",
+    );
+    Err(if fits { complaint.help(format!("write it without `.html`: {bare}")) } else { complaint })
+}
+
 pub(crate) fn rate_limit(field: &str, text: &str) -> Result<Option<RateLimit>, Complaint> {
     rate::parse_optional(text).map_err(|error| {
         Complaint::new(format!("`{field}` cannot be `{}`", shorten(text)), error.to_string())

@@ -93,12 +93,31 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Diagnostic {
+    /// An error at a place of some text: `span` is a range of its bytes.
+    pub fn at(
+        file: impl Into<String>,
+        text: &str,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::error(&Source::new(file, text), span, message)
+    }
+
+    /// An error of a file as a whole.
+    pub fn about(file: impl Into<String>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::whole_file(Severity::Error, file, message)
+    }
+
+    /// With what the caret says.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Diagnostic {
         self.label = label.into();
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
+    /// With what would be right.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help.push(help.into());
         self
     }

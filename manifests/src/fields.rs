@@ -52,8 +52,10 @@ pub(crate) const HEALTH: Section =
 
 pub(crate) const WAKE: Section = Section {
     path: "spec.wake",
-    fields: &["hold", "page", "access", "ignore", "rateLimit", "serviceRateLimit", "dailyBudget"],
+    fields: &["hold", "page", "access", "ignore", "rateLimit", "serviceRateLimit", "dailyBudget", "theme"],
 };
+
+pub(crate) const THEME: Section = Section { path: "spec.wake.theme", fields: &["title", "accent", "page"] };
 
 pub(crate) const IGNORE: Section =
     Section { path: "spec.wake.ignore", fields: &["paths", "methods", "userAgents"] };
@@ -65,6 +67,6 @@ pub(crate) const PROXY: Section = Section { path: "spec.proxy", fields: &["cpu",
 
 /// Where a field belongs that stands in the wrong mapping.
 pub(crate) fn home_of(field: &str) -> Option<&'static Section> {
-    const ALL: [&Section; 8] = [&DOCUMENT, &METADATA, &SPEC, &HEALTH, &WAKE, &IGNORE, &AWAKE, &PROXY];
+    const ALL: [&Section; 9] = [&DOCUMENT, &METADATA, &SPEC, &HEALTH, &WAKE, &THEME, &IGNORE, &AWAKE, &PROXY];
     ALL.into_iter().find(|section| section.fields.contains(&field))
 }

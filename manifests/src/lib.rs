@@ -58,7 +58,7 @@ pub use schema::schema;
 pub use set::check_set;
 pub use types::{
     API_VERSION, Access, ApiVersion, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol, ProxySpec,
-    Service, ServiceSpec, Wake,
+    Service, ServiceSpec, Theme, Wake,
 };
 pub use window::{AwakeWindow, Days};
 pub use yaml::{WriteError, to_yaml};

@@ -45,4 +45,6 @@ text_schema!(
 text_schema!(PathGlob, "PathGlob", "Pattern of a path: `*` is any text, `?` one character.", "^[/*]\\S*$");
 text_schema!(Glob, "Glob", "Pattern: `*` is any text, `?` one character.", "\\S");
 text_schema!(Method, "Method", "An HTTP method, such as `HEAD`.", "^[-A-Z]{1,20}$");
+text_schema!(Colour, "Colour", "A colour, such as `#0b7285`.", "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$");
+text_schema!(PageName, "PageName", "Name of a page, without `.html`.", DNS_LABEL);
 text_schema!(Clock, "Clock", "Time of the day, `00:00` to `23:59`.", "^([01][0-9]|2[0-3]):[0-5][0-9]$");

@@ -48,6 +48,7 @@ mod tests {
             ("/$defs/ServiceSpec", &fields::SPEC),
             ("/$defs/Health", &fields::HEALTH),
             ("/$defs/Wake", &fields::WAKE),
+            ("/$defs/Theme", &fields::THEME),
             ("/$defs/Ignore", &fields::IGNORE),
             ("/$defs/AwakeWindow", &fields::AWAKE),
             ("/$defs/ProxySpec", &fields::PROXY),

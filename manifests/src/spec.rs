@@ -8,7 +8,7 @@ use crate::fargate;
 use crate::fields;
 use crate::node::{Node, Value, shorten};
 use crate::read::{Complaint, Fields, Reader};
-use crate::types::{Access, Health, IdleAfter, Ignore, Protocol, ProxySpec, ServiceSpec, Wake};
+use crate::types::{Access, Health, IdleAfter, Ignore, Protocol, ProxySpec, ServiceSpec, Theme, Wake};
 use crate::window::{AwakeWindow, Days};
 
 /// The task's CPU units on EC2, and the container's smallest memory: the ECS API reference,
@@ -242,7 +242,21 @@ fn wake(reader: &mut Reader<'_>, node: &Node) -> Wake {
     fields.read("dailyBudget", &mut wake.daily_budget, |n| {
         reader.integer(n, "wake.dailyBudget", DAILY_BUDGET).map(Some)
     });
+    fields.read("theme", &mut wake.theme, |n| Some(theme(reader, n)));
     wake
+}
+
+fn theme(reader: &mut Reader<'_>, node: &Node) -> Theme {
+    let mut theme = Theme::default();
+    let fields = reader.section(node, &fields::THEME);
+    fields
+        .read("title", &mut theme.title, |n| reader.checked(n, "wake.theme.title", checks::title).map(Some));
+    fields.read("accent", &mut theme.accent, |n| {
+        reader.checked(n, "wake.theme.accent", checks::colour).map(Some)
+    });
+    fields
+        .read("page", &mut theme.page, |n| reader.checked(n, "wake.theme.page", checks::page_name).map(Some));
+    theme
 }
 
 fn ignore(reader: &mut Reader<'_>, node: &Node) -> Ignore {

@@ -300,6 +300,9 @@ pub struct Wake {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u32", range(min = 1, max = 1000000))]
     pub daily_budget: Option<u32>,
+    /// How its waiting page looks.
+    #[serde(skip_serializing_if = "Theme::is_plain")]
+    pub theme: Theme,
 }
 
 impl Default for Wake {
@@ -312,7 +315,33 @@ impl Default for Wake {
             rate_limit: Some(RateLimit::DEFAULT),
             service_rate_limit: None,
             daily_budget: None,
+            theme: Theme::default(),
         }
+    }
+}
+
+/// How a service's waiting page looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Theme {
+    /// What it calls the service, in place of the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 80))]
+    pub title: Option<String>,
+    /// Colour of what is to be noticed: `#rgb` or `#rrggbb`. It is made lighter where it is dark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "patterns::Colour")]
+    pub accent: Option<String>,
+    /// The page `<page>.html` of the controller's directory of pages, in place of the built-in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "patterns::PageName")]
+    pub page: Option<String>,
+}
+
+impl Theme {
+    /// Whether it says nothing.
+    pub fn is_plain(&self) -> bool {
+        *self == Theme::default()
     }
 }
 

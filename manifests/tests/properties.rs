@@ -6,7 +6,7 @@ use std::time::Duration;
 use dormouse_manifests::window::parse_clock;
 use dormouse_manifests::{
     Access, AwakeWindow, Days, Health, IdleAfter, Ignore, Parsed, Protocol, ProxySpec, RateLimit, Service,
-    ServiceSpec, Wake, fargate, format_duration, load, parse, parse_duration, to_yaml,
+    ServiceSpec, Theme, Wake, fargate, format_duration, load, parse, parse_duration, to_yaml,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -83,8 +83,11 @@ fn wake() -> impl Strategy<Value = Wake> {
         .prop_map(|(paths, methods, user_agents)| Ignore { paths, methods, user_agents });
     let access = select(vec![Access::Public, Access::Token]);
     let rates = (option::of(rate.clone()), option::of(rate), option::of(1..=1_000_000_u32));
-    (duration(), any::<bool>(), access, ignore, rates).prop_map(
-        |(hold, page, access, ignore, (rate_limit, service_rate_limit, daily_budget))| Wake {
+    let theme =
+        (option::of("[ -~]{0,38}[!-~]"), option::of("#([0-9a-fA-F]{3}){1,2}"), option::of("[a-z0-9]{1,63}"))
+            .prop_map(|(title, accent, page)| Theme { title, accent, page });
+    (duration(), any::<bool>(), access, ignore, rates, theme).prop_map(
+        |(hold, page, access, ignore, (rate_limit, service_rate_limit, daily_budget), theme)| Wake {
             hold,
             page,
             access,
@@ -92,6 +95,7 @@ fn wake() -> impl Strategy<Value = Wake> {
             rate_limit,
             service_rate_limit,
             daily_budget,
+            theme,
         },
     )
 }

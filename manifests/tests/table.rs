@@ -65,6 +65,12 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, wake: { rateLimit: 0/m }", 38, "from 1 on", "`10/m`"),
         ("image: a, wake: { serviceRateLimit: 0/m }", 45, "from 1 on", "`10/m`"),
         ("image: a, wake: { dailyBudget: 0 }", 40, "from 1 to 1000000", ""),
+        ("image: a, wake: { theme: { accent: red } }", 44, "such as \"#0b7285\"", ""),
+        ("image: a, wake: { theme: { accent: '#12345' } }", 44, "expected a colour", ""),
+        ("image: a, wake: { theme: { title: '' } }", 43, "1 to 80 characters; this has 0", ""),
+        ("image: a, wake: { theme: { page: team.html } }", 42, "the name of a page", "without `.html`: team"),
+        ("image: a, wake: { theme: { page: ../x } }", 42, "the name of a page", ""),
+        ("image: a, wake: { theme: { logo: x } }", 36, "not a field of", "`title`, `accent` and `page`"),
         ("image: a, wake: { ignore: { methods: [head] } }", 47, "not an HTTP method", "did you mean `HEAD`?"),
         ("image: a, wake: { ignore: { methods: ['A B'] } }", 47, "not an HTTP method", ""),
         ("image: a, wake: { rateLimit: 10 }", 38, "from 1 on", "`none`"),
@@ -187,6 +193,12 @@ fn accepted_values_arrive() {
         }),
         ("image: a, drain: 90s", |spec| spec.drain.as_secs() == 90),
         ("image: a, drain: 0s, wake: { hold: 0s }", |spec| spec.drain.is_zero()),
+        ("image: a, wake: { theme: { title: The wiki, accent: '#07c', page: team } }", |spec| {
+            let theme = &spec.wake.theme;
+            theme.title.as_deref() == Some("The wiki")
+                && theme.accent.as_deref() == Some("#07c")
+                && theme.page.as_deref() == Some("team")
+        }),
         ("image: a, wake: { rateLimit: none }", |spec| spec.wake.rate_limit.is_none()),
         ("image: a, wake: { rateLimit: 100/h }", |spec| {
             spec.wake.rate_limit.is_some_and(|rate| rate.count == 100 && rate.per.as_secs() == 3600)

@@ -4,7 +4,7 @@ use super::slots::{Limits, Slots};
 use crate::config::Secret;
 use crate::forward::Forwarder;
 use crate::metrics::Metrics;
-use crate::pages::{Goes, Live};
+use crate::pages::{Custom, Goes, Live};
 use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::serve;
@@ -37,6 +37,8 @@ pub struct Options {
     pub passes: Option<Arc<Passes>>,
     /// The proxies in front whose word counts.
     pub trusted: TrustedProxies,
+    /// Pages of one's own.
+    pub pages: Arc<Custom>,
     /// Where callers who do not wait may ask for a service's state: `http://host:port`.
     pub api_url: Option<String>,
 }
@@ -49,6 +51,7 @@ pub struct Activator {
     pub(super) token: Option<Secret>,
     pub(super) passes: Option<Arc<Passes>>,
     pub(super) trusted: TrustedProxies,
+    pub(super) pages: Arc<Custom>,
     pub(super) api_url: Option<String>,
     pub(super) forwarder: Forwarder,
     pub(super) tunnels: TaskTracker,
@@ -80,6 +83,7 @@ impl Activator {
             token: options.token,
             passes: options.passes,
             trusted: options.trusted,
+            pages: options.pages,
             api_url: options.api_url,
             forwarder: Forwarder::default(),
             tunnels: TaskTracker::new(),

@@ -70,7 +70,7 @@ impl Activator {
             if let Some(Err(refused)) = waking.now_or_never() {
                 return self.not_woken(&refused, &view);
             }
-            let mut page = pages::waiting(&view, &own::paths(), self.plane.now());
+            let mut page = pages::waiting(&view, &self.pages, &own::paths(), self.plane.now());
             page.headers_mut().insert(local::STATE, local::waking());
             return page;
         }

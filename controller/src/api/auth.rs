@@ -8,6 +8,9 @@ use crate::request::{bearer, cookie, is_from_elsewhere, wants_page};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use dormouse_core::view::ServiceView;
+use dormouse_manifests::Access;
+use dormouse_peer::pass;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, Method, StatusCode, header};
 use sha2::Sha256;
@@ -54,7 +57,7 @@ pub(super) async fn require_token(State(api): State<Api>, request: Request, next
     let logged_in = has_session(&api, request.headers());
     if api.token.is_some() && !logged_in {
         if wants_login(&request) {
-            return dashboard::login(super::dashboard::LOGIN, false);
+            return dashboard::login(super::dashboard::LOGIN, None);
         }
         let detail = match shown {
             Some(_) => "the bearer token is not the right one",
@@ -90,7 +93,17 @@ pub(super) fn has_session(api: &Api, headers: &HeaderMap) -> bool {
 }
 
 /// Whether a request shows the token, or comes from a browser that has logged in. When none is set, nothing shows it.
-pub(super) fn shows_token(api: &Api, headers: &HeaderMap) -> bool {
+fn shows_token(api: &Api, headers: &HeaderMap) -> bool {
     let bearer = api.token.as_ref().zip(bearer(headers));
     bearer.is_some_and(|(token, shown)| token.matches(shown)) || has_session(api, headers)
+}
+
+/// Whether a request may wake a service: anybody's may, unless it asks for a token; then one that shows it, or the
+/// cookie of a link.
+pub(super) fn may_wake(api: &Api, headers: &HeaderMap, view: &ServiceView) -> bool {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut shown = cookies.filter_map(|value| pass::cookie(value, pass::COOKIE));
+    let admits =
+        |pass: &str| api.passes.as_ref().is_some_and(|passes| passes.admits(&view.metadata.name, pass));
+    view.spec.wake.access == Access::Public || shows_token(api, headers) || shown.any(admits)
 }

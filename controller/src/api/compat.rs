@@ -13,7 +13,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
-use dormouse_manifests::Access;
 use dormouse_state::{ConditionType, Desired};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -38,7 +37,7 @@ pub(super) async fn get(
     if only_asks || (is_ready(&view) && view.status.desired == Desired::Awake) {
         return status(&view);
     }
-    if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
+    if !auth::may_wake(&api, &caller.parts.headers, &view) {
         api.waker.refused(&name, Reason::NoToken, &caller.asks("api").reason);
         return refused(StatusCode::UNAUTHORIZED, "waking it needs a token: give `Authorization: Bearer …`");
     }

@@ -1,6 +1,7 @@
 //! The dashboard: its page, its event stream, logging in and out.
 
 use super::auth;
+use super::extract::Caller;
 use super::state::Api;
 use crate::pages::dashboard::{self, Places, Shown};
 use crate::problem::Problem;
@@ -10,13 +11,14 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
+use dormouse_manifests::RateLimit;
 use futures::stream::unfold;
 use futures::{FutureExt as _, StreamExt as _};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -53,22 +55,40 @@ pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Response
 }
 
 /// What the form sends.
+/// Tries to log in of one address: a person's, and no guesser's.
+const TRIES: RateLimit = RateLimit { count: 10, per: Duration::from_secs(60) };
+
 #[derive(Deserialize)]
 pub(super) struct Login {
     token: String,
 }
 
 /// `POST /.dormouse/login`.
-pub(super) async fn login(State(api): State<Api>, headers: HeaderMap, form: Form<Login>) -> Response {
-    if is_from_elsewhere(&headers) {
+pub(super) async fn login(State(api): State<Api>, caller: Caller, form: Form<Login>) -> Response {
+    let headers = &caller.parts.headers;
+    if is_from_elsewhere(headers) {
         let detail = "another site's page cannot log in here";
         return Problem::new(StatusCode::FORBIDDEN, "cross-site", detail).into_response();
     }
+    if let Err(wait) =
+        api.logins.lock().unwrap_or_else(PoisonError::into_inner).take("", caller.address, TRIES)
+    {
+        let seconds = wait.as_secs() + 1;
+        tracing::warn!(from = %caller.address, "too many tries to log in");
+        let mut refused = dashboard::login(LOGIN, Some(&format!("Too many tries: again in {seconds} s.")));
+        *refused.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        return refused;
+    }
     let right = api.token.as_ref().filter(|token| token.matches(form.token.trim()));
     let Some(session) = right.and_then(auth::session) else {
-        return if api.token.is_some() { dashboard::login(LOGIN, true) } else { to_dashboard(None) };
+        return if api.token.is_some() {
+            dashboard::login(LOGIN, Some("That is not the token."))
+        } else {
+            to_dashboard(None)
+        };
     };
-    let secure = if is_https(&headers) { "; Secure" } else { "" };
+    let secure = if is_https(headers) { "; Secure" } else { "" };
     let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}", auth::COOKIE, session.expose());
     to_dashboard(Some(&cookie))
 }

@@ -18,6 +18,7 @@ pub(super) async fn put(
 ) -> Result<Shown, Problem> {
     params.only(&[])?;
     let service = manifest(&api, &name, &body)?;
+    look_for_page(&api, &service);
     let (declared, view) = api.plane.declare(service).await?;
     let status = if declared == Declared::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Shown(status, view))
@@ -49,6 +50,19 @@ fn manifest(api: &Api, name: &str, body: &[u8]) -> Result<Service, Problem> {
             format!("the body has {count} manifests: give exactly one, YAML or JSON"),
             &diagnostics,
         )),
+    }
+}
+
+/// A page that is not there is no reason to refuse: another one is shown in its place.
+fn look_for_page(api: &Api, service: &Service) {
+    if let Some(page) = &service.spec.wake.theme.page
+        && !api.pages.names().any(|known| known == page)
+    {
+        tracing::warn!(
+            service = service.metadata.name,
+            page,
+            "there is no such page in DORMOUSE_PAGES (spec.wake.theme.page)"
+        );
     }
 }
 

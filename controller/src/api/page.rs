@@ -15,7 +15,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
-use dormouse_manifests::Access;
 use dormouse_state::Desired;
 use http::{HeaderValue, Method, StatusCode, header};
 
@@ -41,7 +40,7 @@ pub(super) async fn wake(
     if is_ready(&view) && view.status.desired == Desired::Awake {
         return there(&api, &view, caller.parts.uri.query());
     }
-    if view.spec.wake.access == Access::Token && !auth::shows_token(&api, &caller.parts.headers) {
+    if !auth::may_wake(&api, &caller.parts.headers, &view) {
         api.waker.refused(&name, Reason::NoToken, &caller.asks("page").reason);
         return Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`")
             .into_response();
@@ -64,7 +63,7 @@ pub(super) async fn wake(
 }
 
 fn wait(api: &Api, view: &ServiceView) -> Response {
-    pages::waiting(view, &progress::paths(&view.metadata.name), api.plane.now())
+    pages::waiting(view, &api.pages, &progress::paths(&view.metadata.name), api.plane.now())
 }
 
 /// To the service itself, with the query that came.

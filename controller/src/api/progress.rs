@@ -8,7 +8,6 @@ use crate::problem::Problem;
 use crate::request::{back, is_from_elsewhere, wants_page};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use dormouse_manifests::Access;
 use http::{HeaderValue, StatusCode, header};
 
 /// Where a service's waiting page finds what belongs to it.
@@ -36,7 +35,7 @@ pub(super) async fn wake(
         return Err(Problem::new(StatusCode::FORBIDDEN, "cross-site", detail));
     }
     let Some(view) = api.plane.service(&name) else { return Err(Problem::not_declared(&name)) };
-    if view.spec.wake.access == Access::Token && !auth::shows_token(&api, headers) {
+    if !auth::may_wake(&api, headers, &view) {
         return Err(Problem::unauthorized("waking it needs a token: give `Authorization: Bearer …`"));
     }
     api.waker.wake(&view, caller.address, caller.asks("page")).await?;

@@ -25,11 +25,12 @@ const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { token, passes, trusted, metrics, stop } = options;
+    let Options { token, passes, trusted, pages, metrics, stop } = options;
     let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
     let proof = auth::new_proof().into();
     let metrics = metrics.into();
-    let api = Api { plane, waker, token, proof, live, passes, trusted, metrics, stop };
+    let logins = Arc::default();
+    let api = Api { plane, waker, token, proof, logins, live, passes, trusted, pages, metrics, stop };
     Router::new()
         .merge(guarded().route_layer(from_fn_with_state(api.clone(), auth::require_token)))
         .merge(open())

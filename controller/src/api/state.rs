@@ -2,12 +2,13 @@
 
 use crate::config::Secret;
 use crate::metrics::Metrics;
-use crate::pages::Live;
+use crate::pages::{Custom, Live};
 use crate::passes::Passes;
 use crate::plane::Plane;
+use crate::rate::Rates;
 use crate::trust::TrustedProxies;
 use crate::waker::Waker;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 /// What the API is told at its start.
@@ -19,6 +20,8 @@ pub struct Options {
     pub passes: Option<Arc<Passes>>,
     /// The proxies in front whose word counts.
     pub trusted: TrustedProxies,
+    /// Pages of one's own.
+    pub pages: Arc<Custom>,
     /// Whoever has numbers for `/metrics`.
     pub metrics: Vec<Arc<dyn Metrics>>,
     /// From here on waiting calls and event streams end.
@@ -32,9 +35,12 @@ pub(super) struct Api {
     pub(super) token: Option<Secret>,
     /// What the dashboard's calls prove themselves with.
     pub(super) proof: Arc<Secret>,
+    /// Tries to log in.
+    pub(super) logins: Arc<Mutex<Rates>>,
     pub(super) live: Live,
     pub(super) passes: Option<Arc<Passes>>,
     pub(super) trusted: TrustedProxies,
+    pub(super) pages: Arc<Custom>,
     pub(super) metrics: Arc<[Arc<dyn Metrics>]>,
     pub(super) stop: CancellationToken,
 }

@@ -29,6 +29,8 @@ pub struct ControllerConfig {
     pub held: Limits,
     /// A directory of manifests, applied at start and on change.
     pub manifests: Option<PathBuf>,
+    /// A directory of waiting pages of one's own.
+    pub pages: Option<PathBuf>,
     /// Whether plans are carried out.
     pub policy: Policy,
     /// How long the leader's lease lasts.

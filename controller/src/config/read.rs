@@ -141,6 +141,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let per_service =
         reader.required("DORMOUSE_MAX_HELD_PER_SERVICE", |text| parse::number(text, 1..=100_000));
     let manifests = reader.optional("DORMOUSE_MANIFESTS", parse::directory);
+    let pages = reader.optional("DORMOUSE_PAGES", parse::directory);
     let policy = reader.optional("DORMOUSE_POLICY", parse::policy).unwrap_or(Policy::Enforce);
     let lease = reader.required("DORMOUSE_LEASE", |text| parse::duration(text, seconds(1)..=seconds(600)));
     let api_budget = reader.optional("DORMOUSE_API_BUDGET", parse::api_budget).unwrap_or(ApiBudget::Default);
@@ -156,6 +157,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         trusted_proxies,
         held: Limits { per_service: count(per_service?), total: count(total?) },
         manifests,
+        pages,
         policy,
         lease: lease?,
         api_budget,

@@ -103,6 +103,7 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
         ("DORMOUSE_MAX_HELD", "0", "DORMOUSE_MAX_HELD=\"0\" (--max-held) is not accepted: give a whole number from 1 to 100000".into()),
         ("DORMOUSE_MAX_HELD_PER_SERVICE", "1e3", "DORMOUSE_MAX_HELD_PER_SERVICE=\"1e3\" (--max-held-per-service) is not accepted: give a whole number from 1 to 100000".into()),
         ("DORMOUSE_MANIFESTS", "/no/such", "DORMOUSE_MANIFESTS=\"/no/such\" (--manifests) is not accepted: give a directory that exists".into()),
+        ("DORMOUSE_PAGES", "/no/such", "DORMOUSE_PAGES=\"/no/such\" (--pages) is not accepted: give a directory that exists".into()),
         ("DORMOUSE_POLICY", "on", "DORMOUSE_POLICY=\"on\" (--policy) is not accepted: give enforce or observe".into()),
         ("DORMOUSE_POLL_FAST", "5", format!("DORMOUSE_POLL_FAST=\"5\" (--poll-fast) is not accepted: give a duration from 100ms to 1m, {durations}")),
         ("DORMOUSE_POLL_SLOW", "2h", format!("DORMOUSE_POLL_SLOW=\"2h\" (--poll-slow) is not accepted: give a duration from 1s to 1h, {durations}")),

@@ -152,6 +152,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "DIR",
         "Directory of manifests, applied at start and on change",
     ),
+    optional(
+        "DORMOUSE_PAGES",
+        "pages",
+        "DIR",
+        "Directory of waiting pages of one's own: waiting.html, NAME.html, theme.css [default: the built-in page]",
+    ),
     defaulted(
         "DORMOUSE_POLICY",
         "policy",

@@ -22,11 +22,16 @@ pub(super) struct Asset {
 }
 
 impl Asset {
-    fn new(parts: &[&str]) -> Asset {
+    pub(super) fn new(parts: &[&str]) -> Asset {
         let text = parts.concat();
-        let hash = format!("sha256-{}", Base64(&Sha256::digest(text.as_bytes())));
+        let hash = hash(&text);
         Asset { text, hash }
     }
+}
+
+/// `sha256-…`, as a content security policy names a text.
+pub(super) fn hash(text: &str) -> String {
+    format!("sha256-{}", Base64(&Sha256::digest(text.as_bytes())))
 }
 
 /// Of all pages.

@@ -9,11 +9,13 @@
 //! - `asset`: styles, scripts, the dormouse
 //! - `frame`: what all pages share
 //! - `progress`: where a service is on its way up; `estimate`: how long that takes
+//! - `custom`: pages of one's own in place of the waiting page
 //! - `waiting`: the waiting page; `live`: its event stream
 //! - `dashboard`: the dashboard
 //! - `missing`: "not declared"
 
 mod asset;
+mod custom;
 pub mod dashboard;
 mod escape;
 mod estimate;
@@ -24,6 +26,7 @@ mod progress;
 mod waiting;
 mod words;
 
+pub use custom::Custom;
 pub use live::{Goes, Live};
 pub use missing::not_found;
 pub use waiting::{Paths, waiting};

@@ -2,10 +2,11 @@
 //!
 //! Its live part is rendered here only: in the page itself, and again for each change of it.
 
-use super::asset::{MARK, WAITING, WAITING_SCRIPT};
+use super::asset::{Asset, BASE, MARK, WAITING, WAITING_SCRIPT};
+use super::custom::{Custom, Filled, Template};
 use super::escape::Escaped;
 use super::estimate::Estimate;
-use super::frame::Page;
+use super::frame::{self, Page};
 use super::progress::{Progress, Seen, Standing, State, Step};
 use super::words::{Down, Took, Up, between};
 use crate::views::condition;
@@ -34,32 +35,83 @@ pub struct Paths {
 }
 
 /// The waiting page of a service that somebody has asked to wake.
-pub fn waiting(view: &ServiceView, paths: &Paths, now: Timestamp) -> Response<Body> {
+pub fn waiting(view: &ServiceView, custom: &Custom, paths: &Paths, now: Timestamp) -> Response<Body> {
+    let accent = view.spec.wake.theme.accent.as_deref().map(accent);
+    let styles: Vec<&Asset> =
+        [Some(&*WAITING), custom.style.as_ref(), accent.as_ref()].into_iter().flatten().collect();
     let main = live(view, &Seen::default(), true, &paths.wake, now);
-    let events = Escaped(&paths.events);
-    let body = format!(
-        "<div class=\"center\"><main class=\"card\" data-events=\"{events}\">{main}</main>\
-         <footer>It sleeps while nobody uses it, and costs nothing then.</footer></div>"
-    );
-    let head = format!("<noscript><meta http-equiv=\"refresh\" content=\"{REFRESH}\"></noscript>");
-    let title = title(&Progress::of(view, &Seen::default(), true), &view.metadata.name);
-    let page = Page {
-        style: Some(&WAITING),
-        script: Some(&WAITING_SCRIPT),
-        head: &head,
-        leads_to: Some(&view.status.url),
-        now: Some(now),
-        ..Page::new(StatusCode::SERVICE_UNAVAILABLE, &title, &body)
+    let title = title(&Progress::of(view, &Seen::default(), true), called(view));
+    let again = format!("<noscript><meta http-equiv=\"refresh\" content=\"{REFRESH}\"></noscript>");
+    let url = &view.status.url;
+    let mut response = match custom.of(view) {
+        Some(template) => own(template, view, &styles, &again, &main, paths, now),
+        None => {
+            let events = Escaped(&paths.events);
+            let body = format!(
+                "<div class=\"center\"><main class=\"card\" data-events=\"{events}\">{main}</main>\
+                 <footer>It sleeps while nobody uses it, and costs nothing then.</footer></div>"
+            );
+            let page = Page {
+                styles: &styles,
+                script: Some(&WAITING_SCRIPT),
+                head: &again,
+                leads_to: Some(url),
+                now: Some(now),
+                ..Page::new(StatusCode::SERVICE_UNAVAILABLE, &title, &body)
+            };
+            page.answer()
+        }
     };
-    let mut response = page.answer();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(REFRESH));
     response
+}
+
+/// A page of one's own, with the same head, script and live part.
+fn own(
+    template: &Template,
+    view: &ServiceView,
+    styles: &[&Asset],
+    again: &str,
+    main: &str,
+    paths: &Paths,
+    now: Timestamp,
+) -> Response<Body> {
+    let mut head = format!("<meta name=\"robots\" content=\"noindex\">{again}<style>{}</style>", BASE.text);
+    styles.iter().for_each(|style| head.extend(["<style>", &style.text, "</style>"]));
+    let html = template.fill(&Filled {
+        name: &view.metadata.name,
+        title: called(view),
+        url: &view.status.url,
+        live: &format!("<div class=\"card\" data-events=\"{}\">{main}</div>", Escaped(&paths.events)),
+        now: &format!(" data-now=\"{}\"", now.as_millisecond()),
+        head: &head,
+        script: &format!("<script>{}</script>", WAITING_SCRIPT.text),
+    });
+    let hashes = styles.iter().map(|style| &style.hash).chain(&template.hashes).map(String::as_str);
+    let policy = frame::policy(hashes, Some(&WAITING_SCRIPT), Some(&view.status.url));
+    frame::answer(StatusCode::SERVICE_UNAVAILABLE, html, &policy)
+}
+
+/// What people call a service.
+fn called(view: &ServiceView) -> &str {
+    view.spec.wake.theme.title.as_deref().unwrap_or(&view.metadata.name)
+}
+
+/// The style of a colour of one's own. The manifest has checked that it is one.
+fn accent(colour: &str) -> Asset {
+    Asset::new(&[
+        ":root{--accent:",
+        colour,
+        "}@media(prefers-color-scheme:dark){:root{--accent:color-mix(in srgb,",
+        colour,
+        " 55%,#fff)}}",
+    ])
 }
 
 /// The live part of the page.
 pub(super) fn live(view: &ServiceView, seen: &Seen, asked: bool, wake: &str, now: Timestamp) -> String {
     let progress = Progress::of(view, seen, asked);
-    let name = &view.metadata.name;
+    let name = called(view);
     let mut html = format!(
         "<div id=\"mark\">{MARK}</div><h1 id=\"title\">{}</h1><p id=\"lead\" class=\"soft\" role=\"status\">{}</p>",
         Escaped(&title(&progress, name)),

@@ -31,6 +31,7 @@
 //! - [`http`]: an HTTP client
 //! - [`websocket`]: a WebSocket client
 //! - [`browser`]: a browser; [`socks`]: its way to services
+//! - [`flapping`]: a service that sleeps and wakes under load
 //! - [`load`]: many clients at once; [`crowd`]: thousands, by one thread
 //! - [`eventually`]: waiting for a condition
 //! - [`invariants`]: what must be true at the end of every test
@@ -50,6 +51,7 @@ pub mod crowd;
 pub mod dns;
 pub mod eventually;
 pub mod faults;
+pub mod flapping;
 pub mod http;
 pub mod invariants;
 pub mod load;

@@ -30,10 +30,14 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
+    quiet: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Vec<Outcome>>>,
     /// How many answers have come so far.
     answered: Arc<AtomicU64>,
 }
+
+/// Between two looks of a client that is to be quiet.
+const LOOK: Duration = Duration::from_millis(20);
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
@@ -41,16 +45,22 @@ impl Load {
     /// Starts so many clients of a service, each with a resolver of its own and a pause between its requests.
     /// Every other one posts.
     pub fn start(world: &World, service: &str, clients: usize, pause: Duration) -> Load {
-        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stop, quiet) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let answered = Arc::new(AtomicU64::new(0));
         let begin = Instant::now();
         let clients = (0..clients)
             .map(|number| {
                 let (mut resolver, service) = (world.resolver(), service.to_owned());
-                let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+                let (stop, quiet) = (Arc::clone(&stop), Arc::clone(&quiet));
+                let answered = Arc::clone(&answered);
                 let method = if number % 2 == 0 { "GET" } else { "POST" };
                 thread::spawn(move || {
                     let mut outcomes = Vec::new();
                     while !stop.load(Ordering::SeqCst) {
+                        if quiet.load(Ordering::SeqCst) {
+                            sleep(LOOK);
+                            continue;
+                        }
                         let sent = begin.elapsed();
                         let to = resolver.resolve(&host(&service));
                         outcomes.push(one(&service, method, sent, to));
@@ -61,7 +71,12 @@ impl Load {
                 })
             })
             .collect();
-        Load { stop, clients, answered }
+        Load { stop, quiet, clients, answered }
+    }
+
+    /// Whether clients send nothing new for now.
+    pub fn quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::SeqCst);
     }
 
     /// How many requests have an outcome.

@@ -133,3 +133,21 @@ async fn it_is_told_of_what_changes_and_of_nothing_else() {
     stop.cancel();
     assert_eq!(event(&mut body).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_token_cannot_be_guessed_by_trying() {
+    let plane = FakePlane::new([asleep("a")]);
+    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let login =
+        || Request::post("/.dormouse/login").header("content-type", "application/x-www-form-urlencoded");
+    for _ in 0..10 {
+        assert_eq!(send(&router, login(), "token=guess").await.status(), StatusCode::UNAUTHORIZED);
+    }
+    let refused = send(&router, login(), &format!("token={TOKEN}")).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "even with the right one");
+    assert_eq!(refused.headers()["retry-after"], "7");
+    assert_eq!(refused.headers().get("set-cookie"), None);
+    tokio::time::advance(std::time::Duration::from_secs(7)).await;
+    let right = send(&router, login(), &format!("token={TOKEN}")).await;
+    assert_eq!(right.status(), StatusCode::SEE_OTHER);
+}

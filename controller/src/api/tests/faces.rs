@@ -146,3 +146,26 @@ async fn some_services_are_woken_with_a_token_only() {
     assert_eq!(api.oneshot(request.unwrap()).await.unwrap().status(), StatusCode::ACCEPTED);
     assert_eq!(plane.wakes(), 1);
 }
+
+#[tokio::test]
+async fn the_cookie_of_a_link_wakes_its_service_here_too() {
+    let mut view = asleep("a");
+    view.spec.wake.access = Access::Token;
+    let mut other = asleep("b");
+    other.spec.wake.access = Access::Token;
+    let plane = FakePlane::new([view, other]);
+    let passes =
+        crate::passes::Passes::new(Secret::new("a key"), std::sync::Arc::new(crate::clock::SystemClock));
+    let pass = passes.enter("a", &passes.link("a").0).unwrap();
+    let options = Options { token: Some(Secret::new(TOKEN)), passes: Some(passes), ..Options::default() };
+    let api = api_with(&plane, options);
+    let open = |path: &str| {
+        let request = Request::get(path).header("cookie", format!("x=y; dormouse_pass={pass}"));
+        api.clone().oneshot(request.body(Body::empty()).unwrap())
+    };
+    assert_eq!(open("/b").await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(open("/v1/services").await.unwrap().status(), StatusCode::UNAUTHORIZED, "it is no token");
+    assert_eq!(plane.wakes(), 0);
+    assert_eq!(open("/a").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE, "the waiting page");
+    assert_eq!(plane.wakes(), 1);
+}

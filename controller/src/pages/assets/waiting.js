@@ -1,5 +1,5 @@
 (() => {
-  const main = document.querySelector('main');
+  const main = document.querySelector('[data-events]');
   const shown = new Map();
   let heard = Date.now(), leaving = false;
   for (const e of main.children) if (e.id) shown.set(e.id, timeless(e.outerHTML));

@@ -6,9 +6,10 @@ use crate::pages::frame::Page;
 use axum::body::Body;
 use http::{Response, StatusCode};
 
-/// The form; `wrong` after a token that was not the right one.
-pub fn login(action: &str, wrong: bool) -> Response<Body> {
-    let words = if wrong { "<p class=\"bad\" role=\"alert\">That is not the token.</p>" } else { "" };
+/// The form; `wrong` says why the last try was not let in.
+pub fn login(action: &str, wrong: Option<&str>) -> Response<Body> {
+    let words =
+        wrong.map_or_else(String::new, |why| format!("<p class=\"bad\" role=\"alert\">{}</p>", Escaped(why)));
     let body = format!(
         "<div class=\"center\"><main class=\"card\">{MARK}<h1>Dormouse</h1>\
          <p class=\"soft\">The dashboard asks for the API's token (<code>DORMOUSE_API_TOKEN</code>).</p>{words}\

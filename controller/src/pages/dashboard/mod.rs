@@ -89,7 +89,7 @@ pub fn dashboard(shown: &Shown<'_>) -> Response<Body> {
     body.push_str("</div></main><p id=\"said\" role=\"status\" aria-live=\"polite\"></p>");
     let head = format!("<meta name=\"proof\" content=\"{}\">", Escaped(shown.proof));
     let page = Page {
-        style: Some(&DASHBOARD),
+        styles: &[&DASHBOARD],
         script: Some(&DASHBOARD_SCRIPT),
         head: &head,
         now: Some(now),

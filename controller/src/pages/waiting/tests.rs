@@ -24,7 +24,7 @@ fn shown(view: &ServiceView) -> String {
 }
 
 async fn html(view: &ServiceView) -> (http::HeaderMap, String) {
-    let response = waiting(view, &paths(), now());
+    let response = waiting(view, &Custom::default(), &paths(), now());
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let headers = response.headers().clone();
     let body = response.into_body().collect().await.unwrap().to_bytes();

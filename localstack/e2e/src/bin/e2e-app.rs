@@ -10,6 +10,7 @@
 //! | `/env?name=` | the value of a variable |
 //! | `/ws` | upgrades to a WebSocket that sends every text back |
 //! | `/sleep?why=` | asks for its own sleep |
+//! | `/busy` | `busy` between `/work` and `/rest`, else `free`; not counted |
 //! | `/fail` | its health checks fail from now on |
 //! | `/exit?code=` | ends |
 //!
@@ -30,6 +31,7 @@ use std::thread;
 use std::time::Duration;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
+static BUSY: AtomicBool = AtomicBool::new(false);
 static FAILS: AtomicBool = AtomicBool::new(false);
 static SELF: OnceLock<String> = OnceLock::new();
 
@@ -140,6 +142,9 @@ fn answer(asked: &Asked) -> (u16, String) {
     if asked.path() == "/healthz" {
         return if FAILS.load(Ordering::SeqCst) { (500, "ill".into()) } else { (200, "well".into()) };
     }
+    if asked.path() == "/busy" {
+        return (200, if BUSY.load(Ordering::SeqCst) { "busy" } else { "free" }.to_owned());
+    }
     COUNT.fetch_add(1, Ordering::SeqCst);
     let query = asked.query();
     if let Some(id) = query.get("id") {
@@ -161,6 +166,10 @@ fn answer(asked: &Asked) -> (u16, String) {
                 Ok(()) => (200, "good night".into()),
                 Err(error) => (500, error.to_string()),
             }
+        }
+        "/work" | "/rest" => {
+            BUSY.store(asked.path() == "/work", Ordering::SeqCst);
+            (200, "as you say".into())
         }
         "/fail" => {
             FAILS.store(true, Ordering::SeqCst);

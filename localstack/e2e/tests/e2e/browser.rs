@@ -70,6 +70,58 @@ fn opening_a_sleeping_service_ends_on_the_page_that_was_asked_for() {
 }
 
 #[test]
+fn a_page_of_ones_own_is_as_live_as_the_built_in_one() {
+    let examples = dormouse_e2e::paths::localstack().join("../manifests/examples/pages");
+    let options = slow().controller("DORMOUSE_PAGES", examples.to_str().unwrap());
+    browse(options, |world, browser| {
+        let controller = world.controller();
+        let app = Manifest::app("hello").env("START_DELAY_MS", "1500");
+        controller
+            .declare(&app.spec("wake.theme.title", "The <b>wiki</b>").spec("wake.theme.accent", "#b02a6f"));
+        let url = format!("http://{}:9060/echo?x=1", host("hello"));
+        browser.go(&url);
+        assert_eq!(browser.text("h1"), "The <b>wiki</b> is waking up");
+        assert!(browser.text(".bar").contains("Acme apps"));
+        // Both styles act: the page's own, and the manifest's colour.
+        let look = "return [getComputedStyle(document.querySelector('.card')).borderTopLeftRadius,
+             getComputedStyle(document.querySelector('.bar svg')).fill]";
+        assert_eq!(browser.run(look), json!(["8px", "rgb(176, 42, 111)"]));
+        shows(browser, ".now .what", "Containers");
+        for (name, screen) in [("", DESK), ("-dark", DESK.dark()), ("-phone", PHONE)] {
+            browser.screen(screen);
+            browser.picture(&format!("own-page{name}"));
+        }
+        browser.screen(DESK);
+        shows(browser, "body", "GET /echo?x=1 HTTP/1.1");
+        assert_eq!(browser.url(), url);
+        let complaints = browser.complaints();
+        assert!(complaints.iter().all(|line| line.contains("503")), "{complaints:?}");
+    });
+}
+
+#[test]
+fn a_link_opens_a_service_that_asks_for_a_token() {
+    let options = Options::default().controller("DORMOUSE_API_TOKEN", "a-token-of-the-tests");
+    browse(options, |world, browser| {
+        let controller = world.controller();
+        let call = |method: &str, path: &str, body: String| {
+            let api = std::net::SocketAddr::new(controller.activator().ip(), 9070);
+            let request = Request::new(method, &api.to_string(), path).body(body);
+            request.header("Authorization", "Bearer a-token-of-the-tests").send(api).unwrap()
+        };
+        let app = Manifest::app("hello").env("START_DELAY_MS", "1500").spec("wake.access", "token");
+        assert_eq!(call("PUT", "/v1/services/hello", app.document().to_string()).status, 201);
+        let made = call("POST", "/v1/services/hello/link", String::new()).json();
+        browser.go(made["url"].as_str().unwrap());
+        let url = format!("http://{}:9060/", host("hello"));
+        assert_eq!(browser.text("h1"), "hello is waking up");
+        assert_eq!(browser.url(), url, "the token is gone from the address");
+        shows(browser, "body", "hello-service");
+        assert_eq!(browser.url(), url);
+    });
+}
+
+#[test]
 fn it_works_without_scripts() {
     browse(Options::default(), |world, browser| {
         let controller = world.controller();

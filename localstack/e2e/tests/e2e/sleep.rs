@@ -1,6 +1,7 @@
 //! Idleness, drains, and requests that come in between.
 
 use dormouse_e2e::eventually::{SOON, eventually, holds, steadily};
+use dormouse_e2e::flapping;
 use dormouse_e2e::http::Request;
 use dormouse_e2e::load::{self, Load};
 use dormouse_e2e::manifest::Manifest;
@@ -73,6 +74,16 @@ fn no_request_is_lost_while_it_falls_asleep_and_wakes_again_and_again() {
         }
         let outcomes = load.stop();
         load::all_answered(world, "hello", &outcomes);
+    });
+}
+
+#[test]
+fn nothing_is_lost_or_done_twice_while_it_flaps() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        let flapped = flapping::flap(world, &controller, Duration::from_secs(25));
+        load::all_answered(world, "flap", &flapped.outcomes);
+        assert!(flapped.wakes >= 4 && flapped.slept >= 2, "{} {}", flapped.wakes, flapped.slept);
     });
 }
 

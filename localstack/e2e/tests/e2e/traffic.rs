@@ -38,6 +38,27 @@ fn a_websocket_through_the_proxy_is_use() {
 }
 
 #[test]
+fn a_websocket_that_is_silent_for_long_is_no_use() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        let app = Manifest::app("hello").idle_after("1s").spec("websocketIdle", "3s").drain("1s");
+        controller.declare(&app);
+        controller.wake("hello");
+        let mut socket = WebSocket::open(world.resolve("hello"), &host("hello"), "/ws").unwrap();
+        for _ in 0..5 {
+            talks(&mut socket, "squeak");
+            steadily("it stays awake while they talk", Duration::from_secs(1), || {
+                let service = controller.api.find("hello")?;
+                holds(service.phase() == "Awake", service.0["status"].to_string())
+            });
+        }
+        controller.phase("hello", "Asleep");
+        assert!(socket.receive(PATIENCE).is_err(), "it was cut off");
+        assert_eq!(controller.api.service("hello").0["status"]["lastSleep"]["origin"], "idle");
+    });
+}
+
+#[test]
 fn a_websocket_wakes_through_the_activator_and_is_use() {
     run(Options::default(), |world| {
         let controller = world.controller();
