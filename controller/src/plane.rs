@@ -109,6 +109,11 @@ pub trait Plane: Send + Sync {
     /// Puts a service to sleep.
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError>;
 
+    /// Whether heartbeats are for this process. A standby knows no addresses, and nobody acts on what it hears.
+    fn hears(&self) -> bool {
+        true
+    }
+
     /// Takes a heartbeat in. `None`: the token names no task of ours, or one that is over.
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer>;
 

@@ -91,6 +91,7 @@ pub struct FakePlane {
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: Mutex<HashMap<String, watch::Sender<Option<SocketAddr>>>>,
     pub ready: AtomicBool,
+    pub standby: AtomicBool,
     pub asked: Mutex<Vec<(String, Asked, Option<Duration>)>>,
     pub refuses: Mutex<Option<PlaneError>>,
     pub in_use: Arc<AtomicUsize>,
@@ -109,6 +110,7 @@ impl FakePlane {
             changes: broadcast::Sender::new(16),
             backends: Mutex::default(),
             ready: AtomicBool::new(true),
+            standby: AtomicBool::new(false),
             asked: Mutex::default(),
             refuses: Mutex::default(),
             in_use: Arc::default(),
@@ -268,6 +270,10 @@ impl Plane for FakePlane {
                 view.status.phase = Phase::Draining;
             }
         }))
+    }
+
+    fn hears(&self) -> bool {
+        !self.standby.load(Ordering::SeqCst)
     }
 
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {

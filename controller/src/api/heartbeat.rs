@@ -21,6 +21,11 @@ pub(super) async fn post(
     let beat: Heartbeat = serde_json::from_slice(&body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "invalid", format!("the body is no heartbeat: {error}"))
     })?;
+    if !api.plane.hears() {
+        // Where a name leads to several controllers, the next connection may find the one that leads.
+        let detail = "another controller leads: connect anew";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "standby", detail));
+    }
     let answer = api.plane.heartbeat(token, beat);
     answer
         .map(Json)

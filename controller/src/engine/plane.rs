@@ -202,6 +202,10 @@ impl Plane for EnginePlane {
             .await
     }
 
+    fn hears(&self) -> bool {
+        self.0.epoch.load(Ordering::Acquire) != 0
+    }
+
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
         self.0.hear(&token::verify(&self.0.secret, token)?, beat)
     }

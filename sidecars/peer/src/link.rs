@@ -1,7 +1,8 @@
 //! The link to the controller: heartbeats out, answers in.
 //!
 //! One heartbeat at a time over one kept connection: at the interval that the last answer asked for, and at
-//! once when something changed ([`Link::touch`]). An error closes the connection and slows the pace down.
+//! once when something changed ([`Link::touch`]). An error slows the pace down; one that a kept connection cannot
+//! mend (a standby's, for example, where the name leads to several controllers) closes it, too.
 //! How long the controller has been silent is measured on the monotonic clock; a refused token is silence
 //! too, because neither tells what the controller wants.
 
@@ -245,7 +246,9 @@ impl Sending {
     ) -> Result<Answer, Error> {
         let status = answer.status();
         let body = http::whole(answer.into_body()).await?;
-        self.connection = Some(connection);
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            self.connection = Some(connection);
+        }
         match status {
             StatusCode::OK => Ok(serde_json::from_slice(&body)?),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -283,6 +286,51 @@ mod tests {
             let wrong = Settings::new(bad, "t").unwrap_err();
             assert_eq!((wrong.name, wrong.value.as_deref()), ("DORMOUSE_CONTROLLER_URL", Some(bad)));
         }
+    }
+
+    struct Quiet;
+
+    impl Sidecar for Quiet {
+        fn report(&self) -> Report {
+            let state = SidecarState::Starting;
+            Report { state, peer: None, activity: None, sleep_requested: None, busy: None, detail: None }
+        }
+
+        fn heard(&self, _: &Heartbeat, _: Answer) {}
+    }
+
+    /// A controller that answers each request of each connection alike, and says when one was opened.
+    async fn controller(answer: &'static str) -> (Settings, tokio::sync::mpsc::Receiver<()>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = Settings::new(&format!("http://{}", listener.local_addr().unwrap()), "t").unwrap();
+        let (opened, seen) = tokio::sync::mpsc::channel(100);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                opened.send(()).await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    while stream.read(&mut request).await.is_ok_and(|length| length > 0) {
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        (settings, seen)
+    }
+
+    #[tokio::test]
+    async fn a_standby_is_left_for_whoever_the_name_leads_to_next() {
+        let standby = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        let (settings, mut opened) = controller(standby).await;
+        let (link, farewell) = start(settings, Arc::new(Quiet));
+        for _ in 0..2 {
+            timeout(LIMIT, opened.recv()).await.unwrap().unwrap();
+            link.touch();
+        }
+        assert!(!link.ever_answered());
+        farewell.say().await;
     }
 
     #[test]

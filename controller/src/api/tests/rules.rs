@@ -150,6 +150,17 @@ async fn heartbeats_of_strangers_are_refused() {
 }
 
 #[tokio::test]
+async fn a_standby_takes_no_heartbeats() {
+    let plane = FakePlane::new([]);
+    plane.standby.store(true, Ordering::SeqCst);
+    let beat = r#"{"boot": "x", "seq": 1, "state": "serving"}"#;
+    let request = Request::post("/v1/heartbeat").header("authorization", "Bearer task-token");
+    let answer = api(&plane).oneshot(request.body(Body::from(beat)).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text(answer).await.contains("another controller leads"));
+}
+
+#[tokio::test]
 async fn ready_is_after_the_first_snapshot() {
     let plane = FakePlane::new([]);
     plane.ready.store(false, Ordering::SeqCst);
