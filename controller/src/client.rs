@@ -125,6 +125,14 @@ impl Client {
         Ok(self.whole(Method::PUT, path, json.into(), ANSWER_TIMEOUT).await?.0)
     }
 
+    /// Whether the server answers at all.
+    ///
+    /// # Errors
+    /// When it does not, or not well.
+    pub async fn alive(&self, longest: Duration) -> Result<(), CallError> {
+        self.whole(Method::GET, "/healthz", Bytes::new(), longest).await.map(drop)
+    }
+
     async fn whole(
         &self,
         method: Method,

@@ -156,6 +156,14 @@ fn nobody_there_ends_with_5() {
 }
 
 #[test]
+fn the_health_of_the_controller_needs_no_token() {
+    shell_with(Some(TOKEN)).run(&["healthcheck"]).with(0, "", "");
+    let nobody =
+        program().args(["healthcheck"]).env("DORMOUSE_SERVER", "http://127.0.0.1:1").output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[test]
 fn no_such_service_ends_with_3() {
     let shell = shell();
     for arguments in [

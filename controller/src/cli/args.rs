@@ -80,6 +80,10 @@ pub(super) enum Command {
     Delete(DeleteArgs),
     /// List events, the newest last
     Events(EventsArgs),
+    /// Say by the exit code whether the controller is alive: 0, or 1
+    ///
+    /// For the controller's own container, whose image has no shell.
+    Healthcheck,
     /// Print the manifest's JSON Schema
     Schema,
     /// Print a shell's completions

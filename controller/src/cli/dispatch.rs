@@ -9,6 +9,10 @@ use crate::config::Secret;
 use crate::exit::Exit;
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Less than the time that a health check is given.
+const ALIVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -77,6 +81,11 @@ async fn call(command: Command, client: &Client, out: Output) -> Result<Exit, Fa
         Command::Wake(args) => flip::wake(&args, client, out).await,
         Command::Sleep(args) => flip::sleep(&args, client, out).await,
         Command::Delete(args) => delete::run(&args, client, out).await,
+        // Container runtimes know two answers.
+        Command::Healthcheck => match client.alive(ALIVE_WITHIN).await {
+            Ok(()) => Ok(Exit::Done),
+            Err(error) => Err(Failure::new(Exit::Failed, error.to_string())),
+        },
         Command::Controller(_) | Command::Validate(_) | Command::Schema | Command::Completions { .. } => {
             Ok(Exit::Done)
         }
