@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import uuid
 from typing import Any
 
@@ -11,6 +12,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 
+from awslocal.agents import instance_role
 from awslocal.ecs import Ecs
 from awslocal.errors import AwsError
 
@@ -189,8 +191,14 @@ class AutoScaling:
 
     def _booted(self, group: FakeAutoScalingGroup, state: Any) -> None:
         cluster = self.cluster_of(group)
-        if state.lifecycle_state in LIVE and cluster in self.ecs.moto.clusters:
-            self.ecs.register_instance(cluster, state.instance, group.name)
+        if state.lifecycle_state not in LIVE or cluster not in self.ecs.moto.clusters:
+            return
+        role = instance_role(group)
+        refused = self.ecs.agents.join(role, cluster)
+        if refused:
+            print(f"{state.instance.id} does not join {cluster}: {refused}", file=sys.stderr, flush=True)
+        else:
+            self.ecs.register_instance(cluster, state.instance, group.name, role)
 
     def _refused(self, group: FakeAutoScalingGroup) -> None:
         if group.name in self._retrying:
@@ -249,6 +257,18 @@ class AutoScaling:
         """The host dies: nothing on it gets a chance to end well."""
         self.terminate(state, "failure", grace=0)
         self.reconcile(state.auto_scaling_group)
+
+    def interrupt(self, state: Any, notice: float) -> None:
+        """Spot takes an instance back: its agent drains it, and after the notice it is gone."""
+        host = self.ecs.on_host(state.instance.id)
+        if host is not None and self.ecs.agents.drain(host.role, host.cluster, host.arn) is None:
+            host.status = "DRAINING"
+            host.changed()
+        self.world.clock.after(notice, lambda: self._taken(state))
+
+    def _taken(self, state: Any) -> None:
+        if state.lifecycle_state in LIVE:
+            self.fail(state)
 
     def _note(
         self, group: FakeAutoScalingGroup, description: str, status: str, message: str = "", cause: str = ""

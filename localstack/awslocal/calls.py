@@ -22,6 +22,7 @@ class Call:
     operation: str
     key: str
     body: bytes
+    path: str = "/"
 
     @property
     def name(self) -> str:
@@ -43,15 +44,15 @@ class Call:
 def identify(environ: dict[str, Any], body: bytes) -> Call:
     match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     key, service = (match.group(1), match.group(3)) if match else ("", "")
-    target = environ.get("HTTP_X_AMZ_TARGET")
+    target, path = environ.get("HTTP_X_AMZ_TARGET"), environ.get("PATH_INFO", "")
     if target:
-        return Call(service, target.rsplit(".", 1)[-1], key, body)
+        return Call(service, target.rsplit(".", 1)[-1], key, body, path)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         action = re.search(rb"(?:^|&)Action=(\w+)", body)
-        return Call(service, action.group(1).decode() if action else "", key, body)
+        return Call(service, action.group(1).decode() if action else "", key, body, path)
     try:
         operation, _ = get_service_router(service).match(Request(environ))
-        return Call(service, operation.name, key, body)
+        return Call(service, operation.name, key, body, path)
     except Exception:
         # Not a service that moto's router knows, or no request of AWS at all: moto gives the answer.
-        return Call(service, f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}", key, body)
+        return Call(service, f"{environ['REQUEST_METHOD']} {path}", key, body, path)

@@ -28,6 +28,7 @@ class Control:
         self.ecs = services.ecs
         self.route53 = services.route53
         self.fleet = services.autoscaling
+        self.policies = services.policies
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Answer:
         path = [part for part in environ["PATH_INFO"].split("/") if part][1:]
@@ -74,8 +75,8 @@ class Control:
                 return {"items": dynamodb.items(self.world.config.region, name)}
             case "GET", ["instances"]:
                 return self._instances()
-            case "POST", ["instances", name, ("fail" | "disconnect" | "connect") as what]:
-                return self._instance(name, what)
+            case "POST", ["instances", name, ("fail" | "interrupt" | "disconnect" | "connect") as what]:
+                return self._instance(name, what, given)
             case "POST", ["capacity"]:
                 return self._capacity(bool(given["insufficient"]))
             case "GET", ["faults"]:
@@ -89,6 +90,11 @@ class Control:
                 return {}
             case "DELETE", ["faults", number]:
                 self.world.faults.clear(int(number))
+                return {}
+            case "GET", ["iam"]:
+                return self.policies.view()
+            case "POST", ["iam"]:
+                self.policies.put(str(given["key"]), given["policy"])
                 return {}
             case "GET", ["metadata", name, *rest]:
                 return self._metadata(self._task([name]), rest)
@@ -156,14 +162,17 @@ class Control:
         ]
         return {"instances": instances, "groups": groups, "insufficientCapacity": self.world.insufficient_capacity}
 
-    def _instance(self, name: str, what: str) -> dict[str, Any]:
+    def _instance(self, name: str, what: str, given: dict[str, Any]) -> dict[str, Any]:
         states = [state for group in self._groups() for state in group.instance_states]
         state = next((state for state in states if state.instance.id == name), None)
         host = self.ecs.on_host(name)
-        if what == "fail":
+        if what in ("fail", "interrupt"):
             if state is None:
                 raise NotFound(f"no instance {name}")
-            self.fleet.fail(state)
+            if what == "fail":
+                self.fleet.fail(state)
+            else:
+                self.fleet.interrupt(state, given.get("noticeMs", 120_000) / 1000)
             return {}
         if host is None:
             raise NotFound(f"no container instance on {name}")

@@ -13,7 +13,9 @@ from moto.ecs import ecs_backends
 from moto.ecs.models import EC2ContainerServiceBackend
 
 from awslocal import registration
+from awslocal.agents import Agents
 from awslocal.errors import AwsError, invalid
+from awslocal.iam import Policies
 from awslocal.instances import ContainerInstance, new_arn, place
 from awslocal.inventory import Inventory
 from awslocal.lifecycle import Lifecycle
@@ -30,8 +32,9 @@ TOKEN_PARAMETERS = (
 class Ecs:
     """All tasks and container instances; task definitions and clusters stay moto's."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, policies: Policies) -> None:
         self.world = world
+        self.agents = Agents(world, policies)
         self.moto: EC2ContainerServiceBackend = ecs_backends[ACCOUNT][world.config.region]
         self.network = self._network()
         self.life = Lifecycle(self)
@@ -89,7 +92,9 @@ class Ecs:
     def of_cluster(self, name: str) -> list[ContainerInstance]:
         return [one for one in self.instances.values() if one.cluster == name]
 
-    def register_instance(self, cluster: str, ec2_instance: Any, group: str | None) -> ContainerInstance:
+    def register_instance(
+        self, cluster: str, ec2_instance: Any, group: str | None, role: str | None = None
+    ) -> ContainerInstance:
         config = self.world.config
         one = ContainerInstance(
             arn=new_arn(self.world, cluster),
@@ -100,6 +105,7 @@ class Ecs:
             memory=config.instance_memory,
             enis=config.eni_limit,
             group=group,
+            role=role,
             attributes={
                 "ecs.availability-zone": ec2_instance.placement.zone,
                 "ecs.instance-type": ec2_instance.instance_type,
@@ -107,6 +113,7 @@ class Ecs:
                 "ecs.capability.task-eni": None,
             },
         )
+        one.agent_connected = self.agents.connect(role, cluster, one.arn) is None
         self.instances[one.arn] = one
         self.moto.container_instances.setdefault(cluster, {})[one.id] = one
         one.changed()

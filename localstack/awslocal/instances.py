@@ -24,6 +24,7 @@ class ContainerInstance:
     memory: int
     enis: int
     group: str | None = None
+    role: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     status: str = "ACTIVE"
     agent_connected: bool = True

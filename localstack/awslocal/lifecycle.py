@@ -40,6 +40,11 @@ class Lifecycle:
     def _provisioned(self, task: Task) -> None:
         if task.last_status != "PROVISIONING" or task.desired_status == "STOPPED":
             return
+        host = task.container_instance
+        refused = self.ecs.agents.report(host.role, host.cluster) if host is not None else None
+        if refused:
+            self.stop(task, "TaskFailedToStart", f"the agent cannot report: {refused}")
+            return
         task.last_status = "PENDING"
         task.attachment_status = "ATTACHED"
         task.mark("pullStartedAt")
@@ -92,6 +97,9 @@ class Lifecycle:
         argv = image.argv(one.definition.get("entryPoint") or [], command)
         if not argv:
             raise ValueError("no command specified")
+        refused = self.ecs.agents.start(task, one)
+        if refused:
+            raise ValueError(refused)
         one.env = self._environment(task, one, image)
         one.cwd = directory
         one.pid = self.world.processes.start(

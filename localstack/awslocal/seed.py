@@ -51,6 +51,7 @@ def read(world: World) -> dict[str, Any]:
 def plant(world: World, services: Services) -> None:
     """Makes the seed's resources; `world.ids` then tells what they are called."""
     seed, region = read(world), world.config.region
+    dns = route53_backends[ACCOUNT]["aws"]
     env = {
         "AWS_ENDPOINT_URL": world.endpoint,
         "AWS_REGION": region,
@@ -60,6 +61,10 @@ def plant(world: World, services: Services) -> None:
     world.ids = {"endpoint": world.endpoint, "region": region, "account": ACCOUNT, "env": env}
     world.asg_clusters.update(seed["asgClusters"])
     if seed["empty"]:
+        # What a stack is made in, and not by it.
+        zone = dns.create_hosted_zone(f"{seed['domain'].rstrip('.')}.", private_zone=False)
+        world.ids |= {"domain": seed["domain"], "hostedZone": zone.resource_id}
+        _extras(services, seed, zone)
         return
     ec2 = ec2_backends[ACCOUNT][region]
     vpc = ec2.create_vpc("10.0.0.0/16")
@@ -75,7 +80,6 @@ def plant(world: World, services: Services) -> None:
         services.ecs.moto.create_cluster(name)
     asg = _asg(ec2, region, seed, subnets, group.id)
     dynamodb.create_table(region, seed["table"], "serviceName", "ttl")
-    dns = route53_backends[ACCOUNT]["aws"]
     zone = dns.create_hosted_zone(f"{seed['domain'].rstrip('.')}.", private_zone=False)
     private = None
     if seed["privateDomain"]:

@@ -23,7 +23,6 @@ from awslocal.control import Control
 from awslocal.errors import Answer, AwsError
 from awslocal.faults import Rule
 from awslocal.history import History
-from awslocal.iam import Policies
 from awslocal.services import Services
 from awslocal.world import World
 
@@ -39,7 +38,7 @@ class Application:
         self.world = world
         self.services = services
         self.control = Control(world, services)
-        self.policies = Policies(world.config.iam)
+        self.policies = services.policies
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._apps: dict[str, Any] = {}
         self._past: dict[tuple[str, bytes], History] = {}
@@ -63,7 +62,7 @@ class Application:
     def _aws(self, environ: dict[str, Any], body: bytes) -> Answer:
         call = identify(environ, body)
         self.world.stats.called(call.name, call.key)
-        refused = self.policies.check(call.key, call.service, call.operation)
+        refused = self.policies.check(call)
         if refused:
             return self._error(call, refused)
         rules = self.world.faults.due(call.name, call.params()) if self.world.faults.any() else []
@@ -120,6 +119,8 @@ class Application:
         app: Any = self._moto
         if call.service in DIRECT and "Streams" not in environ.get("HTTP_X_AMZ_TARGET", ""):
             if call.service not in self._apps:
+                if call.service == "cloudformation":
+                    self.services.learn_stacks()
                 self._apps[call.service] = create_backend_app(call.service)
             app = self._apps[call.service]
         started: list[Any] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from awslocal import ec2
 from awslocal.autoscaling import AutoScaling
 from awslocal.ecs import Ecs
+from awslocal.iam import Policies
 from awslocal.route53 import Route53
 from awslocal.world import World
 
@@ -14,6 +15,14 @@ class Services:
 
     def __init__(self, world: World) -> None:
         ec2.teach_moto()
-        self.ecs = Ecs(world)
+        self.policies = Policies(world)
+        self.ecs = Ecs(world, self.policies)
         self.autoscaling = AutoScaling(self.ecs)
         self.route53 = Route53(world)
+
+    def learn_stacks(self) -> None:
+        """CloudFormation brings every service of moto along, which takes a while: only for who asks for it."""
+        from awslocal import cloudformation, stack_deletion
+
+        cloudformation.teach_moto()
+        stack_deletion.teach_moto(self.ecs.tasks)
