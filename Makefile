@@ -7,8 +7,10 @@ VENV := localstack/.venv
 APT := build-essential python3-venv
 # For the tests of the pages; they say that they are skipped where it is missing.
 BROWSER := chromium chromium-driver
+# What deploy and undeploy both want to know; YES=1 asks no question.
+INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo images bench-wake bench-held bench-flapping nginx bench-proxy schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -54,6 +56,15 @@ test: setup lint layers unit localstack-unit localstack-test ## All tests
 
 demo: $(VENV)/.installed build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
 	@$(VENV)/bin/python localstack/demo/run.py
+
+deploy: $(VENV)/.installed ## Deploys into your AWS account: DOMAIN=example.com IMAGES=registry/path [SET='Name=value …']
+	@test -n "$(DOMAIN)" || { echo "say which domain: make deploy DOMAIN=example.com" >&2; exit 2; }
+	@$(VENV)/bin/python manifests/infrastructure/deploy.py --domain "$(DOMAIN)" $(INSTALLATION) \
+	  $(if $(IMAGES),--images "$(IMAGES)") $(if $(TAG),--tag "$(TAG)") $(if $(TRUNKING),--trunking) \
+	  $(if $(DRY_RUN),--dry-run) $(foreach one,$(SET),--set "$(one)")
+
+undeploy: $(VENV)/.installed ## Removes an installation and all that it made from your AWS account
+	@$(VENV)/bin/python manifests/infrastructure/undeploy.py $(INSTALLATION)
 
 images: ## Builds the static programs and, where Docker runs, the images
 	localstack/images/build

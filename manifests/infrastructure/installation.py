@@ -1,0 +1,109 @@
+"""A stack of dormouse.yaml: where it is, what it says, and what its template accepts."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+HERE = Path(__file__).resolve().parent
+TEMPLATE = HERE / "dormouse.yaml"
+# Outputs that are no settings of the controller.
+OTHERS = {
+    "ControllerRoleArn",
+    "ControllerSecretArn",
+    "ControllerSecurityGroupId",
+    "ControllerServiceName",
+    "ServiceLogGroup",
+    "ServiceRolePath",
+}
+
+
+class Refused(Exception):
+    """What stops us, in words for the user."""
+
+
+def say(text: str = "") -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def agreed(question: str, yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise Refused("nobody is there to be asked: set YES=1 to go on without a question")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def variable(output: str) -> str:
+    """The setting that an output is: HostedZoneId is HOSTED_ZONE_ID."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", output).upper()
+
+
+def template() -> dict[str, Any]:
+    """The template; what CloudFormation's own functions would make of it is left out."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: {f"!{suffix}": node.value})
+    return yaml.load(TEMPLATE.read_text(), Loader)
+
+
+def brief(error: ClientError) -> str:
+    """An AWS error in one line, with the action that is missing where one is."""
+    found = error.response["Error"]
+    return f"{found['Code']}: {found['Message']}"
+
+
+class Account:
+    """Clients of one account and region."""
+
+    def __init__(self, region: str | None) -> None:
+        session = boto3.session.Session(region_name=region or os.environ.get("AWS_REGION"))
+        if not session.region_name:
+            raise Refused("no region: set AWS_REGION, or a region in your AWS profile")
+        self.region: str = session.region_name
+        self._session = session
+        self._clients: dict[str, Any] = {}
+
+    def __getitem__(self, service: str) -> Any:
+        if service not in self._clients:
+            config = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+            self._clients[service] = self._session.client(service, config=config)
+        return self._clients[service]
+
+
+class Stack:
+    """An installation, by the name of its stack."""
+
+    def __init__(self, account: Account, name: str) -> None:
+        self.account = account
+        self.name = name
+
+    def found(self) -> dict[str, Any] | None:
+        try:
+            return self.account["cloudformation"].describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+
+    def outputs(self) -> dict[str, str]:
+        found = self.found() or {}
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs") or []}
+
+    def settings(self) -> dict[str, str]:
+        """The controller's settings, by the names of their variables."""
+        return {variable(key): value for key, value in self.outputs().items() if key not in OTHERS}
+
+    def parameters(self) -> dict[str, str]:
+        found = self.found() or {}
+        return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters") or []}

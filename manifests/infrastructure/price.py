@@ -1,0 +1,82 @@
+"""What an installation costs a month while everything sleeps, from prices.json: one line for each thing that is paid."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PRICES = Path(__file__).resolve().parent / "prices.json"
+# The lease's row is written every third of DORMOUSE_LEASE, which the template sets to 30 s.
+LEASE_WRITE_SECONDS = 10
+# While everything sleeps the table is read as a whole every two minutes, consistently: a read unit for every 4 KiB.
+SCAN_SECONDS = 120
+UNIT_BYTES = 4096
+# A sleeping service's row, as measured with a hundred of them.
+ROW_BYTES = 1700
+SERVICES = 10
+# What the controller logs while nothing happens, in GB a month: nothing in ten minutes, as measured.
+LOG_GB = 0.01
+
+
+@dataclass
+class Line:
+    """One thing, how its price comes about, and what it costs a month in dollars."""
+
+    what: str
+    how: str
+    dollars: float
+
+
+def prices() -> dict[str, Any]:
+    return json.loads(PRICES.read_text())
+
+
+def idle(parameters: dict[str, Any]) -> list[Line]:
+    """The lines for the parameters of a stack."""
+    known = prices()
+    hours = known["hoursPerMonth"]
+    seconds = hours * 3600
+    architecture = parameters["Architecture"]
+    count = int(parameters["ControllerCount"])
+    cpu, memory = known["fargateVcpuHour"][architecture], known["fargateGibHour"][architecture]
+    task = (0.25 * cpu + 0.5 * memory) * hours * count
+    how = f"{count} × (0.25 vCPU × ${cpu} + 0.5 GB × ${memory}) × {hours} h"
+    if parameters["ControllerSpot"] == "true":
+        task *= 1 - known["fargateSpotDiscount"]
+        how += f", less {known['fargateSpotDiscount']:.0%} on Spot"
+    address = known["publicIpv4Hour"]
+    writes = seconds / LEASE_WRITE_SECONDS
+    reads = seconds / SCAN_SECONDS * math.ceil(SERVICES * ROW_BYTES / UNIT_BYTES)
+    per_write, per_read = known["dynamodbMillionWrites"], known["dynamodbMillionReads"]
+    lines = [
+        Line("controller, Fargate", how, task),
+        Line("its public IPv4 address", f"{count} × ${address} × {hours} h", address * hours * count),
+        Line("private zone of its name", f"1 × ${known['hostedZoneMonth']}", known["hostedZoneMonth"]),
+        Line("secret", f"1 × ${known['secretMonth']}", known["secretMonth"]),
+        Line(
+            "table: the lease",
+            f"{writes:,.0f} writes × ${per_write} a million",
+            writes * per_write / 1e6,
+        ),
+        Line(
+            f"table: {SERVICES} services read every {SCAN_SECONDS} s",
+            f"{reads:,.0f} read units × ${per_read} a million",
+            reads * per_read / 1e6,
+        ),
+        Line("logs", f"{LOG_GB} GB × ${known['logsGb']}", LOG_GB * known["logsGb"]),
+    ]
+    if parameters["NatGateway"] == "true":
+        nat = known["natGatewayHour"]
+        lines.append(Line("NAT gateway and its address", f"(${nat} + ${address}) × {hours} h", (nat + address) * hours))
+    return lines
+
+
+def table(parameters: dict[str, Any]) -> str:
+    """The lines and their sum, as text."""
+    lines = idle(parameters)
+    rows = [f"  {one.what:<40} {one.how:<58} {one.dollars:7.2f}" for one in lines]
+    rows.append(f"  {'a month':<40} {'':<58} {sum(one.dollars for one in lines):7.2f}")
+    return "\n".join(rows)
