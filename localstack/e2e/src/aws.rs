@@ -65,11 +65,38 @@ impl Aws {
     /// When it fails.
     #[track_caller]
     pub fn autoscaling(self, operation: &str, parameters: &[(&str, &str)]) -> String {
-        let mut body = format!("Action={operation}&Version=2011-01-01");
+        self.query("autoscaling", "2011-01-01", operation, parameters)
+    }
+
+    /// A call of CloudFormation, with flat parameters.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn cloudformation(self, operation: &str, parameters: &[(&str, &str)]) -> String {
+        self.query("cloudformation", "2010-05-15", operation, parameters)
+    }
+
+    /// A call of a service that speaks JSON: `AmazonSSM.PutParameter`.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn json(self, service: &str, target: &str, parameters: &Value) -> Value {
+        let request = Aws::request("POST", "/", service)
+            .header("X-Amz-Target", target)
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .body(parameters.to_string());
+        self.send(&request).json()
+    }
+
+    #[track_caller]
+    fn query(self, service: &str, version: &str, operation: &str, parameters: &[(&str, &str)]) -> String {
+        let mut body = format!("Action={operation}&Version={version}");
         for (name, value) in parameters {
             body.push_str(&format!("&{name}={value}"));
         }
-        let request = Aws::request("POST", "/", "autoscaling")
+        let request = Aws::request("POST", "/", service)
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(body);
         self.send(&request).text()

@@ -14,6 +14,7 @@ pub fn broken(world: &World) -> Vec<String> {
     foreign(world, &mut broken);
     pairs(&tasks::all(&world.control), &mut broken);
     capacity(world, &mut broken);
+    permissions(world, &mut broken);
     logs(world, &mut broken);
     broken
 }
@@ -71,6 +72,16 @@ fn capacity(world: &World, broken: &mut Vec<String>) {
     for one in array(&stats["setDesiredCapacity"]) {
         if one["to"].as_i64() < one["from"].as_i64() {
             broken.push(format!("a desired capacity was lowered: {one}"));
+        }
+    }
+}
+
+/// Nothing was refused by the policies.
+fn permissions(world: &World, broken: &mut Vec<String>) {
+    let stats = world.control.get("stats");
+    for (error, count) in stats["errors"].as_object().into_iter().flatten() {
+        if error.contains("AccessDenied") || error.contains("UnauthorizedOperation") {
+            broken.push(format!("the policy does not allow what was called {count} times: {error}"));
         }
     }
 }

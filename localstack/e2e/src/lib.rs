@@ -22,6 +22,8 @@
 //! - [`control`]: its control endpoint
 //! - [`faults`]: what goes wrong with calls
 //! - [`aws`]: calls of somebody else to it
+//! - [`policy`]: the controller's policy, enforced in every world
+//! - [`stack`]: a world that the CloudFormation template makes
 //! - [`localstack`]: LocalStack in its place
 //! - [`controller`]: a `dormouse controller` process
 //! - [`api`]: the controller's API
@@ -59,8 +61,10 @@ pub mod localstack;
 pub mod manifest;
 pub mod options;
 pub mod paths;
+pub mod policy;
 pub mod run;
 pub mod socks;
+pub mod stack;
 pub mod tasks;
 pub mod websocket;
 pub mod world;

@@ -38,6 +38,13 @@ impl Manifest {
         self
     }
 
+    /// Without a field of the spec.
+    pub fn remove(&mut self, field: &str) {
+        if let Some(spec) = self.document["spec"].as_object_mut() {
+            spec.remove(field);
+        }
+    }
+
     /// Falls asleep after so much idleness.
     #[must_use]
     pub fn idle_after(self, after: &str) -> Manifest {

@@ -18,6 +18,8 @@ pub struct Options {
     pub no_health_commands: bool,
     /// What a controller's log may complain about, as a part of the line.
     pub expected_errors: Vec<String>,
+    /// The CloudFormation template makes the world, in place of the seed.
+    pub stack: bool,
     /// Instances may be terminated while busy, because the test kills them.
     pub instances_fail: bool,
 }
@@ -31,6 +33,7 @@ impl Default for Options {
             proxy: Vec::new(),
             no_health_commands: false,
             expected_errors: Vec::new(),
+            stack: false,
             instances_fail: false,
         }
     }
@@ -48,6 +51,13 @@ impl Options {
     #[must_use]
     pub fn group(self, min: u32, max: u32, desired: u32) -> Options {
         self.seed("asg", json!({"min": min, "max": max, "desired": desired}))
+    }
+
+    /// With a world that the CloudFormation template makes.
+    #[must_use]
+    pub fn stack(mut self) -> Options {
+        self.stack = true;
+        self.seed("empty", json!(true))
     }
 
     /// With an option of the local AWS, such as `--eni-limit=1`.

@@ -8,6 +8,12 @@ pub fn localstack() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in a folder").to_owned()
 }
 
+/// The folder of the template and its policies.
+pub fn infrastructure() -> PathBuf {
+    let root = localstack().parent().expect("it is in the repository").to_owned();
+    root.join("manifests/infrastructure")
+}
+
 /// The folder of the built programs: `DORMOUSE_BIN_DIR`, or where this program was built.
 pub fn programs() -> PathBuf {
     if let Some(given) = env::var_os("DORMOUSE_BIN_DIR") {

@@ -9,6 +9,8 @@ use crate::eventually::{SOON, eventually};
 use crate::http::{Answer, PATIENCE, Request};
 use crate::options::{DELAYS, Options};
 use crate::paths::{localstack, program, python};
+use crate::policy;
+use crate::stack;
 use crate::tasks::{self, Role, Task};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -96,7 +98,13 @@ impl World {
         let endpoint = ready["endpoint"].as_str().and_then(|url| url.strip_prefix("http://"));
         let address: SocketAddr = endpoint.and_then(|address| address.parse().ok()).expect("an endpoint");
         let (control, aws) = (Control::new(address), Aws::new(address));
-        let ids = control.get("world");
+        let ids = if options.stack {
+            stack::make(&control, aws)
+        } else {
+            let ids = control.get("world");
+            policy::enforce(&control, &ids, stack::INSTALL);
+            ids
+        };
         let foreign = foreign(control, aws, &ids);
         World { options, control, aws, ids, foreign, local, directory, controllers: AtomicU8::new(0) }
     }
@@ -336,15 +344,18 @@ fn write(path: &PathBuf, value: &Value) {
 fn images(options: &Options) -> Value {
     let healthy = if options.no_health_commands { json!(["/bin/true"]) } else { Value::Null };
     let image = |name: &str, command: &PathBuf| json!({"image": format!("{name}:*"), "command": [command]});
-    let mut proxy = image("dormouse-proxy", &program("dormouse-proxy"));
-    let mut service = image("dormouse-service", &program("dormouse-service"));
+    let mut proxy = image("*dormouse-proxy", &program("dormouse-proxy"));
+    let mut service = image("*dormouse-service", &program("dormouse-service"));
     for (name, value) in &options.proxy {
         proxy["environment"][name] = json!(value);
     }
     for one in [&mut proxy, &mut service] {
         one["healthcheck"] = healthy.clone();
     }
-    json!([proxy, service, image("e2e-app", &program("e2e-app")), {"image": "exec:*", "kind": "exec"}])
+    // The controller's own task: that it may start is all that is seen of it.
+    let controller = json!({"image": "*dormouse:*", "command": ["/bin/sh", "-c", "exec sleep 600"]});
+    let app = image("*e2e-app", &program("e2e-app"));
+    json!([proxy, service, controller, app, {"image": "exec:*", "kind": "exec"}])
 }
 
 fn seed(options: &Options) -> Value {

@@ -16,6 +16,7 @@
 //! - `traffic`: WebSockets, raw bytes, requests with bodies
 //! - `zones`: records for private callers
 //! - `declared`: manifests that change
+//! - `deployed`: the CloudFormation template and its policies
 //! - `command_line`: what a user types
 //! - `browser`: what people see
 
@@ -27,6 +28,7 @@ mod capacity;
 mod command_line;
 mod controller;
 mod declared;
+mod deployed;
 mod faults;
 mod foreign;
 mod guard;

@@ -1,0 +1,231 @@
+"""The CloudFormation template of manifests/infrastructure: its form, its policies, and what each choice makes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ROOT / "manifests" / "infrastructure"
+sys.path.insert(0, str(HERE))
+
+import deploy  # noqa: E402
+import embed  # noqa: E402
+import installation  # noqa: E402
+import price  # noqa: E402
+
+POLICIES = sorted((HERE / "policies").glob("*.json"))
+# Actions without resource-level permissions in IAM: nothing but "*" can be written.
+EVERYWHERE = {
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeScalingActivities",
+    "ec2:DescribeNetworkInterfaces",
+    "ecr:GetAuthorizationToken",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:DescribeTaskDefinition",
+    "ecs:DiscoverPollEndpoint",
+    "ecs:ListTaskDefinitions",
+}
+GIVEN = {
+    "Domain": "example.com",
+    "ApiToken": "t" * 32,
+    "ControllerImage": "dormouse:1",
+    "ProxyImage": "dormouse-proxy:1",
+    "ServiceSidecarImage": "dormouse-service:1",
+}
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    lint = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([lint, HERE / "dormouse.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_is_short_enough_to_be_sent_as_it_is() -> None:
+    assert len((HERE / "dormouse.yaml").read_bytes()) <= deploy.LONGEST
+
+
+def test_every_parameter_says_what_it_is_and_what_it_takes() -> None:
+    for name, slot in installation.template()["Parameters"].items():
+        assert slot["Description"].endswith("."), name
+        bounded = {"AllowedPattern", "AllowedValues", "MinValue", "MinLength"} & set(slot)
+        assert bounded or slot["Type"].startswith("AWS::SSM::"), f"{name} takes anything"
+        if "Default" in slot:
+            assert deploy.refusal(slot, str(slot["Default"])) is None, name
+
+
+def test_the_policies_are_embedded_as_they_are() -> None:
+    template = embed.TEMPLATE.read_text()
+    assert embed.embedded(template) == template, "run manifests/infrastructure/embed.py"
+    named = re.findall(r"# begin (policies/[\w-]+\.json)", template)
+    assert sorted(named) == [f"policies/{one.name}" for one in POLICIES]
+    # What was embedded means what the file says.
+    resources = installation.template()["Resources"]
+    for one in POLICIES:
+        (found,) = [
+            policy["PolicyDocument"]
+            for resource in resources.values()
+            for policy in resource.get("Properties", {}).get("Policies", [])
+            if policy["PolicyName"] == one.stem
+        ]
+        assert plain(found) == json.loads(one.read_text()), one.name
+
+
+def plain(value: Any) -> Any:
+    """Without the !Sub of its texts."""
+    match value:
+        case {"!Sub": text}:
+            return text
+        case dict():
+            return {key: plain(one) for key, one in value.items()}
+        case list():
+            return [plain(one) for one in value]
+    return value
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_policy_is_as_narrow_as_iam_lets_it_be(path: Path) -> None:
+    seen: set[str] = set()
+    for statement in json.loads(path.read_text())["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for action in statement["Action"]:
+            assert "*" not in action, f"{action} in {statement['Sid']}"
+            seen.add(action)
+        if "*" in statement["Resource"] and "Condition" not in statement:
+            assert set(statement["Action"]) <= EVERYWHERE, statement["Sid"]
+        assert statement["Action"] == sorted(statement["Action"]), f"{statement['Sid']} is not in order"
+    assert seen
+
+
+def test_outputs_are_settings_by_name() -> None:
+    outputs = set(installation.template()["Outputs"])
+    settings = {installation.variable(one) for one in outputs - installation.OTHERS}
+    assert installation.OTHERS <= outputs
+    table = (ROOT / "controller" / "src" / "config" / "table.rs").read_text()
+    required = set(re.findall(r'required\(\s*"(\w+)"', table)) - {"DORMOUSE_SECRET"}
+    known = set(re.findall(r'(?:required|optional|defaulted)\(\s*"(\w+)"', table))
+    assert required <= settings <= known
+
+
+CHOICES = {
+    "default": {},
+    "everything": {
+        "Ipv6": "true",
+        "NatGateway": "true",
+        "OperatorCidr": "203.0.113.7/32",
+        "ControllerSpot": "true",
+        "ControllerCount": "2",
+        "InstanceType2": "t4g.2xlarge",
+        "InstanceType3": "m6g.xlarge",
+        "OnDemandShare": "20",
+        "PrivateHostedZoneId": "ZPRIVATE",
+        "Architecture": "ARM64",
+    },
+    "x86": {"Architecture": "X86_64", "InstanceType": "t3.xlarge", "MaxInstances": "0"},
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_each_choice_can_be_made_and_unmade(start, choice: str) -> None:
+    local = start(seed={"empty": True, "domain": "example.com"})
+    stacks = local.client("cloudformation")
+    given = GIVEN | {"HostedZoneId": local.world["hostedZone"]} | CHOICES[choice]
+    slots = installation.template()["Parameters"]
+    assert not [name for name, value in given.items() if deploy.refusal(slots[name], value)]
+    stacks.create_stack(
+        StackName="dormouse",
+        TemplateBody=(HERE / "dormouse.yaml").read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    made = {one["OutputKey"]: one["OutputValue"] for one in stacks.describe_stacks()["Stacks"][0]["Outputs"]}
+    assert ("PrivateHostedZoneId" in made) == (choice == "everything")
+    looks(local, made, given)
+    stacks.delete_stack(StackName="dormouse")
+    assert not stacks.describe_stacks()["Stacks"]
+    ec2 = local.client("ec2")
+    assert not [one for one in ec2.describe_vpcs()["Vpcs"] if not one["IsDefault"]]
+
+
+def looks(local: Any, made: dict[str, str], given: dict[str, str]) -> None:
+    """What was made is as the parameters say."""
+    (group,) = local.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert (group["MinSize"], group["DesiredCapacity"]) == (0, 0)
+    assert group["MaxSize"] == int(given.get("MaxInstances", 10))
+    assert group["NewInstancesProtectedFromScaleIn"]
+    mixed = group["MixedInstancesPolicy"]
+    assert mixed["InstancesDistribution"]["OnDemandPercentageAboveBaseCapacity"] == int(given.get("OnDemandShare", 100))
+    types = [one["InstanceType"] for one in mixed["LaunchTemplate"]["Overrides"]]
+    asked = [given.get(one) for one in ("InstanceType", "InstanceType2", "InstanceType3")]
+    assert types == [one for one in [asked[0] or "t4g.xlarge", *asked[1:]] if one]
+    hooks = local.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=made["ServiceAsgName"])
+    assert [one["LifecycleTransition"] for one in hooks["LifecycleHooks"]] == ["autoscaling:EC2_INSTANCE_TERMINATING"]
+    table = local.client("dynamodb")
+    name = {"TableName": made["LaunchLocksTableName"]}
+    assert table.describe_time_to_live(**name)["TimeToLiveDescription"]["AttributeName"] == "ttl"
+    backups = table.describe_continuous_backups(**name)["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    logs = local.client("logs").describe_log_groups(logGroupNamePrefix="/dormouse/")["logGroups"]
+    assert {one["retentionInDays"] for one in logs} == {30} and len(logs) == 2
+    task = local.client("ecs").describe_task_definition(taskDefinition="dormouse-controller-main")["taskDefinition"]
+    assert task["runtimePlatform"]["cpuArchitecture"] == given.get("Architecture", "ARM64")
+    groups = local.client("ec2").describe_security_groups(GroupIds=[made["ControllerSecurityGroupId"]])
+    open_to = {
+        (rule["FromPort"], one["CidrIp"])
+        for rule in groups["SecurityGroups"][0]["IpPermissions"]
+        for one in rule["IpRanges"]
+    }
+    assert open_to == {(9060, "0.0.0.0/0")} | ({(9070, given["OperatorCidr"])} if "OperatorCidr" in given else set())
+    private = local.client("ec2").describe_subnets(SubnetIds=made["ServiceSubnetIds"].split(","))["Subnets"]
+    public = local.client("ec2").describe_subnets(SubnetIds=made["ProxySubnetIds"].split(","))["Subnets"]
+    assert {one["AvailabilityZone"] for one in private} == {one["AvailabilityZone"] for one in public}
+    assert len({one["CidrBlock"] for one in private + public}) == 4
+
+
+def test_an_existing_vpc_is_used(start) -> None:
+    local = start(seed={"domain": "example.com"})
+    stacks = local.client("cloudformation")
+    subnets = ",".join(local.world["subnets"])
+    given = GIVEN | {
+        "HostedZoneId": local.world["hostedZone"],
+        "VpcId": local.world["vpc"],
+        "PublicSubnetIds": subnets,
+        "PrivateSubnetIds": subnets,
+    }
+    before = len(local.client("ec2").describe_vpcs()["Vpcs"])
+    stacks.create_stack(
+        StackName="dormouse",
+        TemplateBody=(HERE / "dormouse.yaml").read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    made = {one["OutputKey"]: one["OutputValue"] for one in stacks.describe_stacks()["Stacks"][0]["Outputs"]}
+    assert made["ProxySubnetIds"] == made["ServiceSubnetIds"] == subnets
+    assert len(local.client("ec2").describe_vpcs()["Vpcs"]) == before
+
+
+@pytest.mark.parametrize(("choices", "most"), [({}, 12.0), ({"ControllerSpot": "true"}, 7.0)])
+def test_what_it_costs_asleep(choices: dict[str, str], most: float) -> None:
+    slots = installation.template()["Parameters"]
+    given = {name: str(slot["Default"]) for name, slot in slots.items() if "Default" in slot} | choices
+    total = sum(one.dollars for one in price.idle(given))
+    assert total <= most, price.table(given)
+
+
+def test_the_guide_has_the_lines_of_the_price() -> None:
+    slots = installation.template()["Parameters"]
+    given = {name: str(slot["Default"]) for name, slot in slots.items() if "Default" in slot}
+    guide = (HERE / "README.md").read_text()
+    for choices in ({}, {"ControllerSpot": "true"}):
+        lines = price.idle(given | choices)
+        for one in lines:
+            assert f"{one.dollars:.2f}" in guide, f"{one.what}: {one.dollars:.2f}"
+        assert f"{sum(one.dollars for one in lines):.2f}" in guide
+    assert price.prices()["date"] in guide
