@@ -122,7 +122,21 @@ impl Client {
     /// # Errors
     /// When there is no answer, or it is a problem.
     pub async fn put(&self, path: &str, json: Vec<u8>) -> Result<StatusCode, CallError> {
-        Ok(self.whole(Method::PUT, path, json.into(), ANSWER_TIMEOUT).await?.0)
+        self.send_within(Method::PUT, path, json, ANSWER_TIMEOUT).await
+    }
+
+    /// The same with another method and another patience.
+    ///
+    /// # Errors
+    /// When there is no answer in that time, or it is a problem.
+    pub async fn send_within(
+        &self,
+        method: Method,
+        path: &str,
+        json: Vec<u8>,
+        longest: Duration,
+    ) -> Result<StatusCode, CallError> {
+        Ok(self.whole(method, path, json.into(), longest).await?.0)
     }
 
     /// Whether the server answers at all.

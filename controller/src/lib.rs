@@ -14,6 +14,7 @@
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service; [`files`]: how many of both
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
+//! - [`replicas`]: several controllers beside each other
 //! - [`trust`]: who a request comes from
 //! - [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
 
@@ -37,6 +38,7 @@ pub mod probe;
 pub mod problem;
 mod rate;
 pub mod refusals;
+pub mod replicas;
 pub mod request;
 pub mod run;
 pub mod serve;

@@ -7,6 +7,8 @@ use dormouse_core::view::{EventView, InstanceView, ServiceView};
 use dormouse_manifests::Service;
 use dormouse_peer::wire::{Answer, Heartbeat};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,25 @@ pub struct Asked {
     pub origin: &'static str,
     /// A sentence or less, e.g. `GET /report from 10.1.2.3 (curl/8)`.
     pub reason: String,
+}
+
+/// What a controller that stands by tells the one that leads.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StandbyReport {
+    /// Who it is, in words.
+    pub replica: String,
+    /// Its API.
+    pub url: String,
+    /// Where its activator is reached from outside.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Services whose rows it has changed.
+    #[serde(default)]
+    pub changed: Vec<String>,
+    /// Services with requests at its activator, and how many.
+    #[serde(default)]
+    pub in_use: BTreeMap<String, u64>,
 }
 
 /// Counts as use of a service while it lives.
@@ -116,6 +137,16 @@ pub trait Plane: Send + Sync {
 
     /// Takes a heartbeat in. `None`: the token names no task of ours, or one that is over.
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer>;
+
+    /// The API of the controller that leads, while this one follows it; `None`: it leads, or nobody does.
+    fn leader(&self) -> watch::Receiver<Option<String>> {
+        watch::channel(None).1
+    }
+
+    /// Takes in what a standby says. `false`: this controller does not lead.
+    async fn hear_standby(&self, _report: StandbyReport) -> bool {
+        false
+    }
 
     /// Every change of a service's view. A receiver that lags loses the oldest and must list again.
     fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>>;

@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::probe::HttpProbe;
+use crate::replicas;
 use crate::startup;
 use crate::waker::Waker;
 use anyhow::{Context, bail};
@@ -49,6 +50,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
         resolved = startup::resolve(&config, &cloud, &*store) => resolved?,
     };
+    let replica_url = resolved.replica_url.clone();
     let settings = config.installation.clone().resolve(resolved);
     info!(
         install = settings.install,
@@ -69,6 +71,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         api_budget: config.api_budget.share(sdk.endpoint_url().is_some()),
         observe_only: config.policy == Policy::Observe,
         holder: startup::holder(),
+        replica_url,
     });
     let plane: Arc<dyn Plane> = Arc::new(EnginePlane(engine.clone()));
     let waker = Waker::new(plane.clone());
@@ -89,6 +92,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         trusted: config.trusted_proxies.clone(),
         pages,
         metrics,
+        secret: Some(config.secret.clone()),
         stop: stop.clone(),
     };
     let router = api::router(plane.clone(), waker, options);
@@ -99,13 +103,14 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         .map(|directory| tokio::spawn(crate::directory::follow(directory, plane.clone(), stop.clone())));
     info!(api = %config.api_listen, activator = %config.activator_listen, "listening");
 
+    let follows = tokio::spawn(replicas::follow(engine.clone(), config.secret.clone(), stop.clone()));
     let ended = engine.lead(&stop).await;
     stop.cancel();
     if ended == Ended::Lost {
         // Whoever leads now must not find two at work: no grace.
         bail!("the lease was lost; ending, so that a fresh process starts from what is true");
     }
-    for task in [Some(api), Some(activator), manifests, Some(signals)].into_iter().flatten() {
+    for task in [Some(api), Some(activator), Some(follows), manifests, Some(signals)].into_iter().flatten() {
         task.await.context("a part of the controller panicked")?;
     }
     info!("ended");

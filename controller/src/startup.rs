@@ -65,16 +65,22 @@ pub async fn resolve(
             patiently("the table", || store.install_id(&proposal)).await?
         }
     };
-    let controller_url = match &wanted.controller_url {
-        Some(url) => url.clone(),
-        None => format!("http://{}:{}", own_address().await?, config.api_listen.port()),
+    let port = config.api_listen.port();
+    let own_url = async || Ok::<_, anyhow::Error>(format!("http://{}:{port}", own_address().await?));
+    let (controller_url, replica_url) = match &wanted.controller_url {
+        // It may be a name for several; a task knows its own address.
+        Some(url) => (url.clone(), if is_task() { own_url().await? } else { url.clone() }),
+        None => {
+            let own = own_url().await?;
+            (own.clone(), own)
+        }
     };
     let wildcard = match &wanted.public_ip {
         PublicIp::NoWildcard => None,
         PublicIp::Addresses(addresses) => Some(addresses.iter().map(ToString::to_string).collect()),
         PublicIp::Own => Some(vec![own_public_address(cloud).await?]),
     };
-    Ok(Resolved { install, controller_url, wildcard, private_zone })
+    Ok(Resolved { install, controller_url, replica_url, wildcard, private_zone })
 }
 
 /// The waiting pages of one's own.
@@ -159,6 +165,11 @@ async fn own_public_address(cloud: &Cloud) -> anyhow::Result<String> {
     addresses.get(&interface).cloned().with_context(|| {
         format!("{interface}, the controller's own, has no public address; set DORMOUSE_PUBLIC_IP, or `none`")
     })
+}
+
+fn is_task() -> bool {
+    #[allow(clippy::disallowed_methods, reason = "the edge: ECS sets it, nobody configures it")]
+    std::env::var_os(METADATA).is_some()
 }
 
 async fn metadata(variable: &'static str) -> anyhow::Result<Value> {

@@ -43,6 +43,7 @@ pub fn asleep(name: &str) -> ServiceView {
             conditions: Vec::new(),
             service: None,
             proxy: None,
+            backend: None,
             activity: ActivityView {
                 in_flight: 0,
                 open_sockets: 0,
@@ -277,7 +278,12 @@ impl Plane for FakePlane {
     }
 
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
-        (token == "task-token").then_some(Answer { peer: None, drain: beat.seq > 1, interval_ms: 200 })
+        (token == "task-token").then_some(Answer {
+            peer: None,
+            drain: beat.seq > 1,
+            interval_ms: 200,
+            controllers: Vec::new(),
+        })
     }
 
     fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>> {

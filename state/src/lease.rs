@@ -15,4 +15,7 @@ pub struct Lease {
     pub nonce: String,
     /// Grows by one with every change of holder; stands in the condition of every leader's write.
     pub epoch: u64,
+    /// Its API, for controllers that stand by; never compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }

@@ -302,7 +302,7 @@ async fn capacity_is_versioned_and_fenced(store: Arc<dyn Store>) {
 }
 
 fn lease(holder: &str, nonce: &str, epoch: u64) -> Lease {
-    Lease { holder: holder.into(), nonce: nonce.into(), epoch }
+    Lease { holder: holder.into(), nonce: nonce.into(), epoch, url: Some(format!("http://{holder}:9070")) }
 }
 
 async fn the_lease_is_taken_renewed_and_released(store: Arc<dyn Store>) {

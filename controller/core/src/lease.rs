@@ -63,7 +63,7 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(15);
 
     fn held(nonce: &str) -> Lease {
-        Lease { holder: "other".into(), nonce: nonce.into(), epoch: 4 }
+        Lease { holder: "other".into(), nonce: nonce.into(), epoch: 4, url: None }
     }
 
     #[test]

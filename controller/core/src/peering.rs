@@ -61,6 +61,7 @@ pub fn answer(
         peer: address.map(|host| PeerAddress { host, port }),
         drain: leaving || drains,
         interval_ms,
+        controllers: Vec::new(),
     })
 }
 

@@ -31,7 +31,7 @@ pub struct Settings {
     pub sidecar_image: String,
     /// Execution role of the task definitions it registers.
     pub execution_role: Option<String>,
-    /// Where sidecars find the controller: `http://host:port`.
+    /// Where sidecars find the controller: `http://host:port`, or several with commas.
     pub controller_url: String,
     /// Networks (CIDR) of proxies in front of the proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<String>,

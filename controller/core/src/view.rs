@@ -71,6 +71,9 @@ pub struct Status {
     /// The proxy task, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<TaskView>,
+    /// Where the user's container answers, directly, once it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<SocketAddr>,
     /// Use.
     pub activity: ActivityView,
     /// The last wake.
@@ -206,6 +209,7 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             conditions: record.conditions.clone(),
             service: pair.and_then(|pair| task(&pair.service)),
             proxy: pair.and_then(|pair| task(&pair.proxy)),
+            backend: backend(record, view),
             activity: ActivityView {
                 in_flight: usage.in_flight,
                 open_sockets: usage.sockets,

@@ -99,6 +99,7 @@ impl Process {
             api_budget: Some(0.5),
             observe_only: false,
             holder: format!("controller {controller}"),
+            replica_url: format!("http://controller-{controller}:9070"),
         });
         let fate = Arc::new(Fate::default());
         let stop = CancellationToken::new();

@@ -4,6 +4,7 @@ use super::state::Api;
 use crate::config::Secret;
 use crate::pages::dashboard;
 use crate::problem::Problem;
+use crate::replicas::is_replica;
 use crate::request::{bearer, cookie, is_from_elsewhere, wants_page};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -51,6 +52,11 @@ pub(super) async fn require_token(State(api): State<Api>, request: Request, next
     let shown = bearer(request.headers());
     if let (Some(token), Some(shown)) = (&api.token, shown)
         && token.matches(shown)
+    {
+        return next.run(request).await;
+    }
+    if let (Some(secret), Some(shown)) = (&api.secret, shown)
+        && is_replica(secret, shown)
     {
         return next.run(request).await;
     }

@@ -94,7 +94,7 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
 
 /// Who is at the other end of the connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
+pub struct Peer(pub IpAddr);
 
 /// The caller, for the cause of a wake or a sleep.
 pub(super) struct Caller {

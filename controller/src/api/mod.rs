@@ -9,6 +9,7 @@
 //! - `extract`: names, parameters and bodies, or the problem with them
 //! - `services`, `declare`, `flip`, `wait`, `history`, `link`, `watch`: `/v1`
 //! - `heartbeat`: the sidecars' call
+//! - `replicas`: the call of controllers that stand by
 //! - `compat`: `/api/{name}`, as scripts know it
 //! - `page`: `/{name}`; `progress`: what belongs to its waiting page
 //! - `dashboard`: `/`
@@ -29,12 +30,14 @@ mod listener;
 mod openapi;
 mod page;
 mod progress;
+mod replicas;
 mod router;
 mod services;
 mod state;
 mod wait;
 mod watch;
 
+pub use extract::Peer;
 pub use listener::serve;
 pub use router::router;
 pub use state::Options;

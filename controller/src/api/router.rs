@@ -3,15 +3,16 @@
 use super::state::{Api, Options};
 use super::{
     auth, compat, dashboard, declare, flip, health, heartbeat, history, link, openapi, page, progress,
-    services, watch,
+    replicas, services, watch,
 };
 use crate::pages::{Goes, Live};
 use crate::plane::Plane;
 use crate::problem::Problem;
+use crate::replicas::{REPORT, Relay, relay};
 use crate::waker::Waker;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::{Method, StatusCode, Uri};
 use std::sync::Arc;
@@ -20,23 +21,30 @@ use std::sync::Arc;
 const MAX_MANIFEST_BYTES: usize = 1 << 20;
 /// Larger is no heartbeat.
 const MAX_HEARTBEAT_BYTES: usize = 16 << 10;
+/// Larger is no standby's report: it names the services that are in use.
+const MAX_REPORT_BYTES: usize = 1 << 20;
 /// Larger is no token.
 const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { token, passes, trusted, pages, metrics, stop } = options;
+    let Options { token, passes, trusted, pages, metrics, secret, stop } = options;
+    let relays = secret.clone().map(|secret| Relay::new(secret, Arc::clone(&plane)));
     let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
     let proof = auth::new_proof().into();
     let metrics = metrics.into();
     let logins = Arc::default();
-    let api = Api { plane, waker, token, proof, logins, live, passes, trusted, pages, metrics, stop };
-    Router::new()
+    let api = Api { plane, waker, token, proof, logins, live, passes, trusted, pages, metrics, secret, stop };
+    let router = Router::new()
         .merge(guarded().route_layer(from_fn_with_state(api.clone(), auth::require_token)))
         .merge(open())
         .fallback(no_such_call)
         .method_not_allowed_fallback(no_such_method)
-        .with_state(api)
+        .with_state(api);
+    match relays {
+        Some(relays) => router.layer(from_fn(move |request, next| relay(relays.clone(), request, next))),
+        None => router,
+    }
 }
 
 fn guarded() -> Router<Api> {
@@ -66,6 +74,7 @@ fn open() -> Router<Api> {
         .route("/favicon.ico", get(page::favicon))
         .route("/robots.txt", get(page::robots))
         .route("/v1/heartbeat", heartbeat)
+        .route(REPORT, post(replicas::post).layer(DefaultBodyLimit::max(MAX_REPORT_BYTES)))
         .route(dashboard::LOGIN, login)
         .route(dashboard::LOGOUT, post(dashboard::logout))
         .route("/.dormouse/{name}/events", get(progress::events))

@@ -24,6 +24,8 @@ pub struct Options {
     pub pages: Arc<Custom>,
     /// Whoever has numbers for `/metrics`.
     pub metrics: Vec<Arc<dyn Metrics>>,
+    /// What controllers of the installation prove themselves to each other with. Without it each answers for itself.
+    pub secret: Option<Secret>,
     /// From here on waiting calls and event streams end.
     pub stop: CancellationToken,
 }
@@ -42,5 +44,6 @@ pub(super) struct Api {
     pub(super) trusted: TrustedProxies,
     pub(super) pages: Arc<Custom>,
     pub(super) metrics: Arc<[Arc<dyn Metrics>]>,
+    pub(super) secret: Option<Secret>,
     pub(super) stop: CancellationToken,
 }

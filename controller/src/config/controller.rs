@@ -97,6 +97,8 @@ pub struct Resolved {
     pub install: String,
     /// Where sidecars find the controller: `http://host:port`.
     pub controller_url: String,
+    /// Where other controllers find this one: the same, unless that is a name for all of them.
+    pub replica_url: String,
     /// Where the wildcard record points; `None` = there is none.
     pub wildcard: Option<Vec<String>>,
     /// The private zone with its name.

@@ -34,11 +34,12 @@ impl Engine {
         let records = self.records.all();
         let by_name: BTreeMap<String, Arc<ServiceRecord>> =
             records.iter().map(|record| (record.name.clone(), record.clone())).collect();
+        let settings = self.settings_of_all();
         let plan = {
             let wants = self.wanted(&records, |record, view| wanted::public(&self.settings, record, view));
             let world = self.world();
             let (Some(zone), Some(_)) = (&world.zone, world.tasks.listed_at) else { return None };
-            dns::plan(&self.settings, &by_name, &wants, zone, now)
+            dns::plan(&settings, &by_name, &wants, zone, now)
         };
         self.note_conflicts(&plan.conflicts);
         if self.observe_only {
@@ -67,7 +68,7 @@ impl Engine {
             self.schedule(&name);
         }
         let zone = self.settings.zone.clone();
-        let mut again = requeue;
+        let mut again = sooner(requeue, self.awaits_standbys(&mut groups));
         let changed = !groups.is_empty();
         for groups in batch::batches(groups) {
             again = sooner(again, self.change(&zone, groups).await);

@@ -79,27 +79,35 @@ impl Engine {
     async fn acquire(&self, stop: &CancellationToken) -> Option<Lease> {
         let mut seen: (Option<Lease>, Instant) = (None, Instant::now());
         let mut told = false;
+        let mut refresh_due = Instant::now();
         loop {
             let began = Instant::now();
-            if let Ok(changed) = self.records.refresh().await {
-                changed.iter().for_each(|name| self.publish(name));
-                // What is remembered is enough to answer from, and to wake.
-                self.is_ready.store(true, Ordering::Release);
+            // A leader that is followed tells every change as it happens.
+            if !self.is_following() || began >= refresh_due {
+                refresh_due = began + self.settings.poll_slow;
+                if let Ok(changed) = self.records.refresh().await {
+                    changed.iter().for_each(|name| self.publish(name));
+                    // What is remembered is enough to answer from, and to wake.
+                    self.is_ready.store(true, Ordering::Release);
+                }
             }
             match self.store.lease().await {
                 Ok(current) => {
                     if current != seen.0 {
                         seen = (current.clone(), began);
                     }
+                    self.is_led_by(current.as_ref());
                     let unchanged = began.duration_since(seen.1);
                     if let Move::Take { expected, epoch } =
                         lease::candidate(current.as_ref(), unchanged, self.lease)
                     {
-                        let next = Lease { holder: self.holder.clone(), nonce: nonce(), epoch };
+                        let url = Some(self.replica_url.clone());
+                        let next = Lease { holder: self.holder.clone(), nonce: nonce(), epoch, url };
                         match self.store.put_lease(&next, expected.as_deref()).await {
                             Ok(()) => {
                                 info!(epoch, "leading");
                                 self.extend(began);
+                                self.leads();
                                 return Some(next);
                             }
                             Err(StoreError::Conflict { .. }) => {}
@@ -130,6 +138,7 @@ impl Engine {
                 () = stop.cancelled() => return Ended::Asked,
                 () = tokio::time::sleep(lease::renew_every(self.lease)) => {}
             }
+            self.expire_standbys();
             let began = Instant::now();
             let next = Lease { nonce: nonce(), ..held.clone() };
             let left = self.lease.saturating_sub(began.duration_since(renewed));

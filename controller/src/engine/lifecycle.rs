@@ -35,8 +35,9 @@ impl Engine {
             return self.bury(name).await.then_some(Duration::ZERO);
         };
         let now = self.now();
-        let Plan { record, steps, requeue } = self
-            .with_view(&base.record, now, |view| lifecycle::plan(&self.settings, &base.record, view, now));
+        let settings = self.settings_of_all();
+        let Plan { record, steps, requeue } =
+            self.with_view(&base.record, now, |view| lifecycle::plan(&settings, &base.record, view, now));
         if self.observe_only {
             if record != *base.record || !steps.is_empty() {
                 info!(service = name, ?steps, "would act; the policy is to observe");

@@ -9,6 +9,7 @@
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
 //! - `pace`: the budget of calls
+//! - `replicas`: controllers beside each other: what a standby hears and tells
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
 //! - `metrics`: its own numbers
 //! - `probe`: the path that users take, tried
@@ -22,6 +23,7 @@ mod pace;
 mod plane;
 mod probe;
 pub mod records;
+pub mod replicas;
 pub mod runner;
 pub mod scheduler;
 mod sweep;
@@ -84,6 +86,8 @@ pub struct Parts {
     pub observe_only: bool,
     /// Who this is, in words, for the lease.
     pub holder: String,
+    /// Where other controllers find this one's API: `http://host:port`.
+    pub replica_url: String,
 }
 
 /// The control plane.
@@ -97,6 +101,7 @@ pub struct Engine {
     lease: Duration,
     observe_only: bool,
     holder: String,
+    replica_url: String,
     pace: pace::Pace,
     records: Records,
     world: Mutex<World>,
@@ -110,6 +115,7 @@ pub struct Engine {
     views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: Mutex<BTreeMap<String, watch::Sender<Option<SocketAddr>>>>,
+    replicas: replicas::Replicas,
 }
 
 /// How many changes a slow reader may lag behind.
@@ -130,6 +136,7 @@ impl Engine {
             lease: parts.lease,
             observe_only: parts.observe_only,
             holder: parts.holder,
+            replica_url: parts.replica_url,
             world: Mutex::default(),
             scheduler: Scheduler::default(),
             nudge: Notify::new(),
@@ -139,6 +146,7 @@ impl Engine {
             views: Mutex::default(),
             changes: broadcast::channel(CHANGES).0,
             backends: Mutex::default(),
+            replicas: replicas::Replicas::default(),
         })
     }
 
@@ -189,9 +197,15 @@ impl Engine {
         see(&world.view(record, &room, dependents_awake))
     }
 
+    /// What users see of a service now.
+    fn view(&self, record: &ServiceRecord) -> Arc<ServiceView> {
+        let now = self.now();
+        let view = self.with_view(record, now, |view| view::service(&self.settings, record, view, now));
+        Arc::new(self.replicas.as_the_leader_says(view))
+    }
+
     /// Brings what users see of a service up to date, and tells those who watch.
     fn publish(&self, name: &str) {
-        let now = self.now();
         let Some(known) = self.records.get(name) else {
             self.set_backend(name, None);
             // A last word, so that who watches it learns that it is gone.
@@ -202,12 +216,8 @@ impl Engine {
             }
             return;
         };
-        let record = &known.record;
-        let (view, backend) = self.with_view(record, now, |view| {
-            (view::service(&self.settings, record, view, now), view::backend(record, view))
-        });
-        self.set_backend(name, backend);
-        let view = Arc::new(view);
+        let view = self.view(&known.record);
+        self.set_backend(name, view.status.backend);
         let mut views = self.lock_views();
         let told = views.insert(name.to_owned(), view.clone());
         if told.is_none_or(|told| told != view) {

@@ -1,7 +1,7 @@
 //! What users' side asks of the control plane.
 
 use super::{Engine, Key};
-use crate::plane::{Asked, Declared, InUse, Plane, PlaneError};
+use crate::plane::{Asked, Declared, InUse, Plane, PlaneError, StandbyReport};
 use async_trait::async_trait;
 use dormouse_core::guard::{self, NotWoken};
 use dormouse_core::observed::Beat;
@@ -58,6 +58,7 @@ impl Drop for Guard {
         // The end of the last one starts the clock of idleness, or lets a drain end.
         if left == 0 {
             engine.schedule(&self.name);
+            engine.tell_use();
         }
     }
 }
@@ -77,11 +78,11 @@ impl Plane for EnginePlane {
     }
 
     fn services(&self) -> Vec<Arc<ServiceView>> {
-        self.0.records.all().iter().map(|record| self.0.view_now(record)).collect()
+        self.0.records.all().iter().map(|record| self.0.view(record)).collect()
     }
 
     fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
-        self.0.records.get(name).map(|known| self.0.view_now(&known.record))
+        self.0.records.get(name).map(|known| self.0.view(&known.record))
     }
 
     fn instances(&self) -> Vec<InstanceView> {
@@ -130,8 +131,9 @@ impl Plane for EnginePlane {
             .await?
             .ok_or_else(|| PlaneError::Unavailable("the declaration was not kept".to_owned()))?;
         engine.schedule(&name);
+        engine.tell(&name);
         engine.publish(&name);
-        Ok((declared.get().copied().unwrap_or(Declared::Changed), engine.view_now(&record)))
+        Ok((declared.get().copied().unwrap_or(Declared::Changed), engine.view(&record)))
     }
 
     async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
@@ -207,7 +209,16 @@ impl Plane for EnginePlane {
     }
 
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
-        self.0.hear(&token::verify(&self.0.secret, token)?, beat)
+        let answer = self.0.hear(&token::verify(&self.0.secret, token)?, beat)?;
+        Some(Answer { controllers: self.0.controllers(), ..answer })
+    }
+
+    fn leader(&self) -> watch::Receiver<Option<String>> {
+        self.0.followed()
+    }
+
+    async fn hear_standby(&self, report: StandbyReport) -> bool {
+        self.0.hear_standby(report).await
     }
 
     fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>> {
@@ -219,7 +230,15 @@ impl Plane for EnginePlane {
     }
 
     fn in_use(&self, name: &str) -> Box<dyn InUse> {
-        self.0.world().activator.entry(name.to_owned()).or_default().in_flight += 1;
+        let in_flight = {
+            let mut world = self.0.world();
+            let at = world.activator.entry(name.to_owned()).or_default();
+            at.in_flight += 1;
+            at.in_flight
+        };
+        if in_flight == 1 {
+            self.0.tell_use();
+        }
         Box::new(Guard { engine: Arc::downgrade(&self.0), name: name.to_owned() })
     }
 }
@@ -248,8 +267,9 @@ impl Engine {
         let record = record.ok_or_else(|| PlaneError::NotFound(name.to_owned()))?;
         self.schedule(name);
         self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        self.tell(name);
         self.publish(name);
-        Ok(self.view_now(&record))
+        Ok(self.view(&record))
     }
 
     /// Wakes what a service needs, and what that needs; each once.
@@ -273,15 +293,6 @@ impl Engine {
                 Err(error) => tracing::warn!(service = needed, %error, "a dependency could not be woken"),
             }
         }
-    }
-
-    fn view_now(&self, record: &ServiceRecord) -> Arc<ServiceView> {
-        let now = self.now();
-        Arc::new(
-            self.with_view(record, now, |view| {
-                dormouse_core::view::service(&self.settings, record, view, now)
-            }),
-        )
     }
 
     fn proxy_requests(&self, record: &ServiceRecord) -> Option<u64> {

@@ -146,7 +146,8 @@ impl Records {
         Ok(record)
     }
 
-    async fn reread(&self, name: &str) -> Result<(), StoreError> {
+    /// Reads one row anew.
+    pub async fn reread(&self, name: &str) -> Result<(), StoreError> {
         match self.store.service(name).await? {
             Some(row) => self.keep(name, Known { record: Arc::new(row.value), version: row.version }),
             None => self.forget(name),

@@ -1,5 +1,6 @@
 //! Everything observed, in one place behind one short lock: tasks, fleet, zones, heartbeats, refusals.
 
+use super::replicas::Standby;
 use dormouse_core::capacity::{self, Demand, Room, Want};
 use dormouse_core::definition::service_resources;
 use dormouse_core::dns::Zone;
@@ -55,9 +56,18 @@ pub struct World {
     pub in_flight: BTreeSet<String>,
     /// Requests at the activator.
     pub activator: BTreeMap<String, AtActivator>,
+    /// Controllers that stand by, and the requests at theirs.
+    pub standbys: BTreeMap<String, Standby>,
 }
 
 impl World {
+    /// Requests for a service at every activator.
+    fn at_activators(&self, name: &str) -> AtActivator {
+        let own = self.activator.get(name).copied().unwrap_or_default();
+        let others: u64 = self.standbys.values().filter_map(|standby| standby.report.in_use.get(name)).sum();
+        AtActivator { in_flight: own.in_flight.saturating_add(others), ..own }
+    }
+
     /// Merges described tasks in. A task's life has one direction: an answer that is older than what is known
     /// takes nothing back.
     pub fn merge(&mut self, tasks: Vec<Task>, missing: &BTreeSet<String>) {
@@ -180,7 +190,7 @@ impl World {
         View {
             tasks: &self.tasks,
             beats: &self.beats,
-            activator: self.activator.get(&record.name).copied().unwrap_or_default(),
+            activator: self.at_activators(&record.name),
             room,
             dependents_awake,
             probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),

@@ -17,7 +17,7 @@
 //! - [`probe`]: one check of another process, over HTTP or TCP
 //! - [`patrol`]: the loop that joins the two
 //! - [`pace`]: when the next heartbeat is due
-//! - [`link`]: the link to the controller
+//! - [`link`]: the link to the controller; [`controllers`]: to which of several
 //! - [`http`]: one HTTP/1.1 connection as a client
 //! - [`log`](mod@log): logging to stderr
 //! - [`stop`]: being asked to stop
@@ -31,6 +31,8 @@ pub mod wire;
 
 #[cfg(feature = "runtime")]
 pub mod common;
+#[cfg(feature = "runtime")]
+pub mod controllers;
 #[cfg(feature = "runtime")]
 pub mod exit;
 #[cfg(feature = "runtime")]

@@ -1,12 +1,13 @@
 //! The link to the controller: heartbeats out, answers in.
 //!
 //! One heartbeat at a time over one kept connection: at the interval that the last answer asked for, and at
-//! once when something changed ([`Link::touch`]). An error slows the pace down; one that a kept connection cannot
-//! mend (a standby's, for example, where the name leads to several controllers) closes it, too.
+//! once when something changed ([`Link::touch`]). An error closes the connection, slows the pace down, and gives the
+//! next controller its turn.
 //! How long the controller has been silent is measured on the monotonic clock; a refused token is silence
 //! too, because neither tells what the controller wants.
 
-use crate::http::{self, Error, authority};
+use crate::controllers::Controllers;
+use crate::http::{self, Error};
 use crate::jitter::Jitter;
 use crate::pace::{self, Pace};
 use crate::settings::Wrong;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,15 +28,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 const LIMIT: Duration = Duration::from_secs(3);
 /// What the last heartbeat may delay the exit by.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// Port of `http`.
-const HTTP_PORT: u16 = 80;
 
 /// Where the controller is, and the proof of who asks.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    host: String,
-    port: u16,
-    path: String,
+    controllers: Controllers,
     token: HeaderValue,
 }
 
@@ -43,28 +40,14 @@ impl Settings {
     /// From `DORMOUSE_CONTROLLER_URL` and `DORMOUSE_TASK_TOKEN`.
     ///
     /// # Errors
-    /// A URL that is not `http://host[:port][/prefix]`, or a token that cannot stand in a header.
-    pub fn new(url: &str, token: &str) -> Result<Settings, Wrong> {
-        let wrong = || {
-            let accepted = "http://HOST[:PORT] (plain HTTP: it stays inside the VPC)";
-            Wrong::new("DORMOUSE_CONTROLLER_URL", Some(url), accepted)
-        };
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let is_plain = uri.scheme_str() == Some("http")
-            && uri.query().is_none()
-            && uri.authority().is_some_and(|a| !a.as_str().contains('@'));
-        let host = uri.host().map(|host| host.trim_matches(['[', ']'])).filter(|host| !host.is_empty());
-        let (true, Some(host)) = (is_plain, host) else { return Err(wrong()) };
+    /// A URL that is not `http://host[:port][/prefix]` (several: with commas), or a token that cannot stand in a header.
+    pub fn new(urls: &str, token: &str) -> Result<Settings, Wrong> {
+        let controllers = Controllers::new(urls)?;
         // The token itself is a secret: no message repeats it.
         let mut token = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Wrong::new("DORMOUSE_TASK_TOKEN", None, "the task's token: visible ASCII"))?;
         token.set_sensitive(true);
-        Ok(Settings {
-            host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(HTTP_PORT),
-            path: format!("{}/v1/heartbeat", uri.path().trim_end_matches('/')),
-            token,
-        })
+        Ok(Settings { controllers, token })
     }
 }
 
@@ -153,7 +136,8 @@ pub fn start(settings: Settings, sidecar: Arc<dyn Sidecar>) -> (Link, Farewell) 
         shared: Arc::clone(&shared),
         boot: format!("{:016x}", jitter.number()),
         seq: 0,
-        settings,
+        token: settings.token,
+        controllers: settings.controllers,
         sidecar,
         connection: None,
         said: None,
@@ -186,7 +170,8 @@ async fn run(mut sending: Sending, mut pace: Pace, mut asked: oneshot::Receiver<
 /// The sending end: owned by the link's task alone.
 struct Sending {
     shared: Arc<Shared>,
-    settings: Settings,
+    token: HeaderValue,
+    controllers: Controllers,
     sidecar: Arc<dyn Sidecar>,
     boot: String,
     seq: u64,
@@ -211,16 +196,19 @@ impl Sending {
                     tracing::info!("the controller answers");
                 }
                 let interval_ms = answer.interval_ms;
+                self.controllers.told(&answer.controllers);
                 self.sidecar.heard(&heartbeat, answer);
                 Ok(interval_ms)
             }
             Err(error) => {
                 let words = error.to_string();
                 if self.said.as_ref() != Some(&words) {
-                    let controller = authority(&self.settings.host, self.settings.port);
+                    let controller = self.controllers.current().authority();
                     tracing::warn!(error = words, "no answer from the controller at {controller}");
                     self.said = Some(words);
                 }
+                self.connection = None;
+                self.controllers.failed();
                 Err(())
             }
         }
@@ -234,7 +222,8 @@ impl Sending {
         {
             return self.read(answer, kept).await;
         }
-        let mut fresh = http::connect(&self.settings.host, self.settings.port).await?;
+        let to = self.controllers.current();
+        let mut fresh = http::connect(&to.host, to.port).await?;
         let answer = http::send(&mut fresh, self.request(body)?).await?;
         self.read(answer, fresh).await
     }
@@ -246,9 +235,7 @@ impl Sending {
     ) -> Result<Answer, Error> {
         let status = answer.status();
         let body = http::whole(answer.into_body()).await?;
-        if status != StatusCode::SERVICE_UNAVAILABLE {
-            self.connection = Some(connection);
-        }
+        self.connection = Some(connection);
         match status {
             StatusCode::OK => Ok(serde_json::from_slice(&body)?),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -260,9 +247,10 @@ impl Sending {
     }
 
     fn request(&self, body: Bytes) -> Result<Request<Full<Bytes>>, Error> {
-        Ok(Request::post(&self.settings.path)
-            .header("host", authority(&self.settings.host, self.settings.port))
-            .header("authorization", self.settings.token.clone())
+        let to = self.controllers.current();
+        Ok(Request::post(&to.path)
+            .header("host", to.authority())
+            .header("authorization", self.token.clone())
             .header("content-type", "application/json")
             .header("user-agent", concat!("dormouse/", env!("CARGO_PKG_VERSION"), " (sidecar)"))
             .body(Full::new(body))?)
@@ -272,21 +260,6 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls() {
-        let good = |url: &str| {
-            let s = Settings::new(url, "t").unwrap();
-            (s.host, s.port, s.path)
-        };
-        assert_eq!(good("http://10.0.0.1:9070"), ("10.0.0.1".into(), 9070, "/v1/heartbeat".into()));
-        assert_eq!(good("http://c/x/"), ("c".into(), 80, "/x/v1/heartbeat".into()));
-        assert_eq!(good("http://[::1]:1"), ("::1".into(), 1, "/v1/heartbeat".into()));
-        for bad in ["https://c", "c:9070", "http://", "http://u:p@c", "ftp://c", "http://c/?a", "", "/x"] {
-            let wrong = Settings::new(bad, "t").unwrap_err();
-            assert_eq!((wrong.name, wrong.value.as_deref()), ("DORMOUSE_CONTROLLER_URL", Some(bad)));
-        }
-    }
 
     struct Quiet;
 

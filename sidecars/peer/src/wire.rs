@@ -134,4 +134,7 @@ pub struct Answer {
     pub drain: bool,
     /// Milliseconds until the next heartbeat; short while the pair is in transition.
     pub interval_ms: u64,
+    /// Every controller that takes heartbeats now, by URL; the one that leads first. Empty: keep what you have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<String>,
 }

@@ -51,9 +51,14 @@ proptest! {
     }
 
     #[test]
-    fn answers_arrive_as_sent(peer: Option<(String, u16)>, drain: bool, interval_ms: u64) {
+    fn answers_arrive_as_sent(
+        peer: Option<(String, u16)>,
+        drain: bool,
+        interval_ms: u64,
+        controllers: Vec<String>,
+    ) {
         let peer = peer.map(|(host, port)| PeerAddress { host, port });
-        let answer = Answer { peer, drain, interval_ms };
+        let answer = Answer { peer, drain, interval_ms, controllers };
         let text = serde_json::to_vec(&answer).unwrap();
         prop_assert_eq!(serde_json::from_slice::<Answer>(&text).unwrap(), answer);
     }
@@ -66,6 +71,6 @@ fn names_are_camel_case_and_absence_is_fine() {
     assert_eq!(heartbeat.activity, Some(Activity { in_flight: 1, idle_for_ms: 20, ..Activity::default() }));
     assert_eq!((heartbeat.peer, heartbeat.state), (None, SidecarState::Serving));
     let answer: Answer = serde_json::from_str(r#"{"intervalMs":500}"#).unwrap();
-    assert_eq!(answer, Answer { peer: None, drain: false, interval_ms: 500 });
+    assert_eq!(answer, Answer { peer: None, drain: false, interval_ms: 500, controllers: Vec::new() });
     assert!(serde_json::from_str::<Answer>("{}").is_err(), "an answer says when to come back");
 }

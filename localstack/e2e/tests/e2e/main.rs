@@ -8,6 +8,7 @@
 //! - `on_localstack`: what can be shown without the control endpoint
 //! - `pair`: one half dies or freezes
 //! - `controller`: it dies, at any moment, or for good
+//! - `replicas`: two controllers beside each other
 //! - `foreign`: what is not Dormouse's
 //! - `guard`: who wakes a service, and what ends its being awake
 //! - `faults`: calls that fail, or whose answers are lost
@@ -35,6 +36,7 @@ mod guard;
 mod harness;
 mod on_localstack;
 mod pair;
+mod replicas;
 mod scale;
 mod sleep;
 mod traffic;

@@ -23,7 +23,10 @@ impl Controller {
         let controller = Controller {
             address: listener.local_addr().unwrap(),
             heard: Arc::default(),
-            answer: Arc::new(Mutex::new((200, Answer { peer: None, drain: false, interval_ms: 60_000 }))),
+            answer: Arc::new(Mutex::new((
+                200,
+                Answer { peer: None, drain: false, interval_ms: 60_000, controllers: Vec::new() },
+            ))),
             connections: Arc::default(),
         };
         let (heard, answer) = (Arc::clone(&controller.heard), Arc::clone(&controller.answer));

@@ -70,7 +70,7 @@ fn place(server: &Server) -> Option<PeerAddress> {
 }
 
 fn answer(peer: Option<PeerAddress>) -> Answer {
-    Answer { peer, drain: false, interval_ms: 100 }
+    Answer { peer, drain: false, interval_ms: 100, controllers: Vec::new() }
 }
 
 #[tokio::test]

@@ -1,0 +1,176 @@
+//! Two controllers: one leads, both answer, and the other takes over.
+
+use dormouse_e2e::controller::Controller;
+use dormouse_e2e::eventually::{SOON, eventually, holds};
+use dormouse_e2e::http::{Answer, Request};
+use dormouse_e2e::manifest::Manifest;
+use dormouse_e2e::options::Options;
+use dormouse_e2e::run::run;
+use dormouse_e2e::tasks::Role;
+use dormouse_e2e::world::{World, host};
+use rustix::process::Signal;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// One that leads, and one that follows it.
+fn two(world: &World) -> (Controller, Controller) {
+    let first = world.controller();
+    let second = world.controller();
+    follows(&second);
+    (first, second)
+}
+
+#[track_caller]
+fn follows(standby: &Controller) {
+    eventually("it follows the one that leads", SOON, || {
+        holds(standby.log().contains("following"), standby.log())
+    });
+}
+
+/// Declares a service, and waits until the standby has heard of it: until then the name is unknown there.
+#[track_caller]
+fn declare(leader: &Controller, standby: &Controller, manifest: &Manifest, name: &str) {
+    leader.declare(manifest);
+    eventually("the standby knows it", SOON, || {
+        // Answered in the service's place, without waking it.
+        let answer = get(standby.activator(), name, "/robots.txt");
+        holds(answer.status == 200, answer.to_string())
+    });
+}
+
+fn get(to: SocketAddr, name: &str, target: &str) -> Answer {
+    let request = Request::new("GET", &host(name), target).patience(Duration::from_secs(60));
+    request.send(to).unwrap()
+}
+
+fn pairs_ever(world: &World, service: &str) -> [usize; 2] {
+    Role::ALL.map(|role| world.tasks_ever(service, role).len())
+}
+
+#[test]
+fn a_standby_answers_as_the_leader_does() {
+    run(Options::default(), |world| {
+        let (first, second) = two(world);
+        let mut both = [first.address().to_owned(), second.address().to_owned()];
+        both.sort();
+        eventually("the wildcard names both", SOON, || {
+            holds(world.record("*").as_deref() == Some(&both.join(",")), format!("{:?}", world.record("*")))
+        });
+        // The call goes on to the leader.
+        declare(&second, &second, &Manifest::app("hello"), "hello");
+        assert_eq!(first.api.find("hello").unwrap().phase(), "Asleep");
+
+        let answer = get(second.activator(), "hello", "/");
+        assert_eq!(answer.status, 200, "{answer}");
+        let (led, stood) = (first.ready("hello"), second.ready("hello"));
+        for path in ["/status/service", "/status/proxy", "/status/lastWake", "/status/epoch"] {
+            assert!(led.0.pointer(path).is_some_and(|known| !known.is_null()), "{path}: {}", led.0);
+            assert_eq!(led.0.pointer(path), stood.0.pointer(path), "{path}");
+        }
+        let text = |controller: &Controller| {
+            let answer = controller.api.send("GET", "/v1/instances", None, Duration::from_secs(5)).unwrap();
+            answer.text()
+        };
+        assert_eq!(text(&first), text(&second), "what only the leader knows comes from there");
+        second.api.send("POST", "/v1/services/hello/sleep", None, Duration::from_secs(5)).unwrap();
+        first.phase("hello", "Asleep");
+        second.phase("hello", "Asleep");
+        assert_eq!(pairs_ever(world, "hello"), [1, 1]);
+    });
+}
+
+#[test]
+fn use_at_a_standby_is_use() {
+    run(Options::default(), |world| {
+        let (first, second) = two(world);
+        declare(&first, &second, &Manifest::app("hello").idle_after("1s"), "hello");
+        assert_eq!(get(second.activator(), "hello", "/").status, 200);
+        let at = second.activator();
+        let slow = thread::spawn(move || get(at, "hello", "/slow?ms=4000"));
+        let answer = slow.join().unwrap();
+        assert_eq!(answer.status, 200, "{answer}");
+        assert_eq!(first.api.find("hello").unwrap().epoch(), 1, "it did not fall asleep meanwhile");
+        first.phase("hello", "Asleep");
+    });
+}
+
+#[test]
+fn the_survivor_answers_what_it_holds() {
+    run(Options::default(), |world| {
+        let (mut first, second) = two(world);
+        declare(&first, &second, &Manifest::app("hello").env("START_DELAY_MS", "2000"), "hello");
+        let at = second.activator();
+        let held = thread::spawn(move || get(at, "hello", "/"));
+        eventually("both tasks are being started", SOON, || {
+            let ever = pairs_ever(world, "hello");
+            holds(ever == [1, 1], format!("{ever:?}"))
+        });
+        first.kill();
+        let answer = held.join().unwrap();
+        assert_eq!(answer.status, 200, "{answer}");
+        second.ready("hello");
+        assert_eq!(pairs_ever(world, "hello"), [1, 1], "the same pair, whoever leads");
+        eventually("the dead one's address is gone", SOON, || {
+            holds(world.record("*").as_deref() == Some(second.address()), format!("{:?}", world.record("*")))
+        });
+        // Its sidecars report to the survivor: it knows of their use, and puts them to sleep in order.
+        second.api.send("POST", "/v1/services/hello/sleep", None, Duration::from_secs(5)).unwrap();
+        second.phase("hello", "Asleep");
+        world.nothing_of("hello");
+    });
+}
+
+#[test]
+fn a_frozen_leader_holds_nobody_up() {
+    run(Options::default().expect_error("lease"), |world| {
+        let (mut first, second) = two(world);
+        declare(&first, &second, &Manifest::app("hello"), "hello");
+        first.signal(Signal::STOP);
+        let start = Instant::now();
+        assert_eq!(get(second.activator(), "hello", "/").status, 200);
+        second.ready("hello");
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+        first.signal(Signal::CONT);
+        assert!(!first.ended().success(), "who has lost the lease ends");
+        assert_eq!(pairs_ever(world, "hello"), [1, 1]);
+    });
+}
+
+#[test]
+fn controllers_replaced_one_after_the_other_lose_nothing() {
+    run(Options::default(), |world| {
+        let (mut first, mut second) = two(world);
+        first.declare(&Manifest::app("hello").idle_after("3s"));
+        assert_eq!(get(first.activator(), "hello", "/").status, 200);
+        assert!(first.terminate().success());
+        eventually("the other leads", SOON, || holds(second.log().contains("\"leading\""), second.log()));
+        let third = world.controller();
+        follows(&third);
+        assert_eq!(second.ready("hello").epoch(), 1);
+        assert!(second.terminate().success());
+        // Neither of the two that its tasks were told of at their start is there any more.
+        let awake = third.until("it is known to be awake, and when it falls asleep", "hello", |service| {
+            service.is("Ready") && service.0.pointer("/status/activity/idleAt").is_some()
+        });
+        assert_eq!(awake.epoch(), 1);
+        third.phase("hello", "Asleep");
+        assert_eq!(pairs_ever(world, "hello"), [1, 1]);
+    });
+}
+
+#[test]
+fn strangers_are_no_controllers() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        let report = json!({"replica": "x", "url": "http://192.0.2.1:9070", "addresses": ["192.0.2.1"]});
+        let answer = controller.api.send("POST", "/v1/replicas", Some(&report), Duration::from_secs(5));
+        assert_eq!(answer.unwrap().status, 401);
+        let forged = Request::new("GET", "x", "/v1/services")
+            .header("x-dormouse-relayed-for", "standby 192.0.2.1:00")
+            .send(format!("{}:9070", controller.address()).parse().unwrap())
+            .unwrap();
+        assert_eq!(forged.status, 401, "{forged}");
+    });
+}
