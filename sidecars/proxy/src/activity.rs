@@ -3,6 +3,7 @@
 //! Sleep is decided on these numbers, so they err towards "busy": a count goes up before the work begins and
 //! down after it ended, and where a request turns into a socket the two overlap.
 
+use crate::clock;
 use dormouse_peer::wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -89,7 +90,7 @@ impl Activity {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(clock::now().saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn touch(&self) {

@@ -1,13 +1,15 @@
 //! The listeners: taking connections, serving them, and letting them go.
 
-use crate::http1::connection::{self, Ended};
+use crate::http1::connection::{self, Client, Ended};
 use crate::http1::stream::{Stream, Wire};
 use crate::proxy::{Alive, Hold, Proxy};
-use crate::{http2, tunnel};
+use crate::{clock, http2, tunnel};
 use dormouse_peer::settings::Protocol;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -65,20 +67,32 @@ async fn refused(error: &io::Error) {
     }
 }
 
-async fn connection(
+/// One connection's whole life. An idle one costs little more than its [`Client`], which stands here once.
+fn connection(
     proxy: Arc<Proxy>,
     stream: TcpStream,
-    client: SocketAddr,
+    address: SocketAddr,
     purpose: Purpose,
     alive: Alive,
-) {
-    let _place = proxy.sleepers.register().await;
-    let stream = Stream::new(Wire::Tcp(stream));
-    if purpose == Purpose::Traffic && proxy.settings.common.protocol == Protocol::Tcp {
-        Box::pin(tunnel::raw(&proxy, stream)).await;
-    } else if let Ended::Http2(stream) = connection::serve(&proxy, stream, client.ip(), "http", purpose).await
-    {
-        Box::pin(http2::serve::serve(&proxy, stream, client.ip())).await;
+) -> impl Future<Output = ()> {
+    let mut client = Client::new(Stream::new(Wire::Tcp(stream)), address.ip(), "http", purpose);
+    let raw = purpose == Purpose::Traffic && proxy.settings.common.protocol == Protocol::Tcp;
+    async move {
+        let _place = proxy.sleepers.register().await;
+        let ended = {
+            let mut served = pin!(async {
+                if raw {
+                    Box::pin(tunnel::raw(&proxy, &mut client.stream)).await;
+                    Ended::Closed
+                } else {
+                    connection::serve(&proxy, &mut client).await
+                }
+            });
+            poll_fn(|cx| clock::turn(|| served.as_mut().poll(cx))).await
+        };
+        if ended == Ended::Http2 {
+            Box::pin(http2::serve::serve(&proxy, client.stream, address.ip())).await;
+        }
+        drop(alive);
     }
-    drop(alive);
 }

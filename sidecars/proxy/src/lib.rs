@@ -13,11 +13,13 @@
 //! - [`tunnel`]: upgraded and raw connections, bytes both ways
 //! - [`upstream`]: the way to the service, and the wait for it
 //! - [`activity`]: the counters, and when they mean "abandoned" (pure)
+//! - [`clock`]: the time, read once for each turn of a connection
 //! - [`answer`]: the proxy's own answers: health and problems
 
 pub mod activity;
 pub mod answer;
 pub mod cli;
+pub mod clock;
 pub mod front;
 pub mod http1;
 pub mod http2;

@@ -1,31 +1,30 @@
 //! Bytes both ways: upgraded HTTP connections and raw ones.
 
 use crate::activity::{Activity, Busy};
+use crate::clock;
 use crate::http1::deadline::Deadline;
 use crate::http1::scratch;
 use crate::http1::stream::Stream;
 use crate::proxy::{Proxy, Stage};
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Serves one raw connection.
-pub async fn raw(proxy: &Arc<Proxy>, client: Stream) {
+pub async fn raw(proxy: &Proxy, client: &mut Stream) {
     let (socket, news) = proxy.activity.connection();
     if news {
         proxy.touch();
     }
     match Box::pin(proxy.upstream.connection()).await {
-        Ok(service) => Box::pin(join(client, service.stream, proxy, socket)).await,
+        Ok(mut service) => join(client, &mut service.stream, proxy, socket).await,
         Err(reason) => tracing::warn!("a connection is closed: {reason}"),
     }
 }
 
 /// Joins two ends, until both have finished or one has failed. The socket counts as open while it does.
-pub async fn join(mut client: Stream, mut service: Stream, proxy: &Proxy, socket: Busy) {
+pub async fn join(client: &mut Stream, service: &mut Stream, proxy: &Proxy, socket: Busy) {
     let mut there = Way::default();
     let mut back = Way::default();
     let mut silence = Silence::new(proxy.settings.socket_idle, socket);
@@ -34,9 +33,9 @@ pub async fn join(mut client: Stream, mut service: Stream, proxy: &Proxy, socket
             return Poll::Ready(());
         }
         let moved = there.moved + back.moved;
-        let ended = match there.poll(cx, &mut client, &mut service, &proxy.activity) {
+        let ended = match there.poll(cx, client, service, &proxy.activity) {
             Poll::Ready(Err(error)) => Some(error),
-            _ => match back.poll(cx, &mut service, &mut client, &proxy.activity) {
+            _ => match back.poll(cx, service, client, &proxy.activity) {
                 Poll::Ready(Err(error)) => Some(error),
                 _ => None,
             },
@@ -99,14 +98,14 @@ struct Silence {
 impl Silence {
     fn new(limit: Option<Duration>, socket: Busy) -> Silence {
         let mut deadline = Deadline::default();
-        deadline.set(limit.map(|limit| Instant::now() + limit));
+        deadline.set(limit.map(|limit| clock::now() + limit));
         Silence { limit, socket: Some(socket), deadline }
     }
 
     /// Ends when a silent socket is to be cut off.
     fn poll(&mut self, cx: &mut Context<'_>, proxy: &Proxy, moved: bool) -> Poll<()> {
         if moved {
-            self.deadline.set(self.limit.map(|limit| Instant::now() + limit));
+            self.deadline.set(self.limit.map(|limit| clock::now() + limit));
             self.socket.get_or_insert_with(|| proxy.activity.socket());
         }
         if self.deadline.poll(cx).is_ready() {

@@ -8,15 +8,14 @@ use super::rewrite::{self, Persist};
 use super::scratch::{self, Scratch};
 use super::stream::Stream;
 use crate::activity::Busy;
+use crate::clock;
 use crate::front::Purpose;
 use crate::proxy::{Proxy, Stage};
 use crate::tunnel;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How long an idle connection may still bring a request when the proxy is asked to stop: it may be on its way.
 const LINGER: Duration = Duration::from_millis(200);
@@ -45,12 +44,12 @@ pub struct Client {
 }
 
 /// How a connection ended.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// For good.
     Closed,
-    /// It is HTTP/2, and nothing of that was used.
-    Http2(Stream),
+    /// Not at all: it is HTTP/2, and nothing of that was used.
+    Http2,
 }
 
 enum Next {
@@ -59,61 +58,66 @@ enum Next {
     Gone,
 }
 
-/// Serves a connection.
-pub async fn serve(
-    proxy: &Arc<Proxy>,
-    stream: Stream,
-    address: IpAddr,
-    scheme: &'static str,
-    purpose: Purpose,
-) -> Ended {
-    let mut client = Client {
-        stream,
-        deadline: Deadline::default(),
-        name: address.to_canonical().to_string().into(),
-        scheme,
-        purpose,
-        busy: None,
-        asked: false,
-        leaves: false,
-        partial: 0,
-    };
-    client.deadline.set(Some(Instant::now() + proxy.settings.header_timeout));
+/// Serves a connection. Whatever it needs only now and then stands in a box: this future is what an idle one costs.
+pub async fn serve(proxy: &Proxy, client: &mut Client) -> Ended {
+    client.deadline.set(Some(clock::now() + proxy.settings.header_timeout));
     loop {
         let after = match poll_fn(|cx| client.poll_request(cx, proxy)).await {
-            Next::Prepared(Prepared::Exchange(exchange)) => exchange.run(&mut client, proxy).await,
+            Next::Prepared(Prepared::Exchange(exchange)) => exchange.run(client, proxy).await,
             Next::Prepared(Prepared::Answer(reply)) => After::Reply(reply),
-            Next::Prepared(Prepared::Http2) => return Ended::Http2(client.stream),
+            Next::Prepared(Prepared::Http2) => return Ended::Http2,
             Next::Prepared(Prepared::More) | Next::Gone => return Ended::Closed,
             Next::Late => After::Reply(Reply::refusal(head::Refusal {
                 status: 408,
                 why: "the rest of the request's head did not come",
             })),
         };
-        match after {
-            After::Next => {}
-            After::Reply(reply) => match client.say(reply, proxy).await {
-                After::Next => {}
-                After::Linger => return client.linger().await,
-                _ => return Ended::Closed,
-            },
-            After::Linger => return client.linger().await,
-            After::Close => return Ended::Closed,
-            After::Tunnel(up) => {
-                // The socket counts before the request ends.
-                let socket = proxy.activity.socket();
-                client.busy = None;
-                Box::pin(tunnel::join(client.stream, up.stream, proxy, socket)).await;
-                return Ended::Closed;
-            }
+        if !matches!(after, After::Next) && !Box::pin(client.follow(after, proxy)).await {
+            return Ended::Closed;
         }
         client.busy = None;
         client.asked = true;
-        client.deadline.set(Some(Instant::now() + proxy.settings.idle_timeout));
+        client.deadline.set(Some(clock::now() + proxy.settings.idle_timeout));
     }
 }
 
 impl Client {
+    /// Somebody who has just connected.
+    pub fn new(stream: Stream, address: IpAddr, scheme: &'static str, purpose: Purpose) -> Client {
+        Client {
+            stream,
+            deadline: Deadline::default(),
+            name: address.to_canonical().to_string().into(),
+            scheme,
+            purpose,
+            busy: None,
+            asked: false,
+            leaves: false,
+            partial: 0,
+        }
+    }
+
+    /// What follows a request, unless it is just the next one; whether that follows.
+    async fn follow(&mut self, after: After, proxy: &Proxy) -> bool {
+        match after {
+            After::Next => return true,
+            After::Reply(reply) => match self.say(&reply, proxy).await {
+                After::Next => return true,
+                After::Linger => self.linger().await,
+                _ => {}
+            },
+            After::Linger => self.linger().await,
+            After::Last | After::Close => {}
+            After::Tunnel(mut up) => {
+                // The socket counts before the request ends.
+                let socket = proxy.activity.socket();
+                self.busy = None;
+                tunnel::join(&mut self.stream, &mut up.stream, proxy, socket).await;
+            }
+        }
+        false
+    }
+
     /// Whether it has asked for nothing yet.
     pub const fn is_new(&self) -> bool {
         !self.asked
@@ -131,12 +135,16 @@ impl Client {
     fn poll_request(&mut self, cx: &mut Context<'_>, proxy: &Proxy) -> Poll<Next> {
         if !self.leaves && proxy.stage() >= Stage::Finishing && self.partial == 0 {
             self.leaves = true;
-            self.deadline.hasten(Instant::now() + LINGER);
+            self.deadline.hasten(clock::now() + LINGER);
         }
         if self.deadline.poll(cx).is_ready() {
             return Poll::Ready(if self.partial == 0 { Next::Gone } else { Next::Late });
         }
-        scratch::with(|scratch| self.poll_head(cx, proxy, scratch))
+        let head = scratch::with(|scratch| self.poll_head(cx, proxy, scratch));
+        if head.is_pending() {
+            self.deadline.watch(cx);
+        }
+        head
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>, proxy: &Proxy, scratch: &mut Scratch) -> Poll<Next> {
@@ -160,7 +168,7 @@ impl Client {
                 }
             }
             if before == 0 {
-                self.deadline.set(Some(Instant::now() + proxy.settings.header_timeout));
+                self.deadline.set(Some(clock::now() + proxy.settings.header_timeout));
             }
             self.partial = len;
             self.stream.stash(&scratch.read[..len]);
@@ -168,7 +176,7 @@ impl Client {
     }
 
     /// Says something of the proxy's own.
-    async fn say(&mut self, reply: Reply, proxy: &Proxy) -> After {
+    async fn say(&mut self, reply: &Reply, proxy: &Proxy) -> After {
         let keep = reply.keep && !proxy.is_draining();
         let persist = match (keep, reply.old) {
             (false, _) => Persist::Close,
@@ -178,7 +186,7 @@ impl Client {
         let mut text = Vec::new();
         rewrite::own(&mut text, &reply.own, persist, reply.old, !reply.head);
         self.stream.hold(&text);
-        self.deadline.set(proxy.settings.body_timeout.map(|limit| Instant::now() + limit));
+        self.deadline.set(proxy.settings.body_timeout.map(|limit| clock::now() + limit));
         let sent = poll_fn(|cx| match self.deadline.poll(cx) {
             Poll::Ready(()) => Poll::Ready(false),
             Poll::Pending => self.stream.poll_sent(cx).map(|sent| sent.is_ok()),
@@ -192,9 +200,9 @@ impl Client {
     }
 
     /// Closes, but only once the client has had a chance to see what was said last.
-    async fn linger(mut self) -> Ended {
+    async fn linger(&mut self) {
         self.busy = None;
-        self.deadline.set(Some(Instant::now() + LAST_LOOK));
+        self.deadline.set(Some(clock::now() + LAST_LOOK));
         poll_fn(|cx| {
             if ready!(self.stream.poll_sent(cx)).is_err() || ready!(self.stream.poll_shutdown(cx)).is_err() {
                 return Poll::Ready(());
@@ -210,6 +218,5 @@ impl Client {
             }
         })
         .await;
-        Ended::Closed
     }
 }

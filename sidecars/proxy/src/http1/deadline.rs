@@ -3,6 +3,7 @@
 //! Setting a timer of the runtime takes a lock and a place in its wheel, for each request and to no end. So the timer
 //! stays where it is when the deadline moves away, and only when it fires is it set again.
 
+use crate::clock;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -12,6 +13,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub struct Deadline {
     due: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The timer knows whom to wake: always the same task.
+    armed: bool,
 }
 
 impl Deadline {
@@ -22,6 +25,7 @@ impl Deadline {
             && due < timer.deadline()
         {
             timer.as_mut().reset(due);
+            self.armed = false;
         }
     }
 
@@ -37,16 +41,28 @@ impl Deadline {
         }
     }
 
+    /// Sees to it that the task is woken then, after it was moved.
+    pub fn watch(&mut self, cx: &mut Context<'_>) {
+        if self.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Waits for it; never, if there is none.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(due) = self.due else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         loop {
+            if self.armed && clock::now() < timer.deadline() {
+                return Poll::Pending;
+            }
+            self.armed = true;
             ready!(timer.as_mut().poll(cx));
             if timer.deadline() >= due {
                 return Poll::Ready(());
             }
             timer.as_mut().reset(due);
+            self.armed = false;
         }
     }
 }

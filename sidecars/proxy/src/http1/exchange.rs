@@ -14,13 +14,13 @@ use super::pool::Connection;
 use super::prepare::{self, Reply};
 use super::scratch::{self, Scratch};
 use crate::answer::{late, unavailable};
+use crate::clock;
 use crate::proxy::{Proxy, Stage};
 use crate::upstream::Unavailable;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How long a client that asked `Expect: 100-continue` waits for the service's word (RFC 9110, 10.1.1: a
 /// sender should not wait for ever).
@@ -31,12 +31,14 @@ const EXPECT: Duration = Duration::from_secs(1);
 pub enum After {
     /// The next request.
     Next,
+    /// Nothing: the client wanted no more than this.
+    Last,
     /// Nothing: the client may still be sending, and should see its answer.
     Linger,
     /// Nothing: the client is gone, or must see that its answer broke off.
     Close,
     /// One of the proxy's own answers.
-    Reply(Reply),
+    Reply(Box<Reply>),
     /// The two ends are joined.
     Tunnel(Box<Connection>),
 }
@@ -154,7 +156,7 @@ impl Exchange {
             }
         };
         client.deadline.set(None);
-        if let (After::Next, Some(up)) = (&after, self.up.take())
+        if let (After::Next | After::Last | After::Linger, Some(up)) = (&after, self.up.take())
             && self.keep_up
             && up.stream.pending().is_empty()
         {
@@ -205,7 +207,7 @@ impl Exchange {
         }
         let turn = scratch::with(|scratch| self.turn(cx, client, proxy, scratch));
         if turn.is_pending() {
-            self.wait(client, proxy);
+            self.wait(cx, client, proxy);
         }
         turn
     }
@@ -288,6 +290,10 @@ impl Exchange {
         match (sent, goes_on) {
             (true, _) if self.keep => Poll::Ready(After::Next),
             (false, true) => Poll::Pending,
+            // A client that wants no more sends no more.
+            (true, _) if !self.asked.persists && client.stream.pending().is_empty() => {
+                Poll::Ready(After::Last)
+            }
             _ => {
                 self.keep_up &= sent;
                 Poll::Ready(After::Linger)
@@ -321,7 +327,7 @@ impl Exchange {
     }
 
     /// Sets the deadline, anew whenever something has moved.
-    fn wait(&mut self, client: &mut Client, proxy: &Proxy) {
+    fn wait(&mut self, cx: &mut Context<'_>, client: &mut Client, proxy: &Proxy) {
         let settings = &proxy.settings;
         let Some(up) = &self.up else { return };
         let waits = if self.gate == Gate::Shut {
@@ -346,7 +352,8 @@ impl Exchange {
             Waits::Service => settings.response_timeout,
             Waits::Nobody => None,
         };
-        client.deadline.set(limit.map(|limit| Instant::now() + limit));
+        client.deadline.set(limit.map(|limit| clock::now() + limit));
+        client.deadline.watch(cx);
     }
 
     fn expired(&mut self, cx: &mut Context<'_>, client: &mut Client, proxy: &Proxy) -> Option<After> {
@@ -421,7 +428,7 @@ impl Exchange {
 
     fn reply(&mut self, own: crate::answer::Own, proxy: &Proxy) -> After {
         let keep = self.upload.is_read() && self.asked.persists && !proxy.is_draining();
-        After::Reply(Reply { own, old: self.asked.old, head: self.asked.head, keep })
+        After::Reply(Box::new(Reply { own, old: self.asked.old, head: self.asked.head, keep }))
     }
 
     /// The service's answer ended in the middle: the client must see that.

@@ -1,6 +1,7 @@
 //! Kept connections to the service: enough for a busy hour, and not for long.
 
 use super::stream::Stream;
+use crate::clock;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ pub struct Connection {
 impl Connection {
     /// A new one, to the address of this number.
     pub fn new(stream: Stream, place: u64) -> Connection {
-        Connection { stream, kept: false, place, used: Instant::now() }
+        Connection { stream, kept: false, place, used: clock::now() }
     }
 }
 
@@ -61,8 +62,8 @@ impl Pool {
         let mut now = None;
         // From the end, where the youngest are.
         while let Some(mut last) = idle.waiting.pop() {
-            let now = *now.get_or_insert_with(Instant::now);
-            if now - last.used > used_within.min(KEPT_FOR) {
+            let now = *now.get_or_insert_with(clock::now);
+            if now.saturating_duration_since(last.used) > used_within.min(KEPT_FOR) {
                 // It may still do for another request; all before it are older.
                 idle.waiting.push(last);
                 return None;
@@ -77,7 +78,7 @@ impl Pool {
 
     /// Keeps a connection whose answer was read to its end.
     pub fn keep(&self, mut connection: Connection) {
-        connection.used = Instant::now();
+        connection.used = clock::now();
         let mut idle = self.idle();
         if connection.place == idle.place {
             if idle.waiting.len() >= MOST {

@@ -31,7 +31,7 @@ pub enum Prepared {
     /// It is HTTP/2.
     Http2,
     /// Say this.
-    Answer(Reply),
+    Answer(Box<Reply>),
     /// It is on its way, or will be once there is a connection.
     Exchange(Box<Exchange>),
 }
@@ -51,8 +51,9 @@ pub struct Reply {
 
 impl Reply {
     /// What is wrong with a request; nothing that follows can be trusted.
-    pub fn refusal(refusal: Refusal) -> Reply {
-        Reply { own: answer::problem(refusal.status, refusal.why), old: false, head: false, keep: false }
+    pub fn refusal(refusal: Refusal) -> Box<Reply> {
+        let own = answer::problem(refusal.status, refusal.why);
+        Box::new(Reply { own, old: false, head: false, keep: false })
     }
 }
 
@@ -89,7 +90,7 @@ pub fn prepare(
         let reply = Reply { own, old: request.old, head: request.method == "HEAD", keep };
         let used = request.len;
         client.stream.stash(&bytes[used..]);
-        return Prepared::Answer(reply);
+        return Prepared::Answer(Box::new(reply));
     }
     client.begin(proxy);
     head.clear();
