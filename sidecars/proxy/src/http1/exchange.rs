@@ -333,7 +333,11 @@ impl Exchange {
         let waits = if self.gate == Gate::Shut {
             Waits::Gate
         } else if !client.stream.is_sent()
-            || self.download.is_none() && !self.upload.is_read() && up.stream.is_sent()
+            || self.download.as_ref().is_some_and(Flow::holds)
+            || self.download.is_none()
+                && !self.upload.is_read()
+                && up.stream.is_sent()
+                && !self.upload.holds()
         {
             Waits::Client
         } else if self.download.is_none() {

@@ -4,6 +4,7 @@
 
 use super::chunked::{Chunked, Keep};
 use super::framing::Framing;
+use super::splice::{self, Pipe, Side};
 use super::stream::Stream;
 use crate::activity::Activity;
 use std::io;
@@ -44,6 +45,7 @@ pub struct Flow {
     body: Body,
     encode: Encode,
     ended: bool,
+    pipe: Option<Pipe>,
 }
 
 /// Where a body's beginning goes.
@@ -63,7 +65,7 @@ impl Flow {
             Framing::Chunked => Body::Chunked(Box::default()),
             Framing::Close => Body::Close,
         };
-        Flow { ended: framing == Framing::Length(0), body, encode }
+        Flow { ended: framing == Framing::Length(0), body, encode, pipe: None }
     }
 
     /// Whether all was read.
@@ -109,6 +111,10 @@ impl Flow {
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
+            if self.is_worth_a_pipe(from, to) {
+                ready!(self.poll_pipe(cx, from, to, activity))?;
+                continue;
+            }
             let n = ready!(from.poll_some(cx, buf)).map_err(Broken::Source)?;
             if n == 0 {
                 self.end(to)?;
@@ -127,6 +133,45 @@ impl Flow {
             };
             sent.map_err(Broken::Sink)?;
         }
+    }
+
+    /// Whether something of it is in the kernel, between the two.
+    pub fn holds(&self) -> bool {
+        self.pipe.as_ref().is_some_and(Pipe::holds)
+    }
+
+    /// Whether it goes on through the kernel; what has begun so goes on so.
+    fn is_worth_a_pipe(&mut self, from: &Stream, to: &Stream) -> bool {
+        let long = matches!(self.body, Body::Length(left) if left >= splice::WORTH);
+        if self.pipe.is_none() && long && from.plain().is_some() && to.plain().is_some() {
+            self.pipe = Pipe::take();
+        }
+        self.pipe.is_some()
+    }
+
+    fn poll_pipe(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &Stream,
+        to: &mut Stream,
+        activity: &Activity,
+    ) -> Poll<Result<(), Broken>> {
+        let (Some(pipe), Body::Length(left)) = (&mut self.pipe, &mut self.body) else {
+            return Poll::Ready(Ok(()));
+        };
+        let (before, mut taken) = (*left, 0);
+        let moved = match (from.plain(), to.plain()) {
+            (Some(from), Some(receiver)) => pipe.poll(cx, from, receiver, left, &mut taken),
+            _ => Poll::Ready(Err(Side::From(io::ErrorKind::Unsupported.into()))),
+        };
+        to.written += taken;
+        activity.moved(usize::try_from(before - *left).unwrap_or(usize::MAX));
+        let result = ready!(moved);
+        self.ended = *left == 0;
+        Poll::Ready(result.map_err(|side| match side {
+            Side::From(error) => Broken::Source(error),
+            Side::To(error) => Broken::Sink(error),
+        }))
     }
 
     /// How much of these is the body's, and how much of that goes on.

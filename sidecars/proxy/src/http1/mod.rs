@@ -33,5 +33,6 @@ pub mod pool;
 pub mod prepare;
 pub mod rewrite;
 pub mod scratch;
+pub mod splice;
 pub mod stream;
 pub mod target;

@@ -1,6 +1,6 @@
 //! Large bodies both ways: passed on as they come, never collected.
 
-use crate::support::{DEADLINE, Rig, Service, soon, until};
+use crate::support::{DEADLINE, Rig, Service, header, soon, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -121,4 +121,52 @@ async fn each_piece_goes_on_at_once() {
     }
     client.send("0\r\n\r\n").await;
     assert_eq!(client.through("0\r\n\r\n").await.unwrap(), "0\r\n\r\n");
+}
+
+/// Bytes that differ at any two places that are near each other.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|i| u8::try_from((i / 251 + i % 251) % 256).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_bodies_arrive_as_they_were_and_the_next_request_after_them() {
+    const LONG: usize = 3_000_001;
+    let service = Service::start(|mut head, mut client, _| async move {
+        loop {
+            let length = header(&head, "content-length").map_or(0, |l| l.parse().unwrap());
+            let body = client.bytes(length).await;
+            assert!(body == pattern(length));
+            client.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG}\r\n\r\n")).await;
+            client.stream.write_all(&pattern(LONG)).await.unwrap();
+            let Some(next) = client.head().await else { return };
+            head = next;
+        }
+    })
+    .await;
+    let rig = Rig::before(&service).await;
+    let mut client = rig.client().await;
+    for number in 1..=3 {
+        client.send(&format!("PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: {LONG}\r\n\r\n")).await;
+        client.stream.write_all(&pattern(LONG)).await.unwrap();
+        assert!(client.answer().await.body == pattern(LONG));
+        client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        assert!(client.answer().await.body == pattern(LONG));
+        until("it is counted", || rig.activity().bytes == number * 3 * LONG as u64).await;
+    }
+    assert_eq!(service.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_long_answer_that_breaks_off_is_never_completed() {
+    let service = Service::start(|_, mut client, _| async move {
+        client.send("HTTP/1.1 200 OK\r\ncontent-length: 3000000\r\n\r\n").await;
+        client.stream.write_all(&pattern(2_000_000)).await.unwrap();
+    })
+    .await;
+    let rig = Rig::before(&service).await;
+    let mut client = rig.client().await;
+    client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    client.head().await.unwrap();
+    assert!(client.rest().await == pattern(2_000_000));
+    until("it is over", || rig.activity().in_flight == 0).await;
 }
