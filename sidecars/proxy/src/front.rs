@@ -2,6 +2,7 @@
 
 use crate::http1::connection::{self, Client, Ended};
 use crate::http1::stream::{Stream, Wire};
+use crate::metrics::Metrics;
 use crate::proxy::{Alive, Hold, Proxy};
 use crate::{clock, http2, tunnel};
 use dormouse_peer::settings::Protocol;
@@ -27,6 +28,8 @@ pub enum Purpose {
     Traffic,
     /// `/health` alone, beside raw traffic.
     Health,
+    /// `/metrics` alone.
+    Admin,
 }
 
 /// What every connection holds on to: see [`Hold::running`].
@@ -75,6 +78,7 @@ fn connection(
     purpose: Purpose,
     alive: Alive,
 ) -> impl Future<Output = ()> {
+    Metrics::count(&proxy.metrics.connections);
     let mut client = Client::new(Stream::new(Wire::Tcp(stream)), address.ip(), "http", purpose);
     let raw = purpose == Purpose::Traffic && proxy.settings.common.protocol == Protocol::Tcp;
     async move {

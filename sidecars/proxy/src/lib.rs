@@ -13,6 +13,7 @@
 //! - [`tunnel`]: upgraded and raw connections, bytes both ways
 //! - [`upstream`]: the way to the service, and the wait for it
 //! - [`activity`]: the counters, and when they mean "abandoned" (pure)
+//! - [`metrics`]: what Prometheus reads
 //! - [`clock`]: the time, read once for each turn of a connection
 //! - [`answer`]: the proxy's own answers: health and problems
 
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod front;
 pub mod http1;
 pub mod http2;
+pub mod metrics;
 pub mod proxy;
 pub mod serve;
 pub mod settings;

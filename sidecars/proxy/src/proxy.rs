@@ -1,6 +1,7 @@
 //! What one proxy process knows: its service, its counters, and whether it drains.
 
 use crate::activity::Activity;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::sleepers::Sleepers;
 use crate::upstream::Upstream;
@@ -43,6 +44,8 @@ pub struct Proxy {
     pub settings: Settings,
     /// What it counts.
     pub activity: Arc<Activity>,
+    /// What it counts besides.
+    pub metrics: Metrics,
     /// Its service.
     pub upstream: Upstream,
     /// The controller wants a lame duck.
@@ -67,6 +70,7 @@ impl Proxy {
     pub fn new(settings: Settings) -> Proxy {
         Proxy {
             activity: Arc::new(Activity::new()),
+            metrics: Metrics::default(),
             upstream: Upstream::new(settings.upstream.clone(), settings.hold, settings.connect_timeout),
             drained: AtomicBool::new(false),
             stage: watch::Sender::new(Stage::Running),

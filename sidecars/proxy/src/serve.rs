@@ -14,7 +14,7 @@ use dormouse_peer::{link, patrol};
 use socket2::SockRef;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Listeners {
     traffic: TcpListener,
     /// In tcp mode only.
     health: Option<TcpListener>,
+    /// If it was asked for.
+    admin: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -45,7 +47,11 @@ impl Listeners {
             Protocol::Http => None,
             Protocol::Tcp => Some(listen(address, settings.health_port).await?),
         };
-        Ok(Listeners { traffic, health })
+        let admin = match settings.admin_port {
+            Some(port) => Some(listen(Ipv4Addr::LOCALHOST.into(), port).await?),
+            None => None,
+        };
+        Ok(Listeners { traffic, health, admin })
     }
 
     /// Where traffic goes in.
@@ -85,7 +91,8 @@ pub async fn serve(proxy: Arc<Proxy>, listeners: Listeners, mut stop: Stop) -> E
         () = stop.asked() => Exit::Asked,
         exit = reason(&proxy) => exit,
         () = accept(&proxy, &listeners.traffic, Purpose::Traffic, &running) => Exit::Failed,
-        () = health(&proxy, &listeners, &running) => Exit::Failed,
+        () = beside(&proxy, listeners.health.as_ref(), Purpose::Health, &running) => Exit::Failed,
+        () = beside(&proxy, listeners.admin.as_ref(), Purpose::Admin, &running) => Exit::Failed,
     };
     finish(&proxy, listeners, running, ended, exit, stop).await;
     proxy.advance(Stage::Leaving);
@@ -109,7 +116,8 @@ async fn finish(
     proxy.advance(Stage::Finishing);
     // A service that is lost answers nobody any more: there is nothing to wait for.
     let drain = if exit == Exit::PeerLost { Duration::ZERO } else { proxy.settings.drain };
-    let Listeners { traffic, health } = listeners;
+    let Listeners { traffic, health, admin } = listeners;
+    drop(admin);
     let mut all_gone = pin!(async {
         accept_rest(proxy, traffic, Purpose::Traffic, &running).await;
         drop(running);
@@ -126,9 +134,10 @@ async fn finish(
     }
 }
 
-async fn health(proxy: &Arc<Proxy>, listeners: &Listeners, running: &Running) {
-    match &listeners.health {
-        Some(listener) => accept(proxy, listener, Purpose::Health, running).await,
+/// Takes connections at a listener that may not be there.
+async fn beside(proxy: &Arc<Proxy>, listener: Option<&TcpListener>, purpose: Purpose, running: &Running) {
+    match listener {
+        Some(listener) => accept(proxy, listener, purpose, running).await,
         None => std::future::pending().await,
     }
 }

@@ -34,6 +34,10 @@ pub struct Settings {
     pub body_timeout: Option<Duration>,
     /// `RESPONSE_TIMEOUT_MS`: how long the service may take until its answer begins.
     pub response_timeout: Option<Duration>,
+    /// `ADMIN_PORT`: `/metrics` on 127.0.0.1; `None`, or 0: nowhere.
+    pub admin_port: Option<u16>,
+    /// `ACCESS_LOG`: a line for each request.
+    pub access_log: bool,
     /// `DRAIN_MS`: what requests in flight get after a signal.
     pub drain: Duration,
     /// `IDLE_AFTER_MS` + `IDLE_MARGIN_MS`: idle and without a controller for this long, it ends itself.
@@ -74,6 +78,9 @@ impl Settings {
             health_port: listen.health_port,
             upstream,
             hold: settings::millis(source, "HOLD_MS", 0..=600_000, 5000)?,
+            admin_port: Some(settings::number(source, "ADMIN_PORT", 0..=u16::MAX, 0)?)
+                .filter(|port| *port > 0),
+            access_log: switch(source, "ACCESS_LOG")?,
             connect_timeout: settings::millis(source, "CONNECT_TIMEOUT_MS", 1..=600_000, 3000)?,
             header_timeout: settings::millis(source, "HEADER_TIMEOUT_MS", 1..=DAY_MS, 30_000)?,
             idle_timeout: settings::millis(source, "IDLE_TIMEOUT_MS", 1..=DAY_MS, 75_000)?,
@@ -84,6 +91,15 @@ impl Settings {
             socket_idle: optional_millis(source, "SOCKET_IDLE_MS")?,
             max_connections: settings::number(source, "MAX_CONNECTIONS", 1..=1_000_000, 10_000)?,
         })
+    }
+}
+
+/// `on`, or `off` as by default.
+fn switch(source: &dyn Source, name: &'static str) -> Result<bool, Wrong> {
+    match settings::text(source, name).as_deref() {
+        None | Some("off") => Ok(false),
+        Some("on") => Ok(true),
+        Some(other) => Err(Wrong::new(name, Some(other), "on or off")),
     }
 }
 

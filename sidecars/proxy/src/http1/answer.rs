@@ -64,7 +64,8 @@ pub fn poll(
                         read.copy_within(used..len, 0);
                         len -= used;
                     }
-                    Ok(Some(Head::Last { used, body, encode })) => {
+                    Ok(Some(Head::Last { used, body, encode, status })) => {
+                        client.answered(proxy, status);
                         return Poll::Ready(send(
                             exchange,
                             cx,
@@ -97,6 +98,7 @@ enum Head {
         used: usize,
         body: Option<Framing>,
         encode: Encode,
+        status: u16,
     },
 }
 
@@ -117,7 +119,7 @@ fn read_one(
         101 if !exchange.asked.switch => Err("it switches protocols unasked"),
         101 => {
             rewrite::response(out, &response, Persist::Switches, exchange.asked.old, false);
-            Ok(Some(Head::Last { used, body: None, encode: Encode::Same }))
+            Ok(Some(Head::Last { used, body: None, encode: Encode::Same, status: 101 }))
         }
         100..=199 => {
             let goes_on = match response.status {
@@ -156,7 +158,7 @@ fn last(
     };
     let chunked = rewrite::goes_in_chunks(response, body, asked.old);
     rewrite::response(out, response, persist, asked.old, chunked);
-    Ok(Head::Last { used: response.len, body: Some(body), encode })
+    Ok(Head::Last { used: response.len, body: Some(body), encode, status: response.status })
 }
 
 /// Sends the head with what came after it.

@@ -1,5 +1,6 @@
 //! A client's connection, from its first byte to its last. While it waits for a request it holds no buffer.
 
+use super::access::Entry;
 use super::deadline::Deadline;
 use super::exchange::After;
 use super::head;
@@ -36,6 +37,8 @@ pub struct Client {
     pub scheme: &'static str,
     /// What it may ask for.
     pub purpose: Purpose,
+    /// What the access log will say of its request.
+    pub entry: Option<Box<Entry>>,
     busy: Option<Busy>,
     asked: bool,
     leaves: bool,
@@ -75,7 +78,7 @@ pub async fn serve(proxy: &Proxy, client: &mut Client) -> Ended {
         if !matches!(after, After::Next) && !Box::pin(client.follow(after, proxy)).await {
             return Ended::Closed;
         }
-        client.busy = None;
+        client.end();
         client.asked = true;
         client.deadline.set(Some(clock::now() + proxy.settings.idle_timeout));
     }
@@ -90,6 +93,7 @@ impl Client {
             name: address.to_canonical().to_string().into(),
             scheme,
             purpose,
+            entry: None,
             busy: None,
             asked: false,
             leaves: false,
@@ -104,14 +108,14 @@ impl Client {
             After::Reply(reply) => match self.say(&reply, proxy).await {
                 After::Next => return true,
                 After::Linger => self.linger().await,
-                _ => {}
+                _ => self.end(),
             },
             After::Linger => self.linger().await,
-            After::Last | After::Close => {}
+            After::Last | After::Close => self.end(),
             After::Tunnel(mut up) => {
                 // The socket counts before the request ends.
                 let socket = proxy.activity.socket();
-                self.busy = None;
+                self.end();
                 tunnel::join(&mut self.stream, &mut up.stream, proxy, socket).await;
             }
         }
@@ -129,6 +133,22 @@ impl Client {
         self.busy = Some(busy);
         if news {
             proxy.touch();
+        }
+    }
+
+    /// The request's answer is sent, as far as it will be.
+    fn end(&mut self) {
+        self.busy = None;
+        if let Some(entry) = self.entry.take() {
+            entry.write(&self.name, self.stream.written);
+        }
+    }
+
+    /// An answer of this status goes out.
+    pub fn answered(&mut self, proxy: &Proxy, status: u16) {
+        proxy.metrics.answered(status);
+        if let Some(entry) = &mut self.entry {
+            entry.status = status;
         }
     }
 
@@ -183,6 +203,7 @@ impl Client {
             (true, true) => Persist::KeepAlive,
             (true, false) => Persist::Goes,
         };
+        self.answered(proxy, reply.own.status);
         let mut text = Vec::new();
         rewrite::own(&mut text, &reply.own, persist, reply.old, !reply.head);
         self.stream.hold(&text);
@@ -201,7 +222,7 @@ impl Client {
 
     /// Closes, but only once the client has had a chance to see what was said last.
     async fn linger(&mut self) {
-        self.busy = None;
+        self.end();
         self.deadline.set(Some(clock::now() + LAST_LOOK));
         poll_fn(|cx| {
             if ready!(self.stream.poll_sent(cx)).is_err() || ready!(self.stream.poll_shutdown(cx)).is_err() {

@@ -15,6 +15,7 @@ use super::prepare::{self, Reply};
 use super::scratch::{self, Scratch};
 use crate::answer::{late, unavailable};
 use crate::clock;
+use crate::metrics::Metrics;
 use crate::proxy::{Proxy, Stage};
 use crate::upstream::Unavailable;
 use std::future::poll_fn;
@@ -185,6 +186,7 @@ impl Exchange {
         };
         match connected {
             Ok(mut up) => {
+                Metrics::count(&proxy.metrics.connects);
                 up.stream.hold(&self.first);
                 self.first = Vec::new();
                 self.is_broken = false;
@@ -280,8 +282,12 @@ impl Exchange {
         match download.poll(cx, &mut up.stream, &mut client.stream, &mut scratch.read, &proxy.activity) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Err(Broken::Sink(_))) => return Poll::Ready(After::Close),
-            Poll::Ready(Err(Broken::Source(error))) => return Poll::Ready(self.broke_off(client, &error)),
-            Poll::Ready(Err(Broken::Malformed(why))) => return Poll::Ready(self.broke_off(client, &why)),
+            Poll::Ready(Err(Broken::Source(error))) => {
+                return Poll::Ready(self.broke_off(client, proxy, &error));
+            }
+            Poll::Ready(Err(Broken::Malformed(why))) => {
+                return Poll::Ready(self.broke_off(client, proxy, &why));
+            }
             Poll::Ready(Ok(())) => {}
         }
         // The whole answer is sent. What the client still sends goes on to a service that still takes it.
@@ -401,6 +407,7 @@ impl Exchange {
         let replay = self.replay.take().filter(|_| up.kept && !self.answered);
         if !self.retried && (unsent || replay.is_some()) {
             self.retried = true;
+            Metrics::count(&proxy.metrics.retries);
             self.first = match replay {
                 _ if unsent => up.stream.unsent(),
                 Some(head) => head.into_vec(),
@@ -436,7 +443,8 @@ impl Exchange {
     }
 
     /// The service's answer ended in the middle: the client must see that.
-    fn broke_off(&self, client: &Client, why: &dyn std::fmt::Display) -> After {
+    fn broke_off(&self, client: &Client, proxy: &Proxy, why: &dyn std::fmt::Display) -> After {
+        Metrics::count(&proxy.metrics.broken);
         tracing::warn!("the service broke its answer off: {why}");
         if self.asked.old {
             // To a client that reads up to the end of the connection, any orderly end is the answer's end.

@@ -11,11 +11,15 @@ use std::mem::MaybeUninit;
 pub const MOST_FIELDS: usize = 100;
 
 /// Room for the fields of one head.
-pub type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MOST_FIELDS];
+#[derive(Debug)]
+pub struct Slots<'b> {
+    fields: [MaybeUninit<httparse::Header<'b>>; MOST_FIELDS],
+    kinds: [Field; MOST_FIELDS],
+}
 
 /// Empty room.
-pub fn slots<'b>() -> Slots<'b> {
-    [const { MaybeUninit::uninit() }; MOST_FIELDS]
+pub const fn slots<'b>() -> Slots<'b> {
+    Slots { fields: [const { MaybeUninit::uninit() }; MOST_FIELDS], kinds: [Field::Other; MOST_FIELDS] }
 }
 
 /// Why a message is not forwarded.
@@ -99,13 +103,16 @@ impl Field {
 pub struct Fields<'h, 'b> {
     whole: &'b [u8],
     fields: &'h [httparse::Header<'b>],
-    kinds: [Field; MOST_FIELDS],
+    kinds: &'h [Field; MOST_FIELDS],
 }
 
 impl<'h, 'b> Fields<'h, 'b> {
     /// Classifies; `whole` is the head with the empty line at its end.
-    fn of(whole: &'b [u8], fields: &'h [httparse::Header<'b>]) -> Result<Fields<'h, 'b>, Refusal> {
-        let mut kinds = [Field::Other; MOST_FIELDS];
+    fn of(
+        whole: &'b [u8],
+        fields: &'h [httparse::Header<'b>],
+        kinds: &'h mut [Field; MOST_FIELDS],
+    ) -> Result<Fields<'h, 'b>, Refusal> {
         for (kind, field) in kinds.iter_mut().zip(fields) {
             *kind = Field::named(field.name);
         }
@@ -184,7 +191,7 @@ pub fn request<'h, 'b>(buf: &'b [u8], slots: &'h mut Slots<'b>) -> Result<Option
     let empty = buf.chunks_exact(2).take_while(|two| *two == b"\r\n").count() * 2;
     let buf = &buf[empty..];
     let mut parsed = httparse::Request::new(&mut []);
-    let len = match parsed.parse_with_uninit_headers(buf, slots) {
+    let len = match parsed.parse_with_uninit_headers(buf, &mut slots.fields) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => {
@@ -201,7 +208,7 @@ pub fn request<'h, 'b>(buf: &'b [u8], slots: &'h mut Slots<'b>) -> Result<Option
     if !buf.starts_with(method.as_bytes()) {
         return Err(bad("the head begins with a lone LF"));
     }
-    let fields = Fields::of(&buf[..len], parsed.headers)?;
+    let fields = Fields::of(&buf[..len], parsed.headers, &mut slots.kinds)?;
     let old = version == 0;
     let facts = Facts::of(&fields)?;
     let target = target::read(method, path, old, &fields)?;
@@ -220,8 +227,8 @@ fn looks_like_http(buf: &[u8]) -> bool {
 pub struct Response<'h, 'b> {
     /// Its status.
     pub status: u16,
-    /// Its words.
-    pub reason: &'b str,
+    /// Its status line from the status on, with its end; empty if a space is missing in it.
+    pub line: &'b [u8],
     /// HTTP/1.0, not 1.1.
     pub old: bool,
     /// Its fields.
@@ -242,7 +249,7 @@ pub fn response<'h, 'b>(
 ) -> Result<Option<Response<'h, 'b>>, Refusal> {
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
-    let len = match config.parse_response_with_uninit_headers(&mut parsed, buf, slots) {
+    let len = match config.parse_response_with_uninit_headers(&mut parsed, buf, &mut slots.fields) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(_) => return Err(bad("the head of its answer cannot be read")),
@@ -253,10 +260,11 @@ pub fn response<'h, 'b>(
     if !buf.starts_with(b"HTTP/") || !(100..=999).contains(&status) {
         return Err(bad("its status line cannot be read"));
     }
-    let fields = Fields::of(&buf[..len], parsed.headers)?;
+    let fields = Fields::of(&buf[..len], parsed.headers, &mut slots.kinds)?;
     let facts = Facts::of(&fields)?;
-    let reason = parsed.reason.unwrap_or_default();
-    Ok(Some(Response { status, reason, old: version == 0, fields, facts, len }))
+    // "HTTP/1.1 200 OK": of a line that lacks the second space, only the number goes on.
+    let line = Some(&buf[9..fields.start(0)]).filter(|line| line.get(3) == Some(&b' ')).unwrap_or_default();
+    Ok(Some(Response { status, line, old: version == 0, fields, facts, len }))
 }
 
 /// Whether a head that was incomplete may be complete now, `before` being its length then: reading it again for

@@ -1,5 +1,6 @@
 //! What becomes of a request's head: it is refused, answered here, or sent on at once over a kept connection.
 
+use super::access::Entry;
 use super::connection::Client;
 use super::exchange::Exchange;
 use super::flow::{Broken, Encode, Flow, To};
@@ -11,6 +12,7 @@ use super::scratch::Scratch;
 use crate::activity::Activity;
 use crate::answer::{self, Own};
 use crate::front::Purpose;
+use crate::metrics;
 use crate::proxy::Proxy;
 use std::task::Context;
 use std::time::Duration;
@@ -93,6 +95,9 @@ pub fn prepare(
         return Prepared::Answer(Box::new(reply));
     }
     client.begin(proxy);
+    if proxy.settings.access_log {
+        client.entry = Some(Entry::of(&request, client.stream.written));
+    }
     head.clear();
     rewrite::request(head, &request, body, &client.name, client.scheme);
     let mut exchange = Box::new(Exchange::new(&request, body));
@@ -142,6 +147,8 @@ fn here(proxy: &Proxy, purpose: Purpose, request: &Request<'_, '_>) -> Option<Ow
     let path = request.target.path.split('?').next();
     let is_health = path == Some("/health") && matches!(request.method, "GET" | "HEAD");
     match purpose {
+        Purpose::Admin if path == Some("/metrics") && request.method == "GET" => Some(metrics::page(proxy)),
+        Purpose::Admin => Some(answer::problem(404, "only /metrics is here")),
         _ if is_health => Some(answer::health(proxy)),
         Purpose::Traffic => None,
         Purpose::Health => Some(answer::problem(404, "only /health is here")),

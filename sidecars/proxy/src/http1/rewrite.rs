@@ -10,8 +10,10 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Appends a request's head as the service gets it. `client`: who asks; `scheme`: over what.
 pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, client: &str, scheme: &str) {
     let (target, facts, fields) = (&request.target, &request.facts, &request.fields);
-    put(out, &[request.method.as_bytes(), b" ", if target.rootless { b"/" } else { b"" }]);
-    put(out, &[without_pass(target.path).as_bytes(), b" HTTP/1.1\r\n"]);
+    out.extend_from_slice(request.method.as_bytes());
+    out.extend_from_slice(if target.rootless { b" /" } else { b" " });
+    out.extend_from_slice(without_pass(target.path).as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
     let mut seen = Seen::default();
     copy(out, fields, facts.names, |kind, value| match kind {
         Field::Host => !target.overrides,
@@ -48,22 +50,26 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, clie
         put(out, &[b"connection: te\r\nte: trailers\r\n"]);
     }
     if body == Framing::Chunked {
-        put(out, &[b"transfer-encoding: chunked\r\n"]);
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
-    put(out, &[b"x-forwarded-for: "]);
+    out.extend_from_slice(b"x-forwarded-for: ");
     if seen.path {
         for before in fields.values(Field::ForwardedFor).flat_map(tokens) {
             put(out, &[before, b", "]);
         }
     }
-    put(out, &[client.as_bytes(), b"\r\nx-real-ip: ", client.as_bytes(), b"\r\n"]);
+    out.extend_from_slice(client.as_bytes());
+    out.extend_from_slice(b"\r\nx-real-ip: ");
+    out.extend_from_slice(client.as_bytes());
     if !seen.proto {
-        put(out, &[b"x-forwarded-proto: ", scheme.as_bytes(), b"\r\n"]);
+        out.extend_from_slice(b"\r\nx-forwarded-proto: ");
+        out.extend_from_slice(scheme.as_bytes());
     }
     if !seen.host && target.host.is_some() {
-        put(out, &[b"x-forwarded-host: ", host, b"\r\n"]);
+        out.extend_from_slice(b"\r\nx-forwarded-host: ");
+        out.extend_from_slice(host);
     }
-    put(out, &[b"\r\n"]);
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 #[derive(Default)]
@@ -90,7 +96,7 @@ pub enum Persist {
 /// Appends the head of the service's answer as the client gets it. `chunked`: the body goes on in chunks.
 pub fn response(out: &mut Vec<u8>, response: &Response<'_, '_>, persist: Persist, old: bool, chunked: bool) {
     let facts = &response.facts;
-    status(out, response.status, response.reason, old);
+    status(out, response, old);
     // 9110, 8.6: these have no body, and say nothing of its length either.
     let lengthless = matches!(response.status, 100..=199 | 204);
     let mut dated = false;
@@ -117,22 +123,24 @@ pub fn response(out: &mut Vec<u8>, response: &Response<'_, '_>, persist: Persist
         (None, persist) => connection(out, persist),
     }
     if chunked {
-        put(out, &[b"transfer-encoding: chunked\r\n"]);
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
-    put(out, &[b"\r\n"]);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends an interim answer: it says nothing about the connection.
 pub fn interim(out: &mut Vec<u8>, response: &Response<'_, '_>) {
-    status(out, response.status, response.reason, false);
+    status(out, response, false);
     copy(out, &response.fields, response.facts.names, |kind, _| kind == Field::Other);
-    put(out, &[b"\r\n"]);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends one of the proxy's own answers; `body`: its text is wanted, too.
 pub fn own(out: &mut Vec<u8>, answer: &crate::answer::Own, persist: Persist, old: bool, body: bool) {
     let reason = hyper::StatusCode::from_u16(answer.status).ok().and_then(|s| s.canonical_reason());
-    status(out, answer.status, reason.unwrap_or("Unknown"), old);
+    version(out, old);
+    number(out, answer.status);
+    put(out, &[reason.unwrap_or("Unknown").as_bytes(), b"\r\n"]);
     put(out, &[b"content-type: ", answer.content_type.as_bytes(), b"\r\n"]);
     for (name, value) in answer.fields() {
         put(out, &[name.as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
@@ -146,15 +154,28 @@ pub fn own(out: &mut Vec<u8>, answer: &crate::answer::Own, persist: Persist, old
 fn connection(out: &mut Vec<u8>, persist: Persist) {
     match persist {
         Persist::Goes | Persist::Switches => {}
-        Persist::KeepAlive => put(out, &[b"connection: keep-alive\r\n"]),
-        Persist::Close => put(out, &[b"connection: close\r\n"]),
+        Persist::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Persist::Close => out.extend_from_slice(b"connection: close\r\n"),
     }
 }
 
-fn status(out: &mut Vec<u8>, status: u16, reason: &str, old: bool) {
+fn version(out: &mut Vec<u8>, old: bool) {
+    out.extend_from_slice(if old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+}
+
+fn status(out: &mut Vec<u8>, response: &Response<'_, '_>, old: bool) {
+    version(out, old);
+    if response.line.is_empty() {
+        number(out, response.status);
+        out.extend_from_slice(b"\r\n");
+    } else {
+        out.extend_from_slice(response.line);
+    }
+}
+
+fn number(out: &mut Vec<u8>, status: u16) {
     let digit = |of: u16| b'0' + u8::try_from(status / of % 10).unwrap_or(0);
-    put(out, &[if old { b"HTTP/1.0 " } else { b"HTTP/1.1 " }, &[digit(100), digit(10), digit(1), b' ']]);
-    put(out, &[reason.as_bytes(), b"\r\n"]);
+    out.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
 }
 
 /// Copies the lines that `goes_on`, neighbours together, but not those that `Connection` names.
@@ -229,7 +250,9 @@ fn date(out: &mut Vec<u8>) {
             DATE.set((now, text));
         }
     }
-    put(out, &[b"date: ", &text, b"\r\n"]);
+    out.extend_from_slice(b"date: ");
+    out.extend_from_slice(&text);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Whether an answer's body goes on in chunks. Where there is none, what is said of it stays true.

@@ -12,7 +12,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Shorter ones are copied.
-pub const WORTH: u64 = 256 * 1024;
+pub const WORTH: u64 = 64 * 1024;
 /// What is asked of the kernel for a pipe; it may give less.
 const PIPE: usize = 256 * 1024;
 /// Moved by one call at most.

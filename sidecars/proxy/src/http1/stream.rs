@@ -63,7 +63,10 @@ impl Stream {
 
     /// Keeps what was read, and is not used yet.
     pub fn stash(&mut self, rest: &[u8]) {
-        self.pending = rest.to_vec();
+        // Most of the time there is nothing, and nothing was there.
+        if !(rest.is_empty() && self.pending.is_empty()) {
+            self.pending = rest.to_vec();
+        }
     }
 
     /// Takes what was kept into a buffer's beginning.
@@ -85,7 +88,9 @@ impl Stream {
         if fresh == 0 {
             return Poll::Ready(Ok((kept, 0)));
         }
-        self.unstash(buf);
+        if kept > 0 {
+            self.unstash(buf);
+        }
         Poll::Ready(Ok((kept + fresh, fresh)))
     }
 

@@ -17,6 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answers one request.
 pub async fn handle(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
+    let answer = answered(Arc::clone(&proxy), client, request).await;
+    proxy.metrics.answered(answer.status().as_u16());
+    answer
+}
+
+async fn answered(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
     if is_health(request.method(), request.uri()) {
         return own(answer::health(&proxy));
     }
