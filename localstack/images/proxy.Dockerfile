@@ -5,11 +5,12 @@
 FROM rust:1.95-slim AS build
 WORKDIR /src
 COPY . .
-# The target is named, although it is the host's: only then do the flags spare build scripts and macros.
+# musl and the flags as in localstack/images/build.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    target="$(rustc -vV | sed -n 's/^host: //p')" && \
-    RUSTFLAGS="-C target-feature=+crt-static" \
+    target="$(uname -m)-unknown-linux-musl" && \
+    rustup target add "$target" && \
+    RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
         cargo build --locked --profile dist --target "$target" --package dormouse-proxy && \
     cp "target/$target/dist/dormouse-proxy" /dormouse-proxy
 

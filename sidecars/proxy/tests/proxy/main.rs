@@ -12,6 +12,7 @@ mod connections;
 mod controller;
 mod forwarding;
 mod framing;
+mod hardening;
 mod lifecycle;
 mod sockets;
 mod streaming;
