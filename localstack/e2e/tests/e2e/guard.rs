@@ -110,7 +110,7 @@ fn a_link_lets_in_once_and_only_where_it_was_made_for() {
         // What the service sees has neither.
         let echo = Request::new("GET", &host("hello"), "/echo").header("Cookie", &format!("a=1; {cookie}"));
         let echo = echo.send(to).unwrap();
-        assert!(echo.status == 200 && echo.text().to_lowercase().contains("cookie: a=1\n"), "{echo}");
+        assert!(echo.status == 200 && echo.text().to_lowercase().contains("cookie: a=1\r\n"), "{echo}");
         assert!(!echo.text().contains("dormouse_pass"), "{echo}");
     });
 }
