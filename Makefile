@@ -57,17 +57,18 @@ test: setup lint layers unit localstack-unit localstack-test ## All tests
 demo: $(VENV)/.installed build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
 	@$(VENV)/bin/python localstack/demo/run.py
 
-deploy: $(VENV)/.installed ## Deploys into your AWS account: DOMAIN=example.com IMAGES=registry/path [SET='Name=value …']
+deploy: $(VENV)/.installed ## Deploys into your AWS account: DOMAIN=example.com [SET='Name=value …']
 	@test -n "$(DOMAIN)" || { echo "say which domain: make deploy DOMAIN=example.com" >&2; exit 2; }
 	@$(VENV)/bin/python manifests/infrastructure/deploy.py --domain "$(DOMAIN)" $(INSTALLATION) \
-	  $(if $(IMAGES),--images "$(IMAGES)") $(if $(TAG),--tag "$(TAG)") $(if $(TRUNKING),--trunking) \
+	  $(if $(IMAGES),--images "$(IMAGES)") $(if $(TAG),--tag "$(TAG)") $(if $(BUILD),--build) $(if $(TRUNKING),--trunking) \
 	  $(if $(DRY_RUN),--dry-run) $(foreach one,$(SET),--set "$(one)")
 
 undeploy: $(VENV)/.installed ## Removes an installation and all that it made from your AWS account
 	@$(VENV)/bin/python manifests/infrastructure/undeploy.py $(INSTALLATION)
 
-images: ## Builds the static programs and, where Docker runs, the images
+images: ## Builds the static programs with their bills of materials and, where Docker runs, the images
 	localstack/images/build
+	localstack/images/build-controller
 
 bench-wake: setup ## How long a wake takes, and what Dormouse costs in calls and memory
 	cargo build --locked --release --workspace --bins
