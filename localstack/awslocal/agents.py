@@ -1,4 +1,4 @@
-"""What AWS does in an account's name under its roles: an instance joins and reports, a task's images and secrets are read.
+"""What AWS does under an account's roles: an instance joins and reports, a task's images and secrets are read.
 
 Nothing is called for it here. What matters is that the role allows it: else it fails as it would there.
 """

@@ -22,12 +22,13 @@ from moto.logs.models import LogGroup
 from moto.secretsmanager import secretsmanager_backends
 
 # Resources that are only told of here: nothing asks what they are, but for these attributes.
+_NAMED = "arn:aws:servicediscovery:{region}:{account}"
 PLAIN: dict[str, tuple[str, dict[str, str]]] = {
     "AWS::EC2::VPCCidrBlock": ("vpc-cidr-assoc", {}),
     "AWS::EC2::EgressOnlyInternetGateway": ("eigw", {}),
     "AWS::ECS::ClusterCapacityProviderAssociations": ("providers", {}),
-    "AWS::ServiceDiscovery::PrivateDnsNamespace": ("ns", {"Arn": "arn:aws:servicediscovery:{region}:{account}:namespace/{id}"}),
-    "AWS::ServiceDiscovery::Service": ("srv", {"Arn": "arn:aws:servicediscovery:{region}:{account}:service/{id}"}),
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": ("ns", {"Arn": _NAMED + ":namespace/{id}"}),
+    "AWS::ServiceDiscovery::Service": ("srv", {"Arn": _NAMED + ":service/{id}"}),
 }  # fmt: skip
 
 
@@ -122,7 +123,8 @@ def _table(table: Table, properties: dict[str, Any], account: str, region: str) 
     if ttl := properties.get("TimeToLiveSpecification"):
         backend.update_time_to_live(table.name, {"Enabled": _on(ttl["Enabled"]), "AttributeName": ttl["AttributeName"]})
     if backups := properties.get("PointInTimeRecoverySpecification"):
-        backend.update_continuous_backups(table.name, {"PointInTimeRecoveryEnabled": _on(backups["PointInTimeRecoveryEnabled"])})  # fmt: skip
+        wanted = {"PointInTimeRecoveryEnabled": _on(backups["PointInTimeRecoveryEnabled"])}
+        backend.update_continuous_backups(table.name, wanted)
 
 
 def _group(group: FakeAutoScalingGroup, properties: dict[str, Any], account: str, region: str) -> None:
@@ -183,7 +185,12 @@ def _task_definition(
 
 
 def _new_revision(
-    cls: Any, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    cls: Any,
+    original_resource: Any,
+    new_resource_name: str,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
 ) -> TaskDefinition:
     return _task_definition(cls, new_resource_name, cloudformation_json, account_id, region_name)
 
@@ -226,7 +233,9 @@ class Secret(CloudFormationModel):
         if wanted := properties.get("GenerateSecretString"):
             generated = (uuid.uuid4().hex * 8)[: int(wanted.get("PasswordLength", 32))]
             if "GenerateStringKey" in wanted:
-                generated = json.dumps({**json.loads(wanted["SecretStringTemplate"]), wanted["GenerateStringKey"]: generated})
+                generated = json.dumps(
+                    {**json.loads(wanted["SecretStringTemplate"]), wanted["GenerateStringKey"]: generated}
+                )
             text = generated
         made = backend.create_secret(
             resource_name,

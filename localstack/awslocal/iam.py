@@ -52,7 +52,7 @@ class Policies:
         return self._decide(call.key, documents(given), asks(call, self.world), call.service)
 
     def act(self, role: str | None, *wanted: Ask) -> str | None:
-        """What AWS does under a role: why it may not, in the words of AWS. A role that is not there may do everything."""
+        """What AWS does under a role: why it may not, in AWS's words. A role that is not there may do everything."""
         policies = self._of_role(role) if role else None
         if policies is None:
             return None

@@ -1,6 +1,6 @@
 """Makes or updates an installation: checks, says what comes and what it costs, asks, and makes it by a change set.
 
-    python manifests/infrastructure/deploy.py --domain example.com --images 123456789012.dkr.ecr.eu-west-1.amazonaws.com
+python manifests/infrastructure/deploy.py --domain example.com --images 123456789012.dkr.ecr.eu-west-1.amazonaws.com
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from installation import TEMPLATE, Account, Refused, Stack, agreed, brief, say, template
 from prerequisites import caller, check, zone_of
 
+import images
+
 # CloudFormation takes a template of so many bytes without a bucket.
 LONGEST = 51_200
 PATIENCE = 3600.0
@@ -32,8 +34,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--region", help="default: AWS_REGION, or the profile's")
     parser.add_argument("--images", help="registry and path before /dormouse, /dormouse-proxy and /dormouse-service")
     parser.add_argument("--tag", default="latest", help="tag of the images (default: latest)")
+    parser.add_argument("--build", action="store_true", help="build the images from here, and push them into ECR")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
-    parser.add_argument("--trunking", action="store_true", help="turn ENI trunking on, for the whole account and region")
+    parser.add_argument(
+        "--trunking", action="store_true", help="turn ENI trunking on, for the whole account and region"
+    )
     parser.add_argument("--dry-run", action="store_true", help="make the change set, show it, and remove it")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser.parse_args(argv)
@@ -56,17 +61,23 @@ def parameters(given: argparse.Namespace, account: Account, stack: Stack) -> tup
         zone = zone_of(account, now["Domain"])
         if zone is None:
             raise Refused(
-                f"this account has no public hosted zone for {now['Domain']} or a domain above it: make one (aws route53 "
-                f"create-hosted-zone --name {now['Domain']} --caller-reference $RANDOM), and name its four name servers "
-                "at the registrar of the domain"
+                f"this account has no public hosted zone for {now['Domain']} or a domain above it: make one (aws "
+                f"route53 create-hosted-zone --name {now['Domain']} --caller-reference $RANDOM), and name its four "
+                "name servers at the registrar of the domain"
             )
         now["HostedZoneId"] = zone[0]
+    unnamed = [name for name in images.IMAGES if name not in now | before]
+    if given.build or unnamed:
+        question = f"Build the images here, and push them into this account's ECR (dormouse/{given.install_id}/…)?"
+        if given.dry_run or not agreed(question, given.yes):
+            raise Refused(f"not given: {', '.join(unnamed or images.IMAGES)} (IMAGES=… names a registry and path)")
+        now |= images.push(account, given.install_id)
     if "ApiToken" not in now | before:
         now["ApiToken"] = secrets.token_urlsafe(32)
     whole = {name: str(slot["Default"]) for name, slot in slots.items() if "Default" in slot} | before | now
     missing = [name for name in slots if name not in whole]
     if missing:
-        raise Refused(f"not given: {', '.join(missing)} (IMAGES=… sets the images, SET=NAME=VALUE each of them)")
+        raise Refused(f"not given: {', '.join(missing)} (SET=NAME=VALUE)")
     wrong = [f"{name} cannot be {whole[name]!r}: {why}" for name in slots if (why := refusal(slots[name], whole[name]))]
     if wrong:
         raise Refused("; ".join(wrong))
@@ -143,7 +154,7 @@ def show(changes: dict[str, Any]) -> None:
         replaced = " — REPLACED, what is in it is lost" if found.get("Replacement") == "True" else ""
         say(f"  {found['Action'].lower()} {found['LogicalResourceId']} ({found['ResourceType']}){replaced}")
     for kind, count in sorted(kinds.items()):
-        say(f"  add {count} × {kind}")
+        say(f"  add {count} x {kind}")
 
 
 def execute(stack: Stack, changes: dict[str, Any]) -> None:

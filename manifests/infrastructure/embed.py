@@ -1,7 +1,7 @@
 """Brings policies/*.json into dormouse.yaml, where the comments `begin` and `end` name them.
 
-    python embed.py           writes them
-    python embed.py --check   fails when the template has something else
+python embed.py           writes them
+python embed.py --check   fails when the template has something else
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ def written(value: Any, indent: str) -> list[str]:
         case dict():
             lines: list[str] = []
             for key, one in value.items():
-                lines += [f"{indent}{key}:", *written(one, indent + "  ")] if isinstance(one, (dict, list)) else [
-                    f"{indent}{key}: {scalar(one)}"
-                ]
+                lines += (
+                    [f"{indent}{key}:", *written(one, indent + "  ")]
+                    if isinstance(one, (dict, list))
+                    else [f"{indent}{key}: {scalar(one)}"]
+                )
             return lines
         case list():
             lines = []

@@ -159,7 +159,7 @@ def _quotas(account: Account, stack: Stack, given: dict[str, Any], findings: Fin
     cores = types[0]["VCpuInfo"]["DefaultVCpus"] * most
     proxies = most * int(given["MaxTasksPerInstance"]) * PROXY_VCPUS
     for (service, code), needed, what in (
-        (INSTANCE_QUOTA, cores, f"{most} × {given['InstanceType']}"),
+        (INSTANCE_QUOTA, cores, f"{most} x {given['InstanceType']}"),
         (FARGATE_QUOTA, proxies + 0.5, "as many proxies as the instances hold services"),
     ):
         try:

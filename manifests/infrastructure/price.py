@@ -1,4 +1,4 @@
-"""What an installation costs a month while everything sleeps, from prices.json: one line for each thing that is paid."""
+"""What an installation costs a month while everything sleeps, from prices.json: a line for each thing that is paid."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def idle(parameters: dict[str, Any]) -> list[Line]:
     count = int(parameters["ControllerCount"])
     cpu, memory = known["fargateVcpuHour"][architecture], known["fargateGibHour"][architecture]
     task = (0.25 * cpu + 0.5 * memory) * hours * count
-    how = f"{count} × (0.25 vCPU × ${cpu} + 0.5 GB × ${memory}) × {hours} h"
+    how = f"{count} x (0.25 vCPU x ${cpu} + 0.5 GB x ${memory}) x {hours} h"
     if parameters["ControllerSpot"] == "true":
         task *= 1 - known["fargateSpotDiscount"]
         how += f", less {known['fargateSpotDiscount']:.0%} on Spot"
@@ -53,24 +53,24 @@ def idle(parameters: dict[str, Any]) -> list[Line]:
     per_write, per_read = known["dynamodbMillionWrites"], known["dynamodbMillionReads"]
     lines = [
         Line("controller, Fargate", how, task),
-        Line("its public IPv4 address", f"{count} × ${address} × {hours} h", address * hours * count),
-        Line("private zone of its name", f"1 × ${known['hostedZoneMonth']}", known["hostedZoneMonth"]),
-        Line("secret", f"1 × ${known['secretMonth']}", known["secretMonth"]),
+        Line("its public IPv4 address", f"{count} x ${address} x {hours} h", address * hours * count),
+        Line("private zone of its name", f"1 x ${known['hostedZoneMonth']}", known["hostedZoneMonth"]),
+        Line("secret", f"1 x ${known['secretMonth']}", known["secretMonth"]),
         Line(
             "table: the lease",
-            f"{writes:,.0f} writes × ${per_write} a million",
+            f"{writes:,.0f} writes x ${per_write} a million",
             writes * per_write / 1e6,
         ),
         Line(
             f"table: {SERVICES} services read every {SCAN_SECONDS} s",
-            f"{reads:,.0f} read units × ${per_read} a million",
+            f"{reads:,.0f} read units x ${per_read} a million",
             reads * per_read / 1e6,
         ),
-        Line("logs", f"{LOG_GB} GB × ${known['logsGb']}", LOG_GB * known["logsGb"]),
+        Line("logs", f"{LOG_GB} GB x ${known['logsGb']}", LOG_GB * known["logsGb"]),
     ]
     if parameters["NatGateway"] == "true":
         nat = known["natGatewayHour"]
-        lines.append(Line("NAT gateway and its address", f"(${nat} + ${address}) × {hours} h", (nat + address) * hours))
+        lines.append(Line("NAT gateway and its address", f"(${nat} + ${address}) x {hours} h", (nat + address) * hours))
     return lines
 
 

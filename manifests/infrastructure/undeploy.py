@@ -1,6 +1,6 @@
-"""Ends an installation: everything asleep, tasks, records and instances gone by their ownership marks, the stack deleted.
+"""Ends an installation: everything asleep, what bears its ownership marks gone, the stack deleted.
 
-    python manifests/infrastructure/undeploy.py --install-id main
+python manifests/infrastructure/undeploy.py --install-id main
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from installation import Account, Refused, Stack, agreed, brief, say
 from prerequisites import caller
+
+import images
 
 PATIENCE = 1800.0
 LOOK = 5.0
@@ -214,6 +216,9 @@ class Installation:
             self.account["ecs"].delete_task_definitions(taskDefinitions=arns[start : start + 10])
         say(f"  {len(arns)} task definitions were deleted")
 
+    def remove_images(self) -> None:
+        say(f"  {images.remove(self.account, self.install)} repositories were deleted")
+
     def delete_stack(self) -> None:
         self.account["cloudformation"].delete_stack(StackName=self.stack.name)
         until("the stack is deleted", self._deleted)
@@ -233,8 +238,9 @@ class Installation:
         left += [f"task definition {arn}" for arn in self.families()]
         left += [f"cluster {one}" for one in self._there()]
         left += [f"group {self.settings['SERVICE_ASG_NAME']}"] if self._group() else []
+        table = self.settings["LAUNCH_LOCKS_TABLE_NAME"]
         tables = self.account["dynamodb"].get_paginator("list_tables").paginate()
-        left += [f"table {one}" for page in tables for one in page["TableNames"] if one == self.settings["LAUNCH_LOCKS_TABLE_NAME"]]  # fmt: skip
+        left += [f"table {one}" for page in tables for one in page["TableNames"] if one == table]
         groups = self.account["logs"].describe_log_groups(logGroupNamePrefix=f"/dormouse/{self.install}/")["logGroups"]
         return left + [f"log group {one['logGroupName']}" for one in groups]
 
@@ -271,6 +277,7 @@ def main(argv: list[str] | None = None) -> int:
             ("Instances", one.remove_instances),
             ("Task definitions", one.deregister),
             ("Stack", one.delete_stack),
+            ("Images", one.remove_images),
         ):
             say(f"{what}:")
             step()

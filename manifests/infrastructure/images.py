@@ -1,0 +1,90 @@
+"""Builds the images and pushes them into the account's own registry: for whoever names none."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+from installation import Account, Refused, say
+
+ROOT = Path(__file__).resolve().parents[2]
+# Parameter of the template -> program, recipe.
+IMAGES = {
+    "ControllerImage": ("dormouse", "controller"),
+    "ProxyImage": ("dormouse-proxy", "proxy"),
+    "ServiceSidecarImage": ("dormouse-service", "service"),
+}
+# The proxies' tasks run on x86; controller and instances on what Architecture says, which may change.
+PLATFORMS = "linux/amd64,linux/arm64"
+
+
+def repository(install: str, program: str) -> str:
+    """An installation's own: another one's end takes nothing from it."""
+    return f"dormouse/{install}/{program}"
+
+
+def push(account: Account, install: str) -> dict[str, str]:
+    """The parameters of the template that name what was pushed."""
+    if shutil.which("docker") is None:
+        raise Refused("no IMAGES are named, and there is no docker here to build them with: README.md, Images")
+    token = account["ecr"].get_authorization_token()["authorizationData"][0]
+    registry = token["proxyEndpoint"].removeprefix("https://")
+    user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
+    _docker(["login", "--username", user, "--password-stdin", registry], password)
+    version = _version()
+    made = {}
+    for parameter, (program, recipe) in IMAGES.items():
+        name = repository(install, program)
+        _make(account, install, name)
+        image = f"{registry}/{name}:{version}"
+        say(f"Building {image} for {PLATFORMS}")
+        arguments = ["--platform", PLATFORMS, "--file", f"localstack/images/{recipe}.Dockerfile", "--tag", image]
+        _docker(["buildx", "build", *arguments, "--build-arg", f"VERSION={version}", "--push", "."])
+        made[parameter] = image
+    return made
+
+
+def remove(account: Account, install: str) -> int:
+    """Deletes the repositories that were made here for an installation; how many there were."""
+    names = [repository(install, program) for program, _ in IMAGES.values()]
+    found = [name for name in names if _is_ours(account, install, name)]
+    for name in found:
+        account["ecr"].delete_repository(repositoryName=name, force=True)
+    return len(found)
+
+
+def _is_ours(account: Account, install: str, name: str) -> bool:
+    try:
+        (one,) = account["ecr"].describe_repositories(repositoryNames=[name])["repositories"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "RepositoryNotFoundException":
+            return False
+        raise
+    tags = account["ecr"].list_tags_for_resource(resourceArn=one["repositoryArn"])["tags"]
+    return {"Key": "dormouse:install", "Value": install} in tags
+
+
+def _make(account: Account, install: str, name: str) -> None:
+    try:
+        tags = [{"Key": "dormouse:install", "Value": install}]
+        account["ecr"].create_repository(repositoryName=name, tags=tags)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "RepositoryAlreadyExistsException":
+            raise
+
+
+def _version() -> str:
+    """The commit; with changes of one's own, or outside a repository, also the time."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    name = commit.stdout.strip() if commit.returncode == 0 else "unknown"
+    return name if name and "dirty" not in name and name != "unknown" else f"{name}-{int(time.time())}"
+
+
+def _docker(arguments: list[str], stdin: str | None = None) -> None:
+    done = subprocess.run(["docker", *arguments], cwd=ROOT, input=stdin, text=True)
+    if done.returncode != 0:
+        raise Refused(f"docker {arguments[0]} ended with {done.returncode}")
