@@ -10,12 +10,25 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// An address that has not answered by then is one where nothing is.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a request over a new connection keeps others in line: a service that answers takes them one after the other,
+/// and one that is slow is not waited for.
+const TURN: Duration = Duration::from_millis(50);
+
+/// What came of trying connections that were used before.
+enum Kept {
+    Answered(Response<Incoming>),
+    Lost(Failure),
+    /// There is none, or none that this request may go over: here it is again.
+    None(Request<Ahead>),
+}
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -46,27 +59,51 @@ impl Forwarder {
         address: SocketAddr,
         request: Request<Ahead>,
     ) -> Result<Response<Incoming>, Failure> {
+        let request = match self.over_kept(address, request).await {
+            Kept::Answered(response) => return Ok(response),
+            Kept::Lost(lost) => return Err(lost),
+            Kept::None(request) => request,
+        };
+        let line = self.pool.line(address);
+        // Who has waited for so long goes on as if there were no line.
+        let turn = timeout(CONNECT_TIMEOUT, line.acquire()).await;
+        // Those before may have left a connection.
+        let request = match self.over_kept(address, request).await {
+            Kept::Answered(response) => return Ok(response),
+            Kept::Lost(lost) => return Err(lost),
+            Kept::None(request) => request,
+        };
+        let connection = match connect(address).await {
+            Ok(connection) => connection,
+            Err(error) => return Err(Failure::Unsent(Box::new(request), error.to_string())),
+        };
+        let mut sending = pin!(self.send_over(address, connection, request));
+        let sent = match timeout(TURN, sending.as_mut()).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                drop(turn);
+                sending.await
+            }
+        };
+        sent.map_err(|(failure, _)| failure)
+    }
+
+    /// Over connections that were used before, as long as there are any.
+    async fn over_kept(&self, address: SocketAddr, request: Request<Ahead>) -> Kept {
         let mut request = request;
-        if replayable(&request) {
-            while let Some(connection) = self.pool.take(address) {
-                let copy = copy(&request);
-                match self.send_over(address, connection, request).await {
-                    Ok(response) => return Ok(response),
-                    Err((Failure::Unsent(unsent, _), _)) => request = *unsent,
-                    Err((Failure::Lost(_), 0)) => {
-                        request = copy;
-                        break;
-                    }
-                    Err((lost, _)) => return Err(lost),
-                }
+        if !replayable(&request) {
+            return Kept::None(request);
+        }
+        while let Some(connection) = self.pool.take(address) {
+            let copy = copy(&request);
+            match self.send_over(address, connection, request).await {
+                Ok(response) => return Kept::Answered(response),
+                Err((Failure::Unsent(unsent, _), _)) => request = *unsent,
+                Err((Failure::Lost(_), 0)) => return Kept::None(copy),
+                Err((lost, _)) => return Kept::Lost(lost),
             }
         }
-        match connect(address).await {
-            Ok(connection) => {
-                self.send_over(address, connection, request).await.map_err(|(failure, _)| failure)
-            }
-            Err(error) => Err(Failure::Unsent(Box::new(request), error.to_string())),
-        }
+        Kept::None(request)
     }
 
     /// The number beside the failure is how many bytes of an answer were read.
@@ -128,4 +165,60 @@ async fn connect(address: SocketAddr) -> io::Result<Connection> {
         }
     });
     Ok(Connection { sender, count })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// A service that answers each request after a while, and counts its connections.
+    async fn service(pause: Duration) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&count);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut buffer = [0; 1024];
+                    while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {
+                        tokio::time::sleep(pause).await;
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                    }
+                });
+            }
+        });
+        (address, count)
+    }
+
+    async fn crowd(address: SocketAddr, count: usize) {
+        let forwarder = Forwarder::default();
+        let requests = (0..count).map(|_| async {
+            let request = Request::get("/").header("host", "x").body(Ahead::default()).unwrap();
+            let answer = forwarder.send(address, request).await;
+            assert_eq!(answer.unwrap_or_else(|failure| panic!("{failure:?}")).status(), 200);
+        });
+        futures::future::join_all(requests).await;
+    }
+
+    #[tokio::test]
+    async fn a_crowd_stands_in_line_and_uses_the_same_connections() {
+        let (address, connections) = service(Duration::from_millis(1)).await;
+        crowd(address, 1_000).await;
+        let made = connections.load(Ordering::SeqCst);
+        assert!(made <= 300, "{made} connections for 1000 requests at once");
+    }
+
+    #[tokio::test]
+    async fn who_answers_late_is_not_waited_for() {
+        let (address, connections) = service(Duration::from_secs(2)).await;
+        let began = tokio::time::Instant::now();
+        crowd(address, 300).await;
+        assert_eq!(connections.load(Ordering::SeqCst), 300);
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    }
 }
