@@ -186,6 +186,13 @@ def looks(local: Any, made: dict[str, str], given: dict[str, str]) -> None:
         for one in rule["IpRanges"]
     }
     assert open_to == {(9060, "0.0.0.0/0")} | ({(9070, given["OperatorCidr"])} if "OperatorCidr" in given else set())
+    from_groups = {
+        (rule["FromPort"], rule["ToPort"], one["GroupId"])
+        for rule in groups["SecurityGroups"][0]["IpPermissions"]
+        for one in rule["UserIdGroupPairs"]
+    }
+    # Heartbeats, and other controllers.
+    assert from_groups == {(9070, 9070, made["SecurityGroupId"]), (9070, 9070, made["ControllerSecurityGroupId"])}
     private = local.client("ec2").describe_subnets(SubnetIds=made["ServiceSubnetIds"].split(","))["Subnets"]
     public = local.client("ec2").describe_subnets(SubnetIds=made["ProxySubnetIds"].split(","))["Subnets"]
     assert {one["AvailabilityZone"] for one in private} == {one["AvailabilityZone"] for one in public}
