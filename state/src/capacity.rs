@@ -25,6 +25,9 @@ pub struct CapacityMemory {
     /// The desired capacity that was last asked for, before the call was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<u32>,
+    /// When that was. Until a reading can be no older than it, no smaller capacity is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// EC2 instance id → its removal.
     pub removals: BTreeMap<String, Removal>,
     /// EC2 instance id → since when no task was seen on it.

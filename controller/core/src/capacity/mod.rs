@@ -15,12 +15,16 @@ mod tests;
 pub use demand::{Demand, Want, demand};
 pub use place::{Placement, Room, place};
 
+use crate::intent::since;
 use crate::observed::Fleet;
 use crate::settings::Settings;
 use dormouse_state::CapacityMemory;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// A reading of the group is no older than this.
+const READS_LAG: Duration = Duration::from_secs(60);
 
 /// An effect on the group or its instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +70,16 @@ pub fn plan(
     // What was asked for is asked for again until it is seen, or until nobody waits for it any more: the call
     // may never have been made, and if it was, another controller's reading of the group may be older than it.
     let goal = place::desired(fleet, &memory).saturating_add(placement.grow).min(fleet.group.max);
-    memory.target = None;
     if goal > fleet.group.desired && placement.fresh > 0 {
-        memory.target = Some(goal);
-        steps.push(Step::SetDesired(goal));
+        ask(goal, &mut memory, &mut steps, now);
+    } else if memory.asked_at.is_none_or(|at| since(now, at) >= READS_LAG) {
+        (memory.target, memory.asked_at) = (None, None);
+    }
+    // More run than are desired: all of them protected, the group itself can end none, and one that is terminated
+    // lowers what is desired below its minimum. What truly runs is desired first, then removed like all others.
+    let running = surplus(fleet, &memory).min(fleet.group.max);
+    if running > goal.max(fleet.group.desired) {
+        ask(running, &mut memory, &mut steps, now);
     }
     let requeue = removal::plan(settings, demand, fleet, &placement, &mut memory, &mut steps, now);
     let bare: Vec<String> = fleet
@@ -84,4 +94,22 @@ pub fn plan(
         steps.push(Step::Protect(bare));
     }
     Plan { memory, steps, placement, requeue }
+}
+
+fn ask(goal: u32, memory: &mut CapacityMemory, steps: &mut Vec<Step>, now: Timestamp) {
+    if memory.target != Some(goal) {
+        (memory.target, memory.asked_at) = (Some(goal), Some(now));
+    }
+    steps.push(Step::SetDesired(goal));
+}
+
+/// Instances that are in service to stay.
+fn surplus(fleet: &Fleet, memory: &CapacityMemory) -> u32 {
+    let ends = |id: &str| memory.removals.get(id).is_some_and(|removal| removal.terminate_at.is_some());
+    let stays = fleet
+        .group
+        .members
+        .iter()
+        .filter(|member| member.lifecycle == "InService" && member.protected && !ends(&member.ec2_id));
+    stays.count().try_into().unwrap_or(u32::MAX)
 }

@@ -149,7 +149,13 @@ fn advance(
         }
         let waited = removal.draining_at.is_some_and(|at| since(now, at) >= settings.drain_wait);
         if waited {
-            removal.terminate_at.get_or_insert(now);
+            if removal.terminate_at.is_none() {
+                removal.terminate_at = Some(now);
+                // It lowers what is desired by one. What is asked for right now stays what is written down.
+                if !steps.iter().any(|step| matches!(step, Step::SetDesired(_))) {
+                    memory.target = memory.target.map(|target| target.saturating_sub(1));
+                }
+            }
             steps.push(Step::Terminate(id.clone()));
         }
     }

@@ -129,10 +129,6 @@ fn retire(
     steps: &mut Vec<Step>,
 ) {
     let ending = |arn: &String| view.tasks.by_arn.get(arn).is_some_and(|task| task.is_ending());
-    for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn)) {
-        let (arn, cluster) = (arn.clone(), cluster.clone());
-        steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
-    }
     let dns = &next.dns;
     // While a change is under way the zone may hold what stood before it, or what an earlier one asked for.
     let may_be_found = |address: Option<&String>| match (dns.withdrawn_at, &dns.pending) {
@@ -144,6 +140,28 @@ fn retire(
             moved || address.is_none_or(|address| dns.published.as_ref() == Some(address))
         }
     };
+    // A row that somebody deleted left tasks that users may still be led to: what stands in the zone goes first.
+    let young = since(now, next.created_at) < WITHDRAW_FIRST;
+    let stray =
+        |arn: &String| view.tasks.by_arn.get(arn).and_then(|task| Some((task, task.identity.as_ref()?)));
+    for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn)) {
+        let waits = stray(arn).is_some_and(|(task, own)| match own.role {
+            Role::Proxy => {
+                let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
+                unknown || may_be_found(task.public_address.as_ref())
+            }
+            Role::Service => {
+                next.strays.keys().filter(|other| !ending(other)).filter_map(stray).any(|(_, other)| {
+                    other.role == Role::Proxy && (other.epoch, other.attempt) == (own.epoch, own.attempt)
+                })
+            }
+        });
+        if young && waits {
+            continue;
+        }
+        let (arn, cluster) = (arn.clone(), cluster.clone());
+        steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
+    }
     let (name, drain, awake) = (next.name.clone(), next.spec.drain, next.desired == Desired::Awake);
     for pair in &mut next.retiring {
         end_unattempted(pair, now);

@@ -58,7 +58,9 @@ fn what_is_asked_for_is_remembered_first_and_asked_for_until_it_is_seen() {
     let mut seen = fleet.clone();
     seen.group.desired = 2;
     let done = planned(&waiting(4), &seen, &again.memory, 2);
-    assert_eq!((set(&done), done.memory.target), (vec![], None));
+    assert_eq!((set(&done), done.memory.target), (vec![], Some(2)), "a later reading may be an older one");
+    let forgotten = planned(&waiting(4), &seen, &done.memory, 60);
+    assert_eq!((set(&forgotten), forgotten.memory.target), (vec![], None));
 }
 
 #[test]
@@ -66,6 +68,30 @@ fn a_reading_from_before_another_s_call_does_not_lower_what_it_asked_for() {
     let memory = CapacityMemory { target: Some(4), ..CapacityMemory::default() };
     let stale = group(5).having("i-a", 3);
     assert_eq!(set(&planned(&waiting(1), &stale, &memory, 0)), [4]);
+}
+
+#[test]
+fn a_reading_that_goes_back_in_time_does_not_lower_what_was_seen() {
+    let asked = planned(&waiting(4), &group(5), &CapacityMemory::default(), 0);
+    assert_eq!(set(&asked), [2]);
+    let mut seen = group(5);
+    seen.group.desired = 2;
+    let seen = planned(&waiting(4), &seen, &asked.memory, 3);
+    let back = planned(&waiting(1), &group(5), &seen.memory, 9);
+    assert_eq!(set(&back), [2]);
+}
+
+#[test]
+fn what_runs_beyond_what_is_desired_is_desired_so_that_it_can_be_removed() {
+    let mut fleet = group(5).having("i-a", 0).having("i-b", 0);
+    fleet.group.desired = 0;
+    assert_eq!(set(&planned(&waiting(0), &fleet, &CapacityMemory::default(), 0)), [2]);
+    fleet.group.max = 1;
+    assert_eq!(set(&planned(&waiting(0), &fleet, &CapacityMemory::default(), 0)), [1]);
+    // One that is not protected is the group's own to end.
+    fleet.member("i-a").protected = false;
+    fleet.member("i-b").protected = false;
+    assert_eq!(set(&planned(&waiting(0), &fleet, &CapacityMemory::default(), 0)), Vec::<u32>::new());
 }
 
 #[test]
