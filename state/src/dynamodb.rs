@@ -134,7 +134,7 @@ impl Store for DynamoDbStore {
         self.get(&key).await?.map(|item| read_service(&key, &item)).transpose()
     }
 
-    async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError> {
+    async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
         let scan = self
             .client
             .scan()
@@ -150,7 +150,9 @@ impl Store for DynamoDbStore {
                 let row = text(&item, KEY).unwrap_or_default();
                 let name = row.strip_prefix(SERVICES).unwrap_or(row);
                 match read_service(&Key::service(name), &item) {
-                    Ok(service) => services.push(service),
+                    Ok(Versioned { value, version }) => {
+                        services.push(Versioned { value: Arc::new(value), version });
+                    }
                     Err(_) => unreadable.push(name.to_owned()),
                 }
             }

@@ -6,7 +6,7 @@ use crate::record::ServiceRecord;
 use crate::store::{Store, StoreError, Version, Versioned};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug, Clone)]
 struct Row<T> {
@@ -17,7 +17,7 @@ struct Row<T> {
 
 #[derive(Debug, Default)]
 struct Rows {
-    services: BTreeMap<String, Row<ServiceRecord>>,
+    services: BTreeMap<String, Row<Arc<ServiceRecord>>>,
     capacity: BTreeMap<String, Row<CapacityMemory>>,
     lease: Option<Lease>,
     install: Option<String>,
@@ -79,10 +79,10 @@ impl Store for MemoryStore {
             .rows()
             .services
             .get(name)
-            .map(|row| Versioned { value: row.value.clone(), version: row.version }))
+            .map(|row| Versioned { value: (*row.value).clone(), version: row.version }))
     }
 
-    async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError> {
+    async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
         let rows = self.rows();
         Ok(rows
             .services
@@ -97,7 +97,7 @@ impl Store for MemoryStore {
         expected: Version,
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
-        put(&mut self.rows().services, &record.name, record, expected, fence)
+        put(&mut self.rows().services, &record.name, &Arc::new(record.clone()), expected, fence)
     }
 
     async fn delete_service(

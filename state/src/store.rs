@@ -4,6 +4,7 @@ use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
 use crate::record::ServiceRecord;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// The number of writes that a row has seen; 0 = there is no row.
 pub type Version = u64;
@@ -59,7 +60,7 @@ pub trait Store: Send + Sync {
 
     /// Every service, ordered by name; complete or an error. Rows of others are passed over.
     /// A row of ours that cannot be read is passed over too: see [`Store::unreadable`].
-    async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError>;
+    async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError>;
 
     /// Names of the services that the last [`Store::services`] passed over because their rows cannot be read.
     /// They are declared all the same: nothing of theirs may be taken for nobody's.

@@ -278,7 +278,7 @@ async fn a_listing_of_more_than_a_page_is_whole(store: Arc<dyn Store>) {
         store.put_service(&record, 0, None).await.unwrap();
     }
     let services = store.services().await.unwrap();
-    assert_eq!(services.into_iter().map(|s| s.value.name).collect::<Vec<_>>(), names);
+    assert_eq!(services.into_iter().map(|s| s.value.name.clone()).collect::<Vec<_>>(), names);
 }
 
 async fn capacity_begins_empty_at_version_0(store: Arc<dyn Store>) {
@@ -290,6 +290,7 @@ async fn capacity_is_versioned_and_fenced(store: Arc<dyn Store>) {
     let removal = Removal { intended_at: at(0), draining_at: Some(at(1)), terminate_at: None };
     let memory = CapacityMemory {
         target: Some(3),
+        asked_at: None,
         removals: [("i-1".to_owned(), removal)].into(),
         empty_since: [("i-2".to_owned(), at(2))].into(),
     };

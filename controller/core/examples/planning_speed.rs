@@ -31,6 +31,7 @@ fn main() {
         probed: None,
         conflict: None,
         refusal: None,
+        compared: false,
     };
     let records: BTreeMap<String, ServiceRecord> = (0..SERVICES)
         .filter_map(|n| {

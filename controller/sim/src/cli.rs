@@ -1,47 +1,85 @@
-//! `dormouse-sim`: seeds in bulk, or one of them to read.
+//! `dormouse-sim`: seeds in bulk, or one of them to read; scenarios with everything that can go wrong once.
 
 use crate::driver::{Options, Outcome, run};
-use crate::scenario::{NAMES, crash_everywhere, scenario};
-use crate::script::Script;
+use crate::faults::FAULTS;
+use crate::scenario::{self, NAMES, PAIRED, Tried, scenario};
+use crate::script::{Script, Size};
 use crate::shrink::shrink;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 const USAGE: &str = "\
-usage: dormouse-sim --seeds A..B [--jobs N] [--most N]
-       dormouse-sim --seed N [--trace] [--shrink]
+usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N]
+       dormouse-sim --seed N [--services N] [--hours N] [--trace] [--shrink]
        dormouse-sim --scenario NAME [--trace]
-       dormouse-sim --crashes [--pairs N]
+       dormouse-sim [--crashes] [--pairs] [--reads] [--only NAME] [--jobs N]
+       dormouse-sim --faults
+
+--seeds     runs many seeds and says which of them failed
+--seed      runs one; --trace prints its timeline, --shrink looks for the shortest run that fails the same way
+--services  so many services instead of as many as the seed says; --hours: at least so long
+--most      stops after so many failures
+--scenario  runs a named scenario
+--crashes   a crash at every effect of every scenario, before it and after it
+--pairs     crashes at every two effects of a wake and of a falling asleep
+--reads     every read of every scenario gone wrong: not answered, or a minute old
+--faults    lists what goes wrong in a run
 ";
+
+struct Args<'a>(&'a [String]);
+
+impl Args<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|arg| arg == name)
+    }
+
+    fn value(&self, name: &str) -> Option<&String> {
+        self.0.iter().position(|arg| arg == name).and_then(|at| self.0.get(at + 1))
+    }
+
+    fn number<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.value(name)?.parse().ok()
+    }
+
+    fn size(&self) -> Size {
+        Size { services: self.number("--services"), hours: self.number("--hours") }
+    }
+}
 
 /// Runs the program.
 pub fn main(args: &[String]) -> ExitCode {
-    let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
-    let has = |name: &str| args.iter().any(|arg| arg == name);
-    if has("--crashes") {
-        let pairs = value("--pairs").and_then(|text| text.parse().ok()).unwrap_or(0);
-        return crashes(pairs);
+    let args = Args(args);
+    let jobs = args.number("--jobs").unwrap_or(1);
+    if args.has("--faults") {
+        FAULTS.iter().for_each(|(name, what)| println!("{name:<18}  {what}"));
+        println!("\nscenarios: {}", NAMES.join(", "));
+        return ExitCode::SUCCESS;
     }
-    if let Some(name) = value("--scenario") {
-        return scenario(name).map_or(ExitCode::from(2), |script| play(0, &script, has("--trace")));
+    let systematic = ["--crashes", "--pairs", "--reads"];
+    if systematic.iter().any(|name| args.has(name)) {
+        let one = args.value("--only").cloned();
+        return everywhere(systematic.map(|name| args.has(name)), one.as_deref(), jobs);
     }
-    if let Some(seed) = value("--seed").and_then(|text| text.parse().ok()) {
-        return one(seed, has("--trace"), has("--shrink"));
+    if let Some(name) = args.value("--scenario") {
+        return scenario(name).map_or(ExitCode::from(2), |script| play(0, &script, args.has("--trace")));
     }
-    let range = value("--seeds").and_then(|text| text.split_once(".."));
+    if let Some(seed) = args.number("--seed") {
+        return one(seed, args.size(), args.has("--trace"), args.has("--shrink"));
+    }
+    let range = args.value("--seeds").and_then(|text| text.split_once(".."));
     let range = range.and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
     let Some((from, to)) = range else {
         eprint!("{USAGE}");
         return ExitCode::from(2);
     };
-    let most = value("--most").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
-    let jobs = value("--jobs").and_then(|text| text.parse().ok()).unwrap_or(1);
-    many(from, to, jobs, most)
+    many(from, to, args.size(), jobs, args.number("--most").unwrap_or(usize::MAX))
 }
 
-fn one(seed: u64, trace: bool, shorter: bool) -> ExitCode {
-    let mut script = Script::draw(seed);
+fn one(seed: u64, size: Size, trace: bool, shorter: bool) -> ExitCode {
+    let mut script = Script::of(seed, size);
     if shorter {
         let first = run(&script, &Options::default());
         if let Some(violation) = first.violations.first() {
@@ -59,24 +97,42 @@ fn play(seed: u64, script: &Script, trace: bool) -> ExitCode {
     }
     outcome.lines.iter().for_each(|line| println!("{line}"));
     report(seed, &outcome);
-    println!("hash {:016x}, {:?}, {} mutating calls", outcome.hash, outcome.answers, outcome.mutations);
+    println!(
+        "hash {:016x}, {:?}, {} mutating calls, {} events",
+        outcome.hash, outcome.answers, outcome.mutations, outcome.events
+    );
     if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A crash at every effect of every scenario.
-fn crashes(pairs: u64) -> ExitCode {
+/// Crashes, pairs of crashes, odd reads.
+fn everywhere([crashes, pairs, reads]: [bool; 3], only: Option<&str>, jobs: usize) -> ExitCode {
     let mut found = 0;
-    for name in NAMES {
-        let tried = crash_everywhere(name, pairs);
-        println!("{name}: {} runs, {} did harm", tried.runs, tried.harms.len());
+    let mut tell = |what: &str, name: &str, tried: Tried| {
+        let hours = tried.simulated / 3_600_000;
+        println!(
+            "{what} {name}: {} runs, {hours} simulated hours, {} did harm",
+            tried.runs,
+            tried.harms.len()
+        );
         for harm in &tried.harms {
             found += 1;
-            let when = if harm.after { "after" } else { "before" };
             for violation in &harm.violations {
                 let at = crate::trace::clock(violation.at);
-                println!("  crash {when} {:?}: {at} {} {}", harm.effects, violation.id, violation.what);
+                println!("  {}: {at} {} {}", harm.tried, violation.id, violation.what);
             }
         }
+    };
+    let chosen = |name: &&&str| only.is_none_or(|only| only == **name);
+    for name in NAMES.iter().filter(chosen) {
+        if crashes {
+            tell("crashes", name, scenario::crash_everywhere(name, 0, 1, jobs));
+        }
+        if reads {
+            tell("reads", name, scenario::odd_reads(name, 0, 1, jobs));
+        }
+    }
+    for name in PAIRED.iter().filter(chosen).filter(|_| pairs) {
+        tell("pairs", name, scenario::crash_in_pairs(name, jobs));
     }
     if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -87,11 +143,20 @@ fn report(seed: u64, outcome: &Outcome) {
     }
 }
 
+#[derive(Default)]
+struct Total {
+    seeds: u64,
+    simulated: u64,
+    events: u64,
+    failing: Vec<u64>,
+    kinds: BTreeMap<&'static str, u64>,
+}
+
 #[allow(clippy::disallowed_methods, reason = "how long it really took")]
-fn many(from: u64, to: u64, jobs: u64, most: usize) -> ExitCode {
+fn many(from: u64, to: u64, size: Size, jobs: usize, most: usize) -> ExitCode {
     let began = std::time::Instant::now();
     let next = std::sync::atomic::AtomicU64::new(from);
-    let found = std::sync::Mutex::new((0u64, 0u64, Vec::<u64>::new(), BTreeMap::<&'static str, u64>::new()));
+    let total = std::sync::Mutex::new(Total::default());
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
@@ -100,32 +165,39 @@ fn many(from: u64, to: u64, jobs: u64, most: usize) -> ExitCode {
                     if seed >= to {
                         return;
                     }
-                    let outcome = run(&Script::draw(seed), &Options::default());
-                    let Ok(mut found) = found.lock() else { return };
-                    found.0 += 1;
-                    found.1 += outcome.simulated;
-                    if !outcome.violations.is_empty() {
-                        report(seed, &outcome);
-                        found.2.push(seed);
-                        for violation in &outcome.violations {
-                            *found.3.entry(violation.id).or_default() += 1;
-                        }
-                        if found.2.len() >= most {
-                            next.store(to, std::sync::atomic::Ordering::Relaxed);
-                        }
+                    let outcome = run(&Script::of(seed, size), &Options::default());
+                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                    total.seeds += 1;
+                    total.simulated += outcome.simulated;
+                    total.events += outcome.events;
+                    if outcome.violations.is_empty() {
+                        continue;
+                    }
+                    report(seed, &outcome);
+                    total.failing.push(seed);
+                    for violation in &outcome.violations {
+                        *total.kinds.entry(violation.id).or_default() += 1;
+                    }
+                    if total.failing.len() >= most {
+                        next.store(to, std::sync::atomic::Ordering::Relaxed);
                     }
                 }
             });
         }
     });
     let took = began.elapsed().max(Duration::from_millis(1)).as_secs_f64();
-    let Ok((seeds, simulated, failing, kinds)) = found.into_inner() else { return ExitCode::FAILURE };
+    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     #[allow(clippy::cast_precision_loss, reason = "for people")]
-    let (rate, hours) = (seeds as f64 / took, simulated as f64 / 3_600_000.0);
+    let (rate, hours) = (total.seeds as f64 / took, total.simulated as f64 / 3_600_000.0);
     println!(
-        "{seeds} seeds in {took:.1} s: {rate:.1} seeds/s, {hours:.0} simulated hours, {:.0} of them a second; {} failed {kinds:?}",
+        "{} seeds in {took:.1} s: {rate:.1} seeds/s, {hours:.0} simulated hours, {:.1} of them a second \
+         ({:.0} times real time), {} events; {} failed {:?}",
+        total.seeds,
         hours / took,
-        failing.len()
+        hours * 3_600.0 / took,
+        total.events,
+        total.failing.len(),
+        total.kinds
     );
-    if failing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if total.failing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

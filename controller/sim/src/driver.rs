@@ -1,21 +1,22 @@
 //! One run from its first second to its last: the events of the world in order, and the controllers in between.
 
+mod acts;
+
 use crate::check;
 use crate::client;
 use crate::ports::clock::SimClock;
 use crate::process::Process;
-use crate::profile::{MINUTE, Ms, Profile, SECOND};
+use crate::profile::{Ms, SECOND};
 use crate::queue::{Event, Queue, Report};
 use crate::rng::Rng;
-use crate::script::{Act, Script};
-use crate::sim::{CrashAt, Sim, World};
+use crate::script::Script;
+use crate::sim::{CrashAt, Odd, ReadAt, Sim, World};
 use crate::trace::Trace;
 use crate::truth::Truth;
 use crate::truth::requests::Answers;
-use dormouse::plane::{Asked, Plane as _};
-use dormouse_core::settings::Settings;
+use dormouse::plane::Plane as _;
+use dormouse_core::settings::{PrivateZone, Settings};
 use dormouse_manifests::{IdleAfter, Service, ServiceSpec};
-use dormouse_peer::wire::Role;
 use dormouse_state::MemoryStore;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,6 +41,10 @@ pub struct Outcome {
     pub answers: Answers,
     /// Effects that controllers had, rows included; counted when crashes were asked for.
     pub effects: u64,
+    /// Reads that controllers made; counted when an odd one was asked for.
+    pub reads: u64,
+    /// Events of the world.
+    pub events: u64,
     /// Calls that changed something.
     pub mutations: u64,
 }
@@ -49,9 +54,14 @@ pub struct Outcome {
 pub struct Options {
     /// Keep the timeline.
     pub trace: bool,
-    /// Crash at these effects (counted from 0), before or after each.
-    pub crash: Option<(Vec<u64>, bool)>,
+    /// Crash at these effects (counted from 0), before (`false`) or after each.
+    pub crash: Option<Vec<(u64, bool)>>,
+    /// Let this read (counted from 0) go wrong.
+    pub read: Option<(u64, Odd)>,
 }
+
+/// Reads are tried until so long after the last thing that happens: then the world is as it is to be.
+const READS_FOR: Ms = 3 * 60 * SECOND;
 
 /// Runs a script.
 pub fn run(script: &Script, options: &Options) -> Outcome {
@@ -66,9 +76,18 @@ pub fn run(script: &Script, options: &Options) -> Outcome {
             simulated: 0,
             answers: Answers::default(),
             effects: 0,
+            reads: 0,
+            events: 0,
             mutations: 0,
         },
     }
+}
+
+/// By how much what is dated by controllers' clocks may be off.
+fn slack(script: &Script) -> Ms {
+    // A span that one clock measured is off by its drift; the times of two clocks by all that they drifted apart.
+    let drift = if script.controllers > 1 { script.end_at * 2 * script.drift / 1000 } else { 5 * SECOND };
+    2 * script.skew + if script.drift > 0 { drift } else { 0 }
 }
 
 struct Driver {
@@ -80,6 +99,7 @@ struct Driver {
     versions: Vec<u32>,
     /// The world was left alone by everybody for long enough.
     rested: bool,
+    events: u64,
 }
 
 impl Driver {
@@ -96,13 +116,18 @@ impl Driver {
             simulated: sim.now,
             answers: sim.audit.answers,
             effects: sim.crash.as_ref().map_or(0, |crash| crash.count),
+            reads: sim.read.map_or(0, |read| read.count),
+            events: driver.events,
             mutations: sim.audit.mutations,
         }
     }
 
     fn new(script: &Script, options: &Options) -> Driver {
         let mut rng = Rng::new(script.seed ^ 0x5EED);
-        let settings = Settings::example();
+        let mut settings = Settings::example();
+        if script.private {
+            settings.private_zone = Some(PrivateZone { id: "Z2".to_owned(), name: "internal".to_owned() });
+        }
         let mut truth = Truth {
             services: (0..script.services).map(|index| format!("svc{index}")).collect(),
             activator: settings.wildcard.clone().unwrap_or_default().concat(),
@@ -115,7 +140,9 @@ impl Driver {
             .map(|_| {
                 let wrong =
                     i64::try_from(rng.below(2 * skew)).unwrap_or(0) - i64::try_from(skew).unwrap_or(0);
-                Arc::new(SimClock::new(start, wrong))
+                let drift = i64::try_from(rng.below(2 * script.drift + 1)).unwrap_or(0)
+                    - i64::try_from(script.drift).unwrap_or(0);
+                Arc::new(SimClock::new(start, wrong, drift))
             })
             .collect();
         let mut sim = Sim {
@@ -126,14 +153,16 @@ impl Driver {
             truth,
             queue: Queue::default(),
             trace: Trace::new(options.trace),
-            audit: check::Audit::new(2 * skew),
+            audit: check::Audit::new(slack(script)),
             settings,
-            crash: options.crash.clone().map(|(effects, after)| CrashAt {
-                effects,
-                after,
+            crash: options.crash.clone().map(|effects| CrashAt { effects, count: 0, due: false }),
+            read: options.read.map(|(nth, odd)| ReadAt {
+                nth,
+                odd,
+                until: script.calm_at + READS_FOR,
                 count: 0,
-                due: false,
             }),
+            backward: false,
         };
         for controller in 0..script.controllers {
             let after = sim.rng.below(2 * SECOND);
@@ -151,6 +180,7 @@ impl Driver {
             clocks,
             versions: vec![0; script.services],
             rested: false,
+            events: 0,
             script: script.clone(),
         }
     }
@@ -158,19 +188,20 @@ impl Driver {
     async fn drive(&mut self) {
         let world = self.world.clone();
         while !self.rested {
-            let due = world.sim().queue.due().unwrap_or(Ms::MAX).min(self.script.end_at);
-            if world.now() >= due {
-                if world.now() >= self.script.end_at {
+            let (due, event) = {
+                let mut sim = world.sim();
+                let now = sim.now;
+                if now >= self.script.end_at {
                     return;
                 }
-                let event = {
-                    let mut sim = world.sim();
-                    let now = sim.now;
-                    sim.queue.take(now)
-                };
-                if let Some(event) = event {
-                    self.happen(event);
+                match sim.queue.take(now) {
+                    Some(event) => (now, Some(event)),
+                    None => (sim.queue.due().unwrap_or(Ms::MAX).min(self.script.end_at), None),
                 }
+            };
+            if let Some(event) = event {
+                self.events += 1;
+                self.happen(event);
                 continue;
             }
             tokio::select! {
@@ -232,23 +263,12 @@ impl Driver {
         let mut sim = self.world.sim();
         let sim = &mut *sim;
         match event {
-            Event::Do(work) => work(sim),
-            Event::Task(arn, step) => sim.step_task(&arn, step),
-            Event::Dies(arn) => sim.exit_task(&arn, "app", 1),
-            Event::Instance(id, step) => sim.step_instance(&id, step),
-            Event::Group => sim.group(),
-            Event::Insync(id) => sim.insync(&id),
-            Event::Beat(arn, plan) => sim.beat(&arn, plan),
-            Event::Told(arn, answer) => sim.told(&arn, answer),
-            Event::Check(arn) => sim.check(&arn),
-            Event::Answered(id) => sim.answered(id),
-            Event::Forget(arn) => sim.forget_task(&arn),
             Event::Audit => {
                 check::audit(sim);
                 self.rested = check::is_at_rest(sim);
                 sim.plan(AUDIT, Event::Audit);
             }
-            _ => {}
+            event => sim.happen(event),
         }
     }
 
@@ -279,8 +299,9 @@ impl Driver {
         spec.idle_after =
             if idle == 0 { IdleAfter::Never } else { IdleAfter::After(Duration::from_secs(idle * 60)) };
         spec.drain = Duration::from_secs(rng.between(5, 30));
+        spec.proxy.spot = rng.chance(200);
         spec.env.insert("VERSION".to_owned(), self.versions[index].to_string());
-        if index > 0 && rng.chance(200) {
+        if index > 0 && (self.script.chained || rng.chance(200)) {
             spec.depends_on = vec!["svc0".to_owned()];
         }
         Service::new(format!("svc{index}"), spec)
@@ -320,151 +341,5 @@ impl Driver {
     fn ask(&self, service: usize, takes: Ms) {
         let front = self.front();
         client::ask(&self.world, front, service, takes);
-    }
-
-    fn act(&mut self, index: usize) {
-        let Some((_, act)) = self.script.acts.get(index).cloned() else { return };
-        {
-            let mut sim = self.world.sim();
-            let now = sim.now;
-            sim.trace.note(now, format_args!("· {act:?}"));
-        }
-        match act {
-            Act::Crash(controller, down) => return self.end_process(controller, down, "crashes"),
-            Act::Freeze(controller, span) => {
-                if let Some(process) = &self.processes[controller] {
-                    process.freeze(true);
-                    self.world.sim().plan(span, Event::Thaw(controller));
-                }
-                return;
-            }
-            Act::Replace(controller) => {
-                if let Some(process) = &self.processes[controller] {
-                    process.stop();
-                }
-                return;
-            }
-            Act::Jump(controller, by) => {
-                self.clocks[controller].wrong_by.fetch_add(by, Ordering::Relaxed);
-                self.world.sim().audit.slack += by.unsigned_abs();
-                return;
-            }
-            Act::Declare(service) => {
-                self.versions[service] += 1;
-                let manifest = self.manifest(service);
-                if let Some(process) = self.front() {
-                    client::declare(&self.world, process, manifest);
-                }
-                return;
-            }
-            Act::Delete(service) | Act::Wake(service) | Act::Sleep(service) => {
-                let name = format!("svc{service}");
-                let Some(process) = self.front() else { return };
-                let plane = process.plane.clone();
-                process.spawn(async move {
-                    let asked = Asked { origin: "api", reason: "an operator".to_owned() };
-                    // Whatever comes of it: an operator would look, and try again.
-                    match act {
-                        Act::Delete(_) => drop(plane.delete(&name).await),
-                        Act::Wake(_) => drop(plane.wake(&name, asked, None).await),
-                        _ => drop(plane.sleep(&name, asked).await),
-                    }
-                });
-                return;
-            }
-            _ => {}
-        }
-        let mut sim = self.world.sim();
-        let sim = &mut *sim;
-        match act {
-            Act::Ask { service, count, gap, takes } => {
-                sim.plan(0, Event::Ask { service, takes, left: count, gap })
-            }
-            Act::Wish(service) => {
-                if let Some(arn) = sim.newest(service, Role::Service)
-                    && let Some(task) = sim.truth.tasks.get_mut(&arn)
-                {
-                    task.sidecar.wish.get_or_insert(None);
-                }
-            }
-            Act::Kill(service, role) => {
-                if let Some(arn) = sim.newest(service, role) {
-                    sim.exit_task(&arn, "app", 1);
-                }
-            }
-            Act::Stop(service, role) => {
-                if let Some(arn) = sim.newest(service, role) {
-                    sim.stop_task(&arn, false, "by hand");
-                }
-            }
-            Act::Hang(service, role, span) => {
-                if let Some(arn) = sim.newest(service, role) {
-                    sim.truth.hung.insert(arn, sim.now + span);
-                }
-            }
-            Act::Deaf(service, span) => {
-                if let Some(arn) = sim.newest(service, Role::Service)
-                    && let Some(task) = sim.truth.tasks.get_mut(&arn)
-                    && task.sidecar.answers_at < Ms::MAX
-                {
-                    task.sidecar.answers_at = sim.now + span;
-                }
-            }
-            Act::Break(nth) => sim.kill_instance(nth),
-            Act::Disconnect(nth, span) => sim.disconnect(nth, span),
-            Act::Stranger(lives) => sim.stranger_task(lives),
-            Act::Record(service, set) => {
-                let name = dormouse_core::naming::record_name(
-                    &format!("svc{service}"),
-                    &sim.settings.domain.clone(),
-                );
-                sim.operator_record(&name, set.then_some("192.0.2.66"));
-            }
-            _ => {}
-        }
-    }
-
-    /// Faults cease: what is broken is mended, and the world is left alone.
-    fn calm(&mut self) {
-        let mut sim = self.world.sim();
-        sim.profile = Profile { stale: 0, ..Profile::CALM };
-        sim.calm = true;
-        sim.audit.calm_since = Some(sim.now);
-        let now = sim.now;
-        sim.trace.note(now, format_args!("CALM"));
-        let domain = sim.settings.domain.clone();
-        for name in sim.truth.services.clone() {
-            let name = dormouse_core::naming::record_name(&name, &domain);
-            if !sim.truth.zone.ours.contains(&(name.clone(), "A".to_owned())) {
-                sim.operator_record(&name, None);
-            }
-        }
-        let hung: Vec<String> = std::mem::take(&mut sim.truth.hung).into_keys().collect();
-        for arn in hung {
-            if let Some(step) = sim.truth.tasks.get(&arn).map(|task| task.step) {
-                sim.plan(SECOND, Event::Task(arn, step));
-            }
-        }
-        let strangers =
-            sim.truth.tasks.values().filter(|task| task.is_there() && task.seen.identity.is_none());
-        let strangers: Vec<String> = strangers.map(|task| task.seen.arn.clone()).collect();
-        strangers.iter().for_each(|arn| sim.over(arn));
-        sim.plan(MINUTE, Event::Group);
-        drop(sim);
-        for process in self.processes.iter().flatten() {
-            process.freeze(false);
-        }
-    }
-}
-
-impl Sim {
-    /// The newest task of a service's role that is there.
-    fn newest(&self, service: usize, role: Role) -> Option<String> {
-        let name = self.truth.services.get(service)?;
-        let of_role = self.truth.tasks.values().filter(|task| task.is_there() && task.role() == Some(role));
-        of_role
-            .filter(|task| task.service() == Some(name))
-            .max_by_key(|task| task.created)
-            .map(|task| task.seen.arn.clone())
     }
 }

@@ -13,13 +13,17 @@
 //! - [`check`]: what must always be true, and what must come true
 //! - [`trace`]: what happened, as a hash and as a timeline; [`rng`]: random numbers
 //! - [`shrink`](mod@shrink): the shortest run that shows a violation
-//! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect
+//! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect; [`faults`]: what goes wrong, to read
 //! - [`cli`]: the program
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod driver;
+pub mod faults;
 pub mod ports;
 pub mod process;
 pub mod profile;

@@ -57,6 +57,16 @@ pub struct Profile {
     pub beat_twice: u64,
     /// A heartbeat reaches the replica that does not lead.
     pub misrouted: u64,
+    /// Share of every quota that others of the account take.
+    pub neighbours: u64,
+    /// Entries of a page of a listing; each page is as old as it happens to be. 0: all in one.
+    pub page: u64,
+    /// A task's network interface does not come up in time.
+    pub eni_fails: u64,
+    /// A public address is shown late.
+    pub eni_late: u64,
+    /// A public address that is released goes to a stranger.
+    pub strangers: u64,
 }
 
 impl Profile {
@@ -84,6 +94,11 @@ impl Profile {
         beat_late: 0,
         beat_twice: 0,
         misrouted: 0,
+        neighbours: 0,
+        page: 0,
+        eni_fails: 0,
+        eni_late: 0,
+        strangers: 0,
     };
 
     /// The fault rates of a seed. Each kind of fault is absent in many seeds, so that the others show.
@@ -106,14 +121,18 @@ impl Profile {
             beat_late: rate(300, 300),
             beat_twice: rate(300, 300),
             misrouted: rate(300, 200),
+            neighbours: rate(200, 980),
+            page: rate(300, 4),
+            eni_fails: rate(200, 200),
+            eni_late: rate(300, 500),
+            strangers: rate(300, 800),
             ..Profile::CALM
         };
         if profile.stale > 0 {
             profile.task_lag = rng.below(60 * SECOND);
             profile.fleet_lag = rng.below(60 * SECOND);
             profile.group_lag = rng.below(10 * SECOND);
-            // Route 53 lists what it has accepted at once.
-            profile.zone_lag = 0;
+            profile.zone_lag = if rng.chance(300) { rng.below(60 * SECOND) } else { 0 };
         }
         if rng.chance(300) {
             profile.boot = (30 * SECOND, 300 * SECOND);
@@ -126,8 +145,8 @@ impl Profile {
     }
 
     /// Every rate by name, to switch it off one by one.
-    pub fn rates(&mut self) -> [(&'static str, &mut u64); 17] {
-        [
+    pub fn rates(&mut self) -> Vec<(&'static str, &mut u64)> {
+        vec![
             ("call_fails", &mut self.call_fails),
             ("answer_lost", &mut self.answer_lost),
             ("throttled", &mut self.throttled),
@@ -144,7 +163,15 @@ impl Profile {
             ("beat_late", &mut self.beat_late),
             ("beat_twice", &mut self.beat_twice),
             ("misrouted", &mut self.misrouted),
+            ("neighbours", &mut self.neighbours),
+            ("page", &mut self.page),
+            ("eni_fails", &mut self.eni_fails),
+            ("eni_late", &mut self.eni_late),
+            ("strangers", &mut self.strangers),
             ("task_lag", &mut self.task_lag),
+            ("fleet_lag", &mut self.fleet_lag),
+            ("group_lag", &mut self.group_lag),
+            ("zone_lag", &mut self.zone_lag),
         ]
     }
 }

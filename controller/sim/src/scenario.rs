@@ -1,48 +1,126 @@
-//! Named scenarios without random faults, for a crash at every single effect of each.
+//! Named scenarios without random faults: each is tried with a crash at every single effect of it, and with every
+//! single read of it gone wrong.
 
 use crate::check::Violation;
-use crate::driver::{Options, run};
+use crate::driver::{Options, Outcome, run};
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
-use crate::script::{Act, Script};
+use crate::script::{Act, Aws, Script};
+use crate::sim::Odd;
 use dormouse_peer::wire::Role;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 28] = [
     "wake-cold",
     "wake-warm",
+    "wake-by-request",
+    "wake-with-dependency",
+    "wake-full-group",
+    "wake-two-at-once",
     "sleep-idle",
+    "sleep-by-container",
     "request-during-rest",
     "delete",
+    "delete-while-waking",
+    "redeclare-while-waking",
+    "redeclare-between-wakes",
     "service-crash",
     "proxy-crash",
+    "proxy-stopped-by-hand",
+    "spot-interruption",
+    "service-deaf",
     "instance-removal",
-    "redeclare-while-waking",
-    "foreign-record",
     "instance-never-joins",
+    "instance-breaks",
+    "agent-disconnected",
+    "rebalance",
+    "foreign-record",
+    "foreign-private-record",
+    "row-lost",
+    "zone-outage",
+    "takeover",
 ];
 
-/// A scenario: what happens, and from when on its effects are of interest.
+/// The scenarios whose crashes are tried in pairs.
+pub const PAIRED: [&str; 2] = ["wake-cold", "request-during-rest"];
+
+/// A scenario: what happens, and to whom.
 pub fn scenario(name: &str) -> Option<Script> {
     let wake = (20 * SECOND, Act::Wake(0));
     let up = 4 * MINUTE;
     let ask = |at: Ms, count: u64, gap: Ms| (at, Act::Ask { service: 0, count, gap, takes: 200 });
+    let (mut services, mut controllers, mut chained, mut private) = (1, 1, false, false);
     let acts = match name {
         "wake-cold" => vec![wake, ask(21 * SECOND, 3, 10 * SECOND)],
         "wake-warm" => vec![wake, (up, Act::Sleep(0)), (up + 100 * SECOND, Act::Wake(0))],
+        "wake-by-request" => vec![ask(20 * SECOND, 10, 5 * SECOND)],
+        "wake-with-dependency" => {
+            (services, chained) = (2, true);
+            vec![(20 * SECOND, Act::Wake(1)), (up, Act::Sleep(1))]
+        }
+        "wake-full-group" => {
+            services = 7;
+            (0..7)
+                .map(|service| (20 * SECOND + 100, Act::Wake(service)))
+                .chain([(up, Act::Sleep(1))])
+                .collect()
+        }
+        "wake-two-at-once" => {
+            services = 2;
+            vec![wake, (20 * SECOND, Act::Wake(1)), (up, Act::Sleep(1))]
+        }
         "sleep-idle" => vec![wake, ask(up, 5, 5 * SECOND)],
+        "sleep-by-container" => vec![wake, (up, Act::Wish(0))],
         "request-during-rest" => vec![wake, (up, Act::Sleep(0)), ask(up + 2 * SECOND, 10, 3 * SECOND)],
         "delete" => vec![wake, (up, Act::Delete(0))],
+        "delete-while-waking" => vec![wake, (40 * SECOND, Act::Delete(0))],
+        "redeclare-while-waking" => vec![wake, (25 * SECOND, Act::Declare(0)), (up, Act::Declare(0))],
+        "redeclare-between-wakes" => vec![
+            wake,
+            (up, Act::Declare(0)),
+            (up + 5 * SECOND, Act::Sleep(0)),
+            (up + 30 * SECOND, Act::Wake(0)),
+        ],
         "service-crash" => vec![wake, (up, Act::Kill(0, Role::Service)), ask(up, 20, 2 * SECOND)],
         "proxy-crash" => vec![wake, (up, Act::Kill(0, Role::Proxy)), ask(up, 20, 2 * SECOND)],
+        "proxy-stopped-by-hand" => vec![wake, ask(up - SECOND, 5, SECOND), (up, Act::Stop(0, Role::Proxy))],
+        "spot-interruption" => vec![wake, ask(up - SECOND, 5, SECOND), (up, Act::Spot(0))],
+        "service-deaf" => vec![wake, (up, Act::Deaf(0, 3 * MINUTE)), ask(up, 5, 10 * SECOND)],
         "instance-removal" => vec![
             wake,
             (up, Act::Sleep(0)),
             (up + 250 * SECOND, Act::Wake(0)),
             (up + 8 * MINUTE, Act::Sleep(0)),
         ],
-        "redeclare-while-waking" => vec![wake, (25 * SECOND, Act::Declare(0)), (up, Act::Declare(0))],
-        "foreign-record" => vec![wake, (up, Act::Record(0, true)), (up + 2 * MINUTE, Act::Record(0, false))],
         "instance-never-joins" => vec![wake, (up, Act::Wake(0))],
+        "instance-breaks" => vec![wake, (up, Act::Break(0)), ask(up, 5, 10 * SECOND)],
+        "agent-disconnected" => {
+            services = 2;
+            vec![wake, (up, Act::Disconnect(0, 5 * MINUTE)), (up + SECOND, Act::Wake(1))]
+        }
+        "rebalance" => vec![wake, (up, Act::Rebalance), (up + 2 * MINUTE, Act::Sleep(0))],
+        "foreign-record" => vec![wake, (up, Act::Record(0, true)), (up + 2 * MINUTE, Act::Record(0, false))],
+        "foreign-private-record" => {
+            private = true;
+            vec![
+                wake,
+                (up, Act::PrivateRecord(0, true)),
+                (up + MINUTE, Act::PrivateRecord(0, false)),
+                (up + 2 * MINUTE, Act::Sleep(0)),
+            ]
+        }
+        "row-lost" => vec![wake, (up, Act::LoseRow(0)), (up + 2 * MINUTE, Act::Declare(0))],
+        "zone-outage" => vec![wake, (up, Act::Outage(Aws::Zone, 2 * MINUTE)), (up + SECOND, Act::Sleep(0))],
+        "takeover" => {
+            controllers = 2;
+            vec![
+                wake,
+                (25 * SECOND, Act::Replace(0)),
+                (up, Act::Freeze(0, MINUTE)),
+                (up, Act::Freeze(1, 30 * SECOND)),
+            ]
+        }
         _ => return None,
     };
     let calm_at = acts.iter().map(|(at, _)| *at).max().unwrap_or(0) + 2 * MINUTE;
@@ -52,30 +130,29 @@ pub fn scenario(name: &str) -> Option<Script> {
             never_joins: if name == "instance-never-joins" { 1000 } else { 0 },
             ..Profile::CALM
         },
-        services: 1,
-        controllers: 1,
+        services,
+        controllers,
         max_instances: 2,
         skew: 0,
+        drift: 0,
+        private,
+        chained,
         acts,
         calm_at,
         end_at: calm_at + 62 * MINUTE,
     })
 }
 
-/// A crash that did harm.
+/// What was tried and did harm.
 #[derive(Debug, Clone)]
 pub struct Harm {
-    /// The scenario.
-    pub name: &'static str,
-    /// The effects at which it crashed.
-    pub effects: Vec<u64>,
-    /// After them, or before.
-    pub after: bool,
+    /// What went wrong, in words.
+    pub tried: String,
     /// What it did.
     pub violations: Vec<Violation>,
 }
 
-/// How many crashes were tried, and those that did harm.
+/// How much was tried, and what did harm.
 #[derive(Debug, Clone, Default)]
 pub struct Tried {
     /// Runs.
@@ -86,29 +163,99 @@ pub struct Tried {
     pub harms: Vec<Harm>,
 }
 
-/// Crashes at every effect of a scenario in turn, before and after it; with `pairs`, at every two of them that are
-/// at most so far apart.
-pub fn crash_everywhere(name: &'static str, pairs: u64) -> Tried {
-    let mut tried = Tried::default();
-    let Some(script) = scenario(name) else { return tried };
-    let mut attempt = |effects: Vec<u64>, after: bool| {
-        let outcome = run(&script, &Options { crash: Some((effects.clone(), after)), ..Options::default() });
-        tried.runs += 1;
-        tried.simulated += outcome.simulated;
+impl Tried {
+    fn add(&mut self, tried: impl FnOnce() -> String, outcome: Outcome) {
+        self.runs += 1;
+        self.simulated += outcome.simulated;
         if !outcome.violations.is_empty() {
-            tried.harms.push(Harm { name, effects, after, violations: outcome.violations });
-        }
-        outcome.effects
-    };
-    // No crash at all: how many effects there are.
-    let effects = attempt(Vec::new(), false);
-    for after in [false, true] {
-        for first in 0..effects {
-            attempt(vec![first], after);
-            for second in first + 1..=first + pairs {
-                attempt(vec![first, second], after);
-            }
+            self.harms.push(Harm { tried: tried(), violations: outcome.violations });
         }
     }
+
+    fn join(&mut self, other: Tried) {
+        self.runs += other.runs;
+        self.simulated += other.simulated;
+        self.harms.extend(other.harms);
+    }
+}
+
+fn with_crashes(script: &Script, crashes: &[(u64, bool)]) -> Outcome {
+    run(script, &Options { crash: Some(crashes.to_vec()), ..Options::default() })
+}
+
+fn words(crashes: &[(u64, bool)]) -> String {
+    let word =
+        |(effect, after): &(u64, bool)| format!("{} {effect}", if *after { "after" } else { "before" });
+    format!("a crash {}", crashes.iter().map(word).collect::<Vec<_>>().join(" and "))
+}
+
+/// Crashes at every `stride`-th effect of a scenario in turn, before it and after it.
+pub fn crash_everywhere(name: &str, first: u64, stride: usize, jobs: usize) -> Tried {
+    let Some(script) = scenario(name) else { return Tried::default() };
+    // No crash at all: how many effects there are.
+    let plain = with_crashes(&script, &[]);
+    let at: Vec<(u64, bool)> = (first..plain.effects)
+        .step_by(stride.max(1))
+        .flat_map(|effect| [(effect, false), (effect, true)])
+        .collect();
+    let mut tried = side_by_side(jobs, &at, |crash, tried| {
+        tried.add(|| words(&[*crash]), with_crashes(&script, &[*crash]));
+    });
+    tried.add(|| "no crash".to_owned(), plain);
     tried
+}
+
+/// Crashes at every two effects of a scenario, each of them before or after: the second counts in the run that the
+/// first one makes of it.
+pub fn crash_in_pairs(name: &str, jobs: usize) -> Tried {
+    let Some(script) = scenario(name) else { return Tried::default() };
+    let firsts: Vec<(u64, bool)> = (0..with_crashes(&script, &[]).effects)
+        .flat_map(|effect| [(effect, false), (effect, true)])
+        .collect();
+    side_by_side(jobs, &firsts, |first, tried| {
+        let alone = with_crashes(&script, &[*first]);
+        for second in first.0 + 1..alone.effects {
+            for after in [false, true] {
+                let both = [*first, (second, after)];
+                tried.add(|| words(&both), with_crashes(&script, &both));
+            }
+        }
+    })
+}
+
+/// Lets every `stride`-th read of a scenario go wrong in turn: not answered, or a minute old.
+pub fn odd_reads(name: &str, first: u64, stride: usize, jobs: usize) -> Tried {
+    let Some(script) = scenario(name) else { return Tried::default() };
+    let with = |read: (u64, Odd)| run(&script, &Options { read: Some(read), ..Options::default() });
+    let reads = with((u64::MAX, Odd::Stale)).reads;
+    let odd: Vec<(u64, Odd)> = (first..reads)
+        .step_by(stride.max(1))
+        .flat_map(|read| [(read, Odd::Missed), (read, Odd::Stale)])
+        .collect();
+    side_by_side(jobs, &odd, |read, tried| tried.add(|| format!("read {} {:?}", read.0, read.1), with(*read)))
+}
+
+/// Tries everything of a list, in its order whoever comes first.
+fn side_by_side<T: Sync>(jobs: usize, all: &[T], attempt: impl Fn(&T, &mut Tried) + Sync) -> Tried {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                while let Some((index, one)) = all.get(next.load(Ordering::Relaxed)..).and_then(|_| {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    Some((index, all.get(index)?))
+                }) {
+                    let mut tried = Tried::default();
+                    attempt(one, &mut tried);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, tried));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    let mut all = Tried::default();
+    done.into_iter().for_each(|(_, tried)| all.join(tried));
+    all
 }

@@ -52,6 +52,48 @@ pub enum Act {
     Replace(usize),
     /// A controller's clock jumps.
     Jump(usize, i64),
+    /// One service of AWS answers nobody for a while.
+    Outage(Aws, Ms),
+    /// Somebody deletes its row from the table.
+    LoseRow(usize),
+    /// The group moves an instance to another zone.
+    Rebalance,
+    /// Fargate Spot takes its proxy back, two minutes after it said so.
+    Spot(usize),
+    /// Somebody sets, or with `false` removes, a record of its name in the private zone.
+    PrivateRecord(usize, bool),
+}
+
+/// A service of AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aws {
+    /// ECS.
+    Ecs,
+    /// EC2 Auto Scaling.
+    Scaling,
+    /// Route 53.
+    Zone,
+    /// EC2.
+    Ec2,
+    /// DynamoDB.
+    Table,
+}
+
+impl Aws {
+    /// Every one.
+    pub const ALL: [Aws; 5] = [Aws::Ecs, Aws::Scaling, Aws::Zone, Aws::Ec2, Aws::Table];
+
+    /// Whether an operation is one of its.
+    pub fn has(self, operation: &str) -> bool {
+        let prefix = match self {
+            Aws::Ecs => "ecs:",
+            Aws::Scaling => "autoscaling:",
+            Aws::Zone => "route53:",
+            Aws::Ec2 => "ec2:",
+            Aws::Table => "dynamodb:",
+        };
+        operation.starts_with(prefix)
+    }
 }
 
 impl Act {
@@ -68,12 +110,15 @@ impl Act {
             | Act::Stop(service, _)
             | Act::Hang(service, ..)
             | Act::Deaf(service, _)
+            | Act::LoseRow(service)
+            | Act::Spot(service)
+            | Act::PrivateRecord(service, _)
             | Act::Record(service, _) => *service < services,
             Act::Crash(controller, _)
             | Act::Freeze(controller, _)
             | Act::Replace(controller)
             | Act::Jump(controller, _) => *controller < controllers,
-            Act::Break(_) | Act::Disconnect(..) | Act::Stranger(_) => true,
+            Act::Break(_) | Act::Disconnect(..) | Act::Stranger(_) | Act::Outage(..) | Act::Rebalance => true,
         }
     }
 }
@@ -93,6 +138,12 @@ pub struct Script {
     pub max_instances: u32,
     /// Controllers' clocks are wrong by up to this.
     pub skew: u64,
+    /// Controllers' clocks are too fast or too slow by up to so many per mille.
+    pub drift: u64,
+    /// There is a private zone, too.
+    pub private: bool,
+    /// Every service but the first depends on the first.
+    pub chained: bool,
     /// What happens, in order.
     pub acts: Vec<(Ms, Act)>,
     /// When faults cease.
@@ -101,40 +152,78 @@ pub struct Script {
     pub end_at: Ms,
 }
 
+/// What a run is to be like; what is left open is drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Size {
+    /// Services.
+    pub services: Option<usize>,
+    /// Simulated hours at the least.
+    pub hours: Option<u64>,
+}
+
 impl Script {
-    /// The run of a seed.
+    /// The run of a seed: three in four have up to three services, one in fifty has twenty.
     pub fn draw(seed: u64) -> Script {
+        Script::of(seed, Size::default())
+    }
+
+    /// The run of a seed, of a certain size.
+    pub fn of(seed: u64, size: Size) -> Script {
         let mut rng = Rng::new(seed);
         let profile = Profile::draw(&mut rng);
-        let services = 1 + rng.index(3);
-        let controllers = if rng.chance(300) { 2 } else { 1 };
-        let calm_at = rng.between(15 * MINUTE, 40 * MINUTE);
-        let count = rng.between(4, 24);
+        let drawn = match rng.below(100) {
+            0..=74 => 1 + rng.index(3),
+            75..=97 => 4 + rng.index(5),
+            _ => 20,
+        };
+        let services = size.services.unwrap_or(drawn);
+        let controllers = [1, 1, 1, 1, 1, 1, 1, 2, 2, 3][rng.index(10)];
+        let faults = rng.between(15 * MINUTE, 40 * MINUTE);
+        let calm_at = faults.max(size.hours.unwrap_or(0).saturating_mul(60).saturating_sub(30) * MINUTE);
+        let many = u64::try_from(services).unwrap_or(1) / 3;
+        // A longer run, and one with more services, has more to it.
+        let count = (rng.between(4, 24) + many * 4) * calm_at / faults;
         let mut acts: Vec<(Ms, Act)> = (0..count)
             .map(|_| {
                 let at = rng.between(30 * SECOND, calm_at - MINUTE);
                 (at, act(&mut rng, services, controllers))
             })
             .collect();
-        // Requests that are still under way when it is to sleep.
-        let sleeps: Vec<(Ms, usize)> = acts
-            .iter()
-            .filter_map(|(at, act)| if let Act::Sleep(service) = act { Some((*at, *service)) } else { None })
-            .collect();
-        for (at, service) in sleeps {
-            let (gap, takes) = (rng.between(500, 4 * SECOND), rng.between(2 * SECOND, 60 * SECOND));
-            acts.push((at.saturating_sub(10 * SECOND), Act::Ask { service, count: 8, gap, takes }));
+        let mut more = Vec::new();
+        for (at, act) in &acts {
+            match act {
+                // Requests that are still under way when it is to sleep.
+                Act::Sleep(service) => {
+                    let (gap, takes) = (rng.between(500, 4 * SECOND), rng.between(2 * SECOND, 60 * SECOND));
+                    let ask = Act::Ask { service: *service, count: 8, gap, takes };
+                    more.push((at.saturating_sub(10 * SECOND), ask));
+                }
+                // A manifest that changes half-way through a wake.
+                Act::Wake(service) if rng.chance(250) => {
+                    more.push((at + rng.between(100, 90 * SECOND), Act::Declare(*service)));
+                }
+                _ => {}
+            }
         }
+        acts.append(&mut more);
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.sort_by_key(|(at, _)| *at);
+        let skew = match rng.below(10) {
+            0..=5 => 0,
+            6..=8 => rng.below(30 * SECOND),
+            _ => rng.below(10 * MINUTE),
+        };
         Script {
             seed,
             profile,
             services,
             controllers,
-            max_instances: u32::try_from(rng.between(1, 4)).unwrap_or(1),
-            skew: if rng.chance(300) { rng.below(30 * SECOND) } else { 0 },
+            max_instances: u32::try_from(rng.between(1, 4) + many).unwrap_or(1),
+            skew,
+            drift: if rng.chance(200) { rng.below(20) } else { 0 },
+            private: rng.chance(300),
+            chained: false,
             acts,
             calm_at,
             end_at: calm_at + 62 * MINUTE,
@@ -146,7 +235,7 @@ fn act(rng: &mut Rng, services: usize, controllers: usize) -> Act {
     let service = rng.index(services);
     let role = if rng.chance(500) { Role::Proxy } else { Role::Service };
     let controller = rng.index(controllers);
-    match rng.below(26) {
+    match rng.below(31) {
         0 => Act::Declare(service),
         1 => Act::Delete(service),
         2..=4 => Act::Wake(service),
@@ -169,6 +258,11 @@ fn act(rng: &mut Rng, services: usize, controllers: usize) -> Act {
         22 => Act::Freeze(controller, rng.between(SECOND, 120 * SECOND)),
         23 => Act::Jump(controller, i64::try_from(rng.below(120 * SECOND)).unwrap_or(0) - 60_000),
         24 => Act::Replace(controller),
+        25 => Act::Outage(Aws::ALL[rng.index(Aws::ALL.len())], rng.between(10 * SECOND, 10 * MINUTE)),
+        26 if rng.chance(300) => Act::LoseRow(service),
+        27 => Act::Rebalance,
+        28 => Act::Spot(service),
+        29 => Act::PrivateRecord(service, rng.chance(700)),
         _ => Act::Crash(controller, rng.between(SECOND, 60 * SECOND)),
     }
 }

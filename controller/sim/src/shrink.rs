@@ -41,6 +41,8 @@ pub fn shrink(script: &Script, id: &str) -> Script {
     }
     for simpler in [
         Script { skew: 0, ..best.clone() },
+        Script { drift: 0, ..best.clone() },
+        Script { private: false, ..best.clone() },
         Script { controllers: 1, ..best.clone() },
         Script { services: 1, ..best.clone() },
     ] {

@@ -1,7 +1,7 @@
 //! One world: what is true in it, what is to happen, and who watches over it.
 
 use crate::check::Audit;
-use crate::profile::{Ms, Profile};
+use crate::profile::{MINUTE, Ms, Profile};
 use crate::queue::{Event, Queue};
 use crate::rng::Rng;
 use crate::trace::Trace;
@@ -36,17 +36,42 @@ pub struct Sim {
     pub audit: Audit,
     /// What the installation is configured with.
     pub settings: Settings,
-    /// Set: crash the controller around one effect.
+    /// Set: crash the controller around some effects.
     pub crash: Option<CrashAt>,
+    /// Set: one read goes wrong.
+    pub read: Option<ReadAt>,
+    /// The read that is being answered is as old as a read can be.
+    pub backward: bool,
 }
 
-/// A crash around the n-th effect of a run.
+/// What becomes of one read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Odd {
+    /// It is not answered.
+    Missed,
+    /// It tells what was a minute ago.
+    Stale,
+}
+
+/// The n-th read of a run, which goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAt {
+    /// Which, counted from 0; none of them beyond the last.
+    pub nth: u64,
+    /// How.
+    pub odd: Odd,
+    /// Reads are counted until this time only: later there is nothing to be seen.
+    pub until: Ms,
+    /// Reads so far.
+    pub count: u64,
+}
+
+/// Crashes around certain effects of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrashAt {
-    /// Effects, counted from 0, at which it crashes.
-    pub effects: Vec<u64>,
-    /// After the effect, so that its answer is lost; otherwise before, so that it never happens.
-    pub after: bool,
+    /// Effects, counted from 0, at which it crashes. `true`: after the effect, so that its answer is lost; otherwise
+    /// before, so that it never happens.
+    pub effects: Vec<(u64, bool)>,
     /// Effects so far.
     pub count: u64,
     /// Raised when a crash is due; the driver sees to it.
@@ -59,6 +84,24 @@ impl Sim {
         self.queue.plan(self.now + after, event);
     }
 
+    /// Something happens that needs no controller.
+    pub fn happen(&mut self, event: Event) {
+        match event {
+            Event::Do(work) => work(self),
+            Event::Task(arn, step) => self.step_task(&arn, step),
+            Event::Dies(arn) => self.exit_task(&arn, "app", 1),
+            Event::Instance(id, step) => self.step_instance(&id, step),
+            Event::Group => self.group(),
+            Event::Insync(id) => self.insync(&id),
+            Event::Beat(arn, plan) => self.beat(&arn, plan),
+            Event::Told(arn, answer) => self.told(&arn, answer),
+            Event::Check(arn) => self.check(&arn),
+            Event::Answered(id) => self.answered(id),
+            Event::Forget(arn) => self.forget_task(&arn),
+            _ => {}
+        }
+    }
+
     /// A random span within a range.
     pub fn span(&mut self, range: (Ms, Ms)) -> Ms {
         self.rng.between(range.0, range.1)
@@ -66,7 +109,32 @@ impl Sim {
 
     /// How old a read is that may be up to `most` old.
     pub fn lag(&mut self, most: Ms) -> Ms {
+        if self.backward {
+            return MINUTE;
+        }
         if most > 0 && self.rng.chance(self.profile.stale) { self.rng.below(most) } else { 0 }
+    }
+
+    /// Whether what was true before is remembered, for reads that are to tell it.
+    pub fn remembers(&self) -> bool {
+        self.profile.stale > 0 || self.read.is_some_and(|read| read.odd == Odd::Stale)
+    }
+
+    /// Counts a read; answers how this one goes wrong, if it does.
+    pub fn odd_read(&mut self, operation: &str) -> Option<Odd> {
+        let now = self.now;
+        let read = self.read.as_mut().filter(|read| now < read.until)?;
+        let here = (read.count == read.nth).then_some(read.odd);
+        read.count += 1;
+        if let Some(odd) = here {
+            self.trace.note(now, format_args!("{operation}: {odd:?}"));
+        }
+        here
+    }
+
+    /// Whether the service of AWS that an operation is of answers nobody now.
+    pub fn is_out(&self, operation: &str) -> bool {
+        self.truth.outages.iter().any(|(aws, until)| self.now < *until && aws.has(operation))
     }
 }
 

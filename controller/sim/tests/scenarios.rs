@@ -1,14 +1,12 @@
-//! Every named scenario comes to rest, and so it does with a crash at its effects. All effects, and pairs of them,
-//! are tried by `dormouse-sim --crashes`, which takes minutes; here are a few of each.
+//! Every named scenario comes to rest, and so it does with a crash at any of its effects, and with any of its reads
+//! gone wrong. All effects, reads and pairs are tried by `dormouse-sim --crashes --reads --pairs`, which takes
+//! minutes; here are a few of each.
 
 use dormouse_sim::driver::{Options, run};
-use dormouse_sim::scenario::{NAMES, scenario};
-
-/// Of so many effects one is crashed at here.
-const STRIDE: usize = 23;
+use dormouse_sim::scenario::{NAMES, Tried, crash_everywhere, odd_reads, scenario};
 
 #[test]
-fn without_a_crash() {
+fn without_anything_gone_wrong() {
     for name in NAMES {
         let outcome = run(&scenario(name).unwrap(), &Options::default());
         assert!(outcome.violations.is_empty(), "{name}: {:#?}", outcome.violations);
@@ -16,29 +14,24 @@ fn without_a_crash() {
     }
 }
 
-fn crashed(name: &str, offset: usize) {
-    let Some(script) = scenario(name) else { unreachable!("no scenario is called {name}") };
-    let counted = run(&script, &Options { crash: Some((Vec::new(), false)), ..Options::default() });
-    for effect in (0..counted.effects).skip(offset).step_by(STRIDE) {
-        for after in [false, true] {
-            let options = Options { crash: Some((vec![effect], after)), ..Options::default() };
-            let outcome = run(&script, &options);
-            assert!(outcome.violations.is_empty(), "{name} at {effect}: {:#?}", outcome.violations);
-        }
+fn harmless(name: &str, tried: &Tried) {
+    assert!(tried.harms.is_empty(), "{name}: {:#?}", tried.harms);
+}
+
+#[test]
+fn a_crash_at_some_effects_of_each() {
+    for (index, name) in (0..).zip(NAMES) {
+        let tried = crash_everywhere(name, index % 7, 29, 1);
+        assert!(tried.runs > 2, "{name}: it has effects");
+        harmless(name, &tried);
     }
 }
 
 #[test]
-fn a_crash_while_it_wakes() {
-    crashed("wake-cold", 3);
-}
-
-#[test]
-fn a_crash_while_it_falls_asleep() {
-    crashed("request-during-rest", 11);
-}
-
-#[test]
-fn a_crash_while_an_instance_goes() {
-    crashed("instance-removal", 17);
+fn some_reads_of_each_gone_wrong() {
+    for (index, name) in (0..).zip(NAMES) {
+        let tried = odd_reads(name, index * 5, 499, 1);
+        assert!(tried.runs > 0, "{name}: it reads");
+        harmless(name, &tried);
+    }
 }

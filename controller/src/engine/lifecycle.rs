@@ -4,12 +4,13 @@ use super::{Engine, Key};
 use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
 use dormouse_core::budget::Kind;
 use dormouse_core::definition::Content;
-use dormouse_core::lifecycle::{self, Plan, Step, outcome};
+use dormouse_core::lifecycle::{self, Plan, Step, View, outcome};
 use dormouse_core::{naming, status};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Launch, RunParameters, ServiceRecord, StoreError};
 use futures::future::join_all;
+use jiff::Timestamp;
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
@@ -35,9 +36,7 @@ impl Engine {
             return self.bury(name).await.then_some(Duration::ZERO);
         };
         let now = self.now();
-        let settings = self.settings_of_all();
-        let Plan { record, steps, requeue } =
-            self.with_view(&base.record, now, |view| lifecycle::plan(&settings, &base.record, view, now));
+        let Plan { record, steps, requeue } = self.plan(&base.record, now);
         if self.observe_only {
             if record != *base.record || !steps.is_empty() {
                 info!(service = name, ?steps, "would act; the policy is to observe");
@@ -70,6 +69,27 @@ impl Engine {
         let acted = self.take(name, version, steps).await;
         self.publish(name);
         if acted { Some(Duration::ZERO) } else { requeue }
+    }
+
+    fn plan(&self, record: &ServiceRecord, now: Timestamp) -> Plan {
+        let settings = self.settings_of_all();
+        let plan = |view: &View<'_>| lifecycle::plan(&settings, record, view, now);
+        let is_placed = |record: &ServiceRecord| {
+            record.desired == Desired::Asleep
+                || record.pair.as_ref().is_some_and(|pair| pair.service.task_arn.is_some())
+        };
+        let mut planned =
+            if is_placed(record) { self.with_view(record, plan) } else { self.with_room(record, now, plan) };
+        // It has just lost its place, or is to have one.
+        if is_placed(record) && !is_placed(&planned.record) {
+            planned = self.with_room(record, now, plan);
+        }
+        let mut world = self.world();
+        if world.tasks.listed_at.is_some() {
+            world.planned(record);
+        }
+        drop(world);
+        planned
     }
 
     /// Wakes whoever depends on what was just remembered.

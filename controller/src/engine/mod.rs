@@ -180,27 +180,35 @@ impl Engine {
         self.scheduler.schedule(Key::Service(name.to_owned()), Duration::ZERO);
     }
 
-    /// Runs `see` with one service's view of the world.
-    fn with_view<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
-        // One that sleeps has no use for others: ten thousand of them must not each look at all.
-        if record.desired == Desired::Asleep {
-            return see(&self.world().view(record, &Room::unknown(), false));
-        }
+    /// Runs `see` with one service's view of the world, as far as it is told without looking for room.
+    fn with_view<T>(&self, record: &ServiceRecord, see: impl FnOnce(&View<'_>) -> T) -> T {
+        let dependents_awake = self.dependents_awake(record);
+        see(&self.world().view(record, &Room::unknown(), dependents_awake))
+    }
+
+    /// The same for a service whose task is to be placed: where everybody else's tasks are, and are to be, matters.
+    fn with_room<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
+        let dependents_awake = self.dependents_awake(record);
         let all = self.records.all();
-        // One that is still on its way to sleep needs what it depends on until it is there.
-        let dependents_awake = all.iter().any(|other| {
-            let needs = other.desired == Desired::Awake || other.phase != Phase::Asleep;
-            needs && other.spec.depends_on.contains(&record.name)
-        });
         let mut world = self.world();
         let room = world.room(&self.settings, &all, record, now);
         see(&world.view(record, &room, dependents_awake))
     }
 
+    fn dependents_awake(&self, record: &ServiceRecord) -> bool {
+        // One that sleeps has no use for others: ten thousand of them must not each look at all.
+        record.desired == Desired::Awake
+            && self.records.any(|other| {
+                // One that is still on its way to sleep needs what it depends on until it is there.
+                let needs = other.desired == Desired::Awake || other.phase != Phase::Asleep;
+                needs && other.spec.depends_on.contains(&record.name)
+            })
+    }
+
     /// What users see of a service now.
     fn view(&self, record: &ServiceRecord) -> Arc<ServiceView> {
         let now = self.now();
-        let view = self.with_view(record, now, |view| view::service(&self.settings, record, view, now));
+        let view = self.with_view(record, |view| view::service(&self.settings, record, view, now));
         Arc::new(self.replicas.as_the_leader_says(view))
     }
 
@@ -216,7 +224,12 @@ impl Engine {
             }
             return;
         };
-        let view = self.view(&known.record);
+        let record = &known.record;
+        // Who comes to watch later begins with what is then. What a standby knows, it knows from the leader.
+        if self.changes.receiver_count() == 0 && self.epoch.load(Ordering::Acquire) != 0 {
+            return self.set_backend(name, self.with_view(record, |view| view::backend(record, view)));
+        }
+        let view = self.view(record);
         self.set_backend(name, view.status.backend);
         let mut views = self.lock_views();
         let told = views.insert(name.to_owned(), view.clone());
@@ -224,6 +237,20 @@ impl Engine {
             // Nobody listens: nobody to tell.
             let _ = self.changes.send(view);
         }
+    }
+
+    /// What changes from now on.
+    fn watch(&self) -> broadcast::Receiver<Arc<ServiceView>> {
+        let first = self.changes.receiver_count() == 0;
+        let changes = self.changes.subscribe();
+        if first {
+            // Nobody watched, so nothing was kept to tell changes by.
+            let views =
+                self.records.all().into_iter().map(|record| (record.name.clone(), self.view(&record)));
+            let views = views.collect();
+            *self.lock_views() = views;
+        }
+        changes
     }
 
     fn lock_views(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ServiceView>>> {

@@ -222,7 +222,7 @@ impl Plane for EnginePlane {
     }
 
     fn changes(&self) -> broadcast::Receiver<Arc<ServiceView>> {
-        self.0.changes.subscribe()
+        self.0.watch()
     }
 
     fn backend(&self, name: &str) -> watch::Receiver<Option<SocketAddr>> {
@@ -306,7 +306,7 @@ impl Engine {
         if identity.role == Role::Service || record.desired == Desired::Asleep {
             return None;
         }
-        self.with_view(record, now, |view| {
+        self.with_view(record, |view| {
             let usage = view.usage(record, now);
             let idle_at = idle::idle_at(record, &usage, view.dependents_awake, now)?;
             Some(intent::since(idle_at, now))

@@ -48,6 +48,11 @@ impl Records {
         self.read().known.values().map(|known| known.record.clone()).collect()
     }
 
+    /// Whether any record is so.
+    pub fn any(&self, is: impl Fn(&ServiceRecord) -> bool) -> bool {
+        self.read().known.values().any(|known| is(&known.record))
+    }
+
     /// Reads the whole table; answers the names of what changed.
     pub async fn refresh(&self) -> Result<Vec<String>, StoreError> {
         let began = self.read().writes;
@@ -70,7 +75,7 @@ impl Records {
             if same.is_none() {
                 changed.push(name.clone());
             }
-            let read = Known { record: Arc::new(row.value), version: row.version };
+            let read = Known { record: row.value, version: row.version };
             next.insert(name, same.unwrap_or(read));
         }
         changed.extend(cache.known.keys().filter(|name| !next.contains_key(*name)).cloned());
@@ -209,7 +214,7 @@ mod tests {
         async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError> {
             self.store.service(name).await
         }
-        async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError> {
+        async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
             let picture = self.store.services().await;
             self.pictured.notify_one();
             self.go_on.notified().await;

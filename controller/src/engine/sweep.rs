@@ -9,7 +9,7 @@ use dormouse_core::dns::Zone;
 use dormouse_core::naming;
 use dormouse_core::observed::{Fleet, Task, TaskStatus};
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, Phase};
+use dormouse_state::{Desired, Phase, ServiceRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Engine {
 
     fn slow_interval(&self) -> Duration {
         let slow = self.settings.poll_slow;
-        let quiet = self.records.all().iter().all(|record| record.phase == Phase::Asleep);
+        let quiet = !self.records.any(|record| record.phase != Phase::Asleep);
         let empty = self
             .world()
             .fleet
@@ -70,12 +70,7 @@ impl Engine {
 
     /// Whether anything is in transition.
     fn is_moving(&self) -> bool {
-        let moves = self.records.all().iter().any(|record| {
-            matches!(record.phase, Phase::Waking | Phase::Draining)
-                || !record.retiring.is_empty()
-                || (record.desired == Desired::Awake) != (record.phase == Phase::Awake)
-        });
-        moves || self.capacity_moves()
+        self.records.any(is_in_transition) || self.capacity_moves()
     }
 
     /// Everything, all pages. Each part is whole or concludes nothing; one that fails does not hold up the others.
@@ -118,29 +113,31 @@ impl Engine {
         let intended = intended.into_values().flatten().collect();
         self.world().listed(began, &listed, &intended);
         self.orphans();
-        self.public_addresses().await
+        self.public_addresses().await.map(drop)
     }
 
     /// Only tasks in transition, and the fleet while it is. Hints are about tasks: however many come, the fleet is
     /// not read more often than without them, so that they leave calls for those that change it.
     async fn sweep_moving(&self, fleet_due: &mut Instant) -> Result<(), CloudError> {
         let moving = self.intended(|task| task.is_none_or(is_moving));
+        let mut news = BTreeSet::new();
         for (cluster, arns) in moving {
-            self.describe(&cluster, arns).await?;
+            news.extend(self.describe(&cluster, arns).await?);
         }
-        self.public_addresses().await?;
+        let found = self.public_addresses().await?;
         if self.capacity_moves() && Instant::now() >= *fleet_due {
             *fleet_due = Instant::now() + self.settings.poll_fast;
             self.read_fleet().await?;
             self.schedule_capacity();
         }
         for record in self.records.all() {
-            let steady = record.phase == Phase::Asleep && record.desired == Desired::Asleep;
-            if !steady {
+            if is_in_transition(&record) || news.contains(&record.name) {
                 self.schedule(&record.name);
             }
         }
-        self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        if found || !news.is_empty() {
+            self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        }
         Ok(())
     }
 
@@ -170,20 +167,21 @@ impl Engine {
         intended
     }
 
-    async fn describe(&self, cluster: &str, arns: BTreeSet<String>) -> Result<(), CloudError> {
+    /// Answers of which services something new was seen.
+    async fn describe(&self, cluster: &str, arns: BTreeSet<String>) -> Result<BTreeSet<String>, CloudError> {
         if arns.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let arns: Vec<String> = arns.into_iter().collect();
         let mark = naming::started_by(&self.settings.install);
         self.pace.take(Kind::Read, arns.len().div_ceil(DESCRIBE_CHUNK)).await;
         let described = self.cloud.tasks.describe(cluster, &mark, &arns).await?;
-        self.world().merge(described.tasks, &described.missing);
-        Ok(())
+        Ok(self.world().merge(described.tasks, &described.missing))
     }
 
-    /// Looks up the public addresses of proxies that have an interface and no address yet.
-    async fn public_addresses(&self) -> Result<(), CloudError> {
+    /// Looks up the public addresses of proxies that have an interface and no address yet; answers whether one was
+    /// found.
+    async fn public_addresses(&self) -> Result<bool, CloudError> {
         let open: BTreeMap<String, String> = {
             let world = self.world();
             let proxies = world.tasks.by_arn.values().filter(|task| {
@@ -194,7 +192,7 @@ impl Engine {
             proxies.filter_map(|task| Some((task.interface.clone()?, task.arn.clone()))).collect()
         };
         if open.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let ids: Vec<String> = open.keys().cloned().collect();
         self.pace.take(Kind::Network, ids.len().div_ceil(DESCRIBE_CHUNK)).await;
@@ -205,7 +203,7 @@ impl Engine {
                 task.public_address = Some(address.clone());
             }
         }
-        Ok(())
+        Ok(!found.is_empty())
     }
 
     pub(super) async fn read_fleet(&self) -> Result<(), CloudError> {
@@ -232,6 +230,14 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a service is between two states, or has something to clear away.
+fn is_in_transition(record: &ServiceRecord) -> bool {
+    matches!(record.phase, Phase::Waking | Phase::Draining)
+        || !record.retiring.is_empty()
+        || !record.strays.is_empty()
+        || (record.desired == Desired::Awake) != (record.phase == Phase::Awake)
 }
 
 /// Whether a task is still to change by itself.

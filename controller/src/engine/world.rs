@@ -58,6 +58,8 @@ pub struct World {
     pub activator: BTreeMap<String, AtActivator>,
     /// Controllers that stand by, and the requests at theirs.
     pub standbys: BTreeMap<String, Standby>,
+    /// Service → the row and the generation of its manifest that its definitions were compared with.
+    compared: BTreeMap<String, (Timestamp, u64)>,
 }
 
 impl World {
@@ -69,17 +71,22 @@ impl World {
     }
 
     /// Merges described tasks in. A task's life has one direction: an answer that is older than what is known
-    /// takes nothing back.
-    pub fn merge(&mut self, tasks: Vec<Task>, missing: &BTreeSet<String>) {
+    /// takes nothing back. Answers the services of which something is known now that was not before.
+    pub fn merge(&mut self, tasks: Vec<Task>, missing: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut news = BTreeSet::new();
         for mut task in tasks {
-            self.tasks.missing.remove(&task.arn);
+            let was_missing = self.tasks.missing.remove(&task.arn);
             if let Some(known) = self.tasks.by_arn.get(&task.arn) {
                 if known.status > task.status {
                     continue;
                 }
                 task.stopping |= known.stopping;
                 task.public_address = task.public_address.or_else(|| known.public_address.clone());
+                if *known == task && !was_missing {
+                    continue;
+                }
             }
+            news.extend(task.identity.as_ref().map(|own| own.service.clone()));
             self.tasks.by_arn.insert(task.arn.clone(), task);
         }
         for arn in missing {
@@ -87,6 +94,7 @@ impl World {
                 self.tasks.missing.insert(arn.clone());
             }
         }
+        news
     }
 
     /// Closes a complete listing that began at `began`: what nobody intends and ECS does not list is forgotten.
@@ -185,6 +193,14 @@ impl World {
         placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)
     }
 
+    /// A service was planned: as long as its manifest stays, its definitions need not be compared again.
+    pub fn planned(&mut self, record: &ServiceRecord) {
+        let known = (record.created_at, record.generation);
+        if self.compared.get(&record.name) != Some(&known) {
+            self.compared.insert(record.name.clone(), known);
+        }
+    }
+
     /// One service's view.
     pub fn view<'a>(&'a self, record: &ServiceRecord, room: &'a Room, dependents_awake: bool) -> View<'a> {
         View {
@@ -196,6 +212,7 @@ impl World {
             probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),
             conflict: self.conflicts.get(&record.name).map(String::as_str),
             refusal: self.refusals.get(&record.name),
+            compared: self.compared.get(&record.name) == Some(&(record.created_at, record.generation)),
         }
     }
 }

@@ -22,11 +22,21 @@ pub(super) fn of_mut(definitions: &mut Definitions, role: Role) -> &mut Option<D
     }
 }
 
-pub(super) fn plan(settings: &Settings, next: &mut ServiceRecord, waits: bool, steps: &mut Vec<Step>) {
+pub(super) fn plan(
+    settings: &Settings,
+    next: &mut ServiceRecord,
+    waits: bool,
+    compared: bool,
+    steps: &mut Vec<Step>,
+) {
     for role in Role::ALL {
         if next.deleting {
             let gone = of_mut(&mut next.definitions, role).take().and_then(|definition| definition.arn);
             next.definitions.retired.extend(gone);
+            continue;
+        }
+        // To write a definition out and to hash it is most of a plan's work.
+        if compared && of(&next.definitions, role).is_some_and(|known| known.arn.is_some()) {
             continue;
         }
         let content = content(settings, &next.name, &next.spec, role);

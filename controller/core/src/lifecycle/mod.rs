@@ -67,6 +67,8 @@ pub struct View<'a> {
     pub conflict: Option<&'a str>,
     /// The last refusal of a call made for it.
     pub refusal: Option<&'a Refusal>,
+    /// Whether its definitions were compared with its manifest, as it stands, under these very settings.
+    pub compared: bool,
 }
 
 impl View<'_> {
@@ -148,7 +150,7 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     settle::settle(&mut next, view, now);
     desire::decide(&mut next, view, now);
     let waits = view.refusal.is_some_and(|refusal| now < refusal.retry_at());
-    definitions::plan(settings, &mut next, waits, &mut steps);
+    definitions::plan(settings, &mut next, waits, view.compared, &mut steps);
     pairs::plan(settings, &mut next, view, now, &mut steps);
     status::update(settings, &mut next, view, now, &mut steps);
     if next.deleting && is_gone(&next, view) {
@@ -196,6 +198,8 @@ fn requeue(
         // A wake that does not get on is explained.
         status::not_ready_since(next).filter(|_| awake).map(|at| later(at, status::SLOW)),
         probes.then(|| later(now, Duration::from_secs(1))),
+        (!next.strays.is_empty()).then(|| later(next.created_at, pairs::WITHDRAW_FIRST)),
+        next.dns.withdrawn_at.filter(|_| !next.strays.is_empty()).map(|at| later(at, settings.dns_ttl)),
     ];
     let serving =
         next.pair.iter().flat_map(|pair| Role::ALL.map(|role| (pair, role))).flat_map(|(pair, role)| {

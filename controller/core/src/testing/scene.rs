@@ -99,6 +99,7 @@ impl Scene {
             probed: self.probed.as_ref().map(|(at, address)| (*at, address.as_str())),
             conflict: self.conflict.as_deref(),
             refusal: self.refusal.as_ref(),
+            compared: false,
         }
     }
 

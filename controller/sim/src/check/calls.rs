@@ -183,6 +183,10 @@ pub fn before_stop(sim: &mut Sim, arn: &str) {
 /// S5: a proxy is stopped only once nobody can find it any more and nothing is in flight, or the drain's time is
 /// over.
 fn s5_no_cut(sim: &mut Sim, arn: &str, service: &str) {
+    // Whoever deletes a row takes along what was known of the records and requests of its tasks.
+    if sim.truth.lost_rows.contains(service) {
+        return;
+    }
     let Some(task) = sim.truth.tasks.get(arn).filter(|task: &&SimTask| task.runs()) else { return };
     let (in_flight, public) = (task.sidecar.in_flight, task.public.clone());
     let slack = sim.audit.slack + SECOND;

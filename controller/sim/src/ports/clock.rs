@@ -16,12 +16,14 @@ pub struct SimClock {
     start: Instant,
     /// How wrong.
     pub wrong_by: AtomicI64,
+    /// By how many per mille it is too fast.
+    drift: i64,
 }
 
 impl SimClock {
     /// A clock of a world that began then.
-    pub fn new(start: Instant, wrong_by: i64) -> SimClock {
-        SimClock { start, wrong_by: AtomicI64::new(wrong_by) }
+    pub fn new(start: Instant, wrong_by: i64, drift: i64) -> SimClock {
+        SimClock { start, wrong_by: AtomicI64::new(wrong_by), drift }
     }
 }
 
@@ -29,6 +31,7 @@ impl Clock for SimClock {
     fn now(&self) -> Timestamp {
         let passed = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(0);
         let wall = Timestamp::from_second(WALL).unwrap_or(Timestamp::UNIX_EPOCH);
+        let passed = passed + passed * self.drift / 1000;
         let passed = SignedDuration::from_millis(passed + self.wrong_by.load(Ordering::Relaxed));
         wall.checked_add(passed).unwrap_or(wall)
     }

@@ -186,33 +186,39 @@ impl Groups for Port {
 
 #[async_trait]
 impl Zones for Port {
-    async fn zone_name(&self, _zone: &str) -> Result<String, CloudError> {
-        Ok(self.world.sim().settings.domain.clone())
+    async fn zone_name(&self, zone: &str) -> Result<String, CloudError> {
+        let settings = self.world.sim().settings.clone();
+        let private = settings.private_zone.filter(|private| private.id == zone);
+        Ok(private.map_or(settings.domain, |private| private.name))
     }
 
-    async fn records(&self, _zone: &str) -> Result<Vec<RecordSet>, CloudError> {
-        self.read("route53:ListResourceRecordSets", Kind::Zone, |sim| Ok(sim.list_zone())).await
+    async fn records(&self, zone: &str) -> Result<Vec<RecordSet>, CloudError> {
+        self.read("route53:ListResourceRecordSets", Kind::Zone, |sim| {
+            let which = sim.which(zone);
+            Ok(sim.list_zone(which))
+        })
+        .await
     }
 
     async fn change(
         &self,
-        _zone: &str,
+        zone: &str,
         changes: &[Change],
         _comment: &str,
     ) -> Result<ChangeAnswer, CloudError> {
-        let changes = changes.to_vec();
+        let (changes, which) = (changes.to_vec(), self.world.sim().which(zone));
         Port::change(
             self,
             "route53:ChangeResourceRecordSets",
             Kind::Zone,
             |_| {},
-            move |sim| Ok(sim.change_zone(&changes, true)),
+            move |sim| Ok(sim.change_zone(which, &changes, true)),
         )
         .await
     }
 
     async fn is_insync(&self, change_id: &str) -> Result<bool, CloudError> {
-        self.read("route53:GetChange", Kind::Zone, |sim| Ok(sim.truth.zone.arrived.contains(change_id))).await
+        self.read("route53:GetChange", Kind::Zone, |sim| Ok(sim.is_insync(change_id))).await
     }
 }
 
@@ -221,7 +227,8 @@ impl Interfaces for Port {
     async fn public_addresses(&self, ids: &[String]) -> Result<BTreeMap<String, String>, CloudError> {
         self.read("ec2:DescribeNetworkInterfaces", Kind::Network, |sim| {
             let known = &sim.truth.network.interfaces;
-            Ok(ids.iter().filter_map(|id| Some((id.clone(), known.get(id)?.clone()))).collect())
+            let shown = |id: &String| known.get(id).filter(|(_, from)| *from <= sim.now);
+            Ok(ids.iter().filter_map(|id| Some((id.clone(), shown(id)?.0.clone()))).collect())
         })
         .await
     }

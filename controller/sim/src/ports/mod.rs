@@ -12,7 +12,7 @@ pub mod store;
 use crate::check;
 use crate::profile::{Ms, SECOND};
 use crate::queue::Event;
-use crate::sim::{Sim, World};
+use crate::sim::{Odd, Sim, World};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use std::time::Duration;
@@ -50,14 +50,21 @@ enum Fate {
 /// Whether a systematic crash is due at this effect, and whether the effect happens first.
 pub(crate) fn crash_here(sim: &mut Sim) -> Option<bool> {
     let crash = sim.crash.as_mut()?;
-    let here = crash.effects.contains(&crash.count);
+    let here = crash.effects.iter().find(|(effect, _)| *effect == crash.count).map(|(_, after)| *after);
     crash.count += 1;
-    here.then_some(crash.after)
+    here
 }
 
 impl Port {
-    fn fate(sim: &mut Sim) -> (Fate, Ms, Ms) {
+    fn fate(sim: &mut Sim, operation: &str, kind: Kind) -> (Fate, Ms, Ms) {
         let (mut before, after) = (sim.rng.between(2, 30), sim.rng.between(2, 30));
+        let (now, taken) = (sim.now, sim.profile.neighbours);
+        if sim.is_out(operation) {
+            return (Fate::Fails, before, after);
+        }
+        if !sim.truth.quota.take(kind, taken, now) {
+            return (Fate::Throttled, before, after);
+        }
         let profile = &sim.profile;
         let (throttled, fails, lost, late, slow) =
             (profile.throttled, profile.call_fails, profile.answer_lost, profile.late_effect, profile.slow);
@@ -92,7 +99,7 @@ impl Port {
             let mut sim = self.world.sim();
             check::called(&mut sim, self.controller, operation, kind, true);
             call(&mut sim);
-            Port::fate(&mut sim)
+            Port::fate(&mut sim, operation, kind)
         };
         pause(before).await;
         if self.world.now() > made_at + TIMEOUT {
@@ -168,8 +175,14 @@ impl Port {
         let (fate, before, after, answer) = {
             let mut sim = self.world.sim();
             check::called(&mut sim, self.controller, operation, kind, false);
-            let (fate, before, after) = Port::fate(&mut sim);
+            let (mut fate, before, after) = Port::fate(&mut sim, operation, kind);
+            let odd = sim.odd_read(operation);
+            if odd == Some(Odd::Missed) {
+                fate = Fate::Fails;
+            }
+            sim.backward = odd == Some(Odd::Stale);
             let answer = if matches!(fate, Fate::Clean) { Some(look(&mut sim)) } else { None };
+            sim.backward = false;
             (fate, before, after, answer)
         };
         pause(before + after).await;

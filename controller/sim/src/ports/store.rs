@@ -2,7 +2,7 @@
 
 use super::{Port, crash_here, pause};
 use crate::check;
-use crate::sim::Sim;
+use crate::sim::{Odd, Sim};
 use async_trait::async_trait;
 use dormouse_state::{
     CapacityMemory, Lease, MemoryStore, ServiceRecord, Store, StoreError, Version, Versioned,
@@ -32,7 +32,8 @@ impl SimStore {
         let (fails, takes) = {
             let mut sim = self.port.world.sim();
             let rate = sim.profile.store_fails;
-            (sim.rng.chance(rate), sim.rng.between(1, 15))
+            let missed = sim.is_out("dynamodb:Read") | (sim.odd_read("dynamodb:Read") == Some(Odd::Missed));
+            (sim.rng.chance(rate) || missed, sim.rng.between(1, 15))
         };
         pause(takes).await;
         if fails { Err(unavailable()) } else { now(look) }
@@ -48,6 +49,7 @@ impl SimStore {
             let mut sim = self.port.world.sim();
             let rate = sim.profile.store_fails;
             let (fails, lost) = (sim.rng.chance(rate / 2), sim.rng.chance(rate / 2));
+            let fails = fails || sim.is_out("dynamodb:Write");
             let slow = sim.profile.slow / 4;
             let before =
                 if sim.rng.chance(slow) { sim.rng.between(100, 5000) } else { sim.rng.between(1, 15) };
@@ -88,7 +90,7 @@ impl Store for SimStore {
         self.read(self.rows.service(name)).await
     }
 
-    async fn services(&self) -> Result<Vec<Versioned<ServiceRecord>>, StoreError> {
+    async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
         self.read(self.rows.services()).await
     }
 

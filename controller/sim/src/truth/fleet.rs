@@ -70,25 +70,7 @@ impl Sim {
     pub fn group(&mut self) {
         let desired = usize::try_from(self.truth.fleet.desired).unwrap_or(usize::MAX);
         while self.truth.fleet.living() < desired {
-            let number = self.truth.number();
-            let id = format!("i-{number}");
-            self.trace.note(self.now, format_args!("{id} is launched"));
-            let member = SimMember {
-                id: id.clone(),
-                arn: format!("arn:ci/{number}"),
-                lifecycle: "Pending",
-                protected: false,
-                joined: false,
-                connected: false,
-                active: false,
-                draining_since: None,
-                in_service_at: None,
-                size: SIZE,
-                step: 0,
-            };
-            self.truth.fleet.members.insert(id.clone(), member);
-            let boot = self.profile.boot;
-            self.next_instance_step(&id, boot);
+            self.launch();
         }
         while self.truth.fleet.living() > desired {
             let free = self
@@ -102,6 +84,38 @@ impl Sim {
             self.leave(&id);
         }
         self.fleet_changed();
+    }
+
+    /// The group moves an instance to another zone: a new one first, then an unprotected one goes.
+    pub fn rebalance(&mut self) {
+        if self.truth.fleet.living() == 0 {
+            return;
+        }
+        self.trace.note(self.now, format_args!("the group rebalances its zones"));
+        self.launch();
+        self.fleet_changed();
+    }
+
+    fn launch(&mut self) {
+        let number = self.truth.number();
+        let id = format!("i-{number}");
+        self.trace.note(self.now, format_args!("{id} is launched"));
+        let member = SimMember {
+            id: id.clone(),
+            arn: format!("arn:ci/{number}"),
+            lifecycle: "Pending",
+            protected: false,
+            joined: false,
+            connected: false,
+            active: false,
+            draining_since: None,
+            in_service_at: None,
+            size: SIZE,
+            step: 0,
+        };
+        self.truth.fleet.members.insert(id.clone(), member);
+        let boot = self.profile.boot;
+        self.next_instance_step(&id, boot);
     }
 
     fn next_instance_step(&mut self, id: &str, delay: (Ms, Ms)) {
@@ -123,6 +137,8 @@ impl Sim {
             "Pending" => {
                 member.lifecycle = "InService";
                 member.in_service_at = Some(self.now);
+                // One too many of a rebalancing goes as soon as there is another.
+                self.plan(30 * SECOND, Event::Group);
                 if self.rng.chance(never) {
                     self.trace.note(self.now, format_args!("{id} never joins"));
                 } else {
@@ -241,7 +257,7 @@ impl Sim {
 
     /// Remembers what is shown of the fleet from now on.
     pub fn fleet_changed(&mut self) {
-        if self.profile.stale == 0 {
+        if !self.remembers() {
             return;
         }
         let (group, instances) = (self.group_now(), self.instances_now());

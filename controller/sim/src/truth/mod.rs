@@ -5,7 +5,7 @@
 //! - [`tasks`]: ECS tasks and their life; [`definitions`]: task definitions
 //! - [`fleet`]: instances and their group
 //! - [`zone`]: the hosted zone, its name servers, and resolvers with caches
-//! - [`network`]: addresses, and who has them
+//! - [`network`]: addresses, and who has them; [`quota`]: calls that the account has left
 //! - [`sidecar`]: what runs inside a task
 //! - [`requests`]: requests on their way
 //! - [`history`]: what was true a while ago, for reads that lag
@@ -14,13 +14,15 @@ pub mod definitions;
 pub mod fleet;
 pub mod history;
 pub mod network;
+pub mod quota;
 pub mod requests;
 pub mod sidecar;
 pub mod tasks;
 pub mod zone;
 
 use crate::profile::Ms;
-use std::collections::BTreeMap;
+use crate::script::Aws;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is true.
 #[derive(Default)]
@@ -35,6 +37,14 @@ pub struct Truth {
     pub fleet: fleet::SimFleet,
     /// The public zone.
     pub zone: zone::SimZone,
+    /// The private zone.
+    pub private_zone: zone::SimZone,
+    /// What others leave of the account's quotas.
+    pub quota: quota::Quota,
+    /// Services whose row somebody deleted: nobody knows what their proxies carried.
+    pub lost_rows: BTreeSet<String>,
+    /// Services of AWS that answer nobody, and until when.
+    pub outages: BTreeMap<Aws, Ms>,
     /// Addresses.
     pub network: network::Network,
     /// Requests on their way.

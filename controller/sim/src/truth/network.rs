@@ -1,6 +1,7 @@
 //! Addresses, and who has them. Released public addresses are handed out again at once: to the next proxy, of
 //! whichever service, or to a stranger.
 
+use crate::profile::Ms;
 use std::collections::BTreeMap;
 
 /// Addresses in use and free ones.
@@ -10,8 +11,8 @@ pub struct Network {
     pub public: BTreeMap<String, String>,
     /// Private address → task ARN.
     pub private: BTreeMap<String, String>,
-    /// Interface → public address.
-    pub interfaces: BTreeMap<String, String>,
+    /// Interface → public address, and from when on it is shown.
+    pub interfaces: BTreeMap<String, (String, Ms)>,
     free_public: Vec<String>,
     free_private: Vec<String>,
     made: u32,
@@ -48,5 +49,12 @@ impl Network {
     pub fn release_public(&mut self, address: &str) {
         self.public.remove(address);
         self.free_public.push(address.to_owned());
+    }
+
+    /// A stranger of another account gets the address that was released last.
+    pub fn to_a_stranger(&mut self) -> Option<String> {
+        let address = self.free_public.pop()?;
+        self.public.insert(address.clone(), "stranger".to_owned());
+        Some(address)
     }
 }

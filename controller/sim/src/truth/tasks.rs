@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Stopped tasks stay visible for so long.
 const VISIBLE: Ms = 60 * MINUTE;
+/// ECS gives a network interface up after this.
+const ENI_TIMEOUT: Ms = 3 * MINUTE;
 /// Interfaces of awsvpc tasks on one instance.
 const INTERFACES: usize = 3;
 
@@ -234,7 +236,10 @@ impl Sim {
                     let public = self.truth.network.public(arn);
                     task.public = Some(public.clone());
                     given = Some(public.clone()).zip(ours);
-                    self.truth.network.interfaces.insert(format!("eni-{arn}"), public);
+                    let late = self.profile.eni_late;
+                    let shown =
+                        self.now + if self.rng.chance(late) { self.rng.below(30 * SECOND) } else { 0 };
+                    self.truth.network.interfaces.insert(format!("eni-{arn}"), (public, shown));
                 }
                 self.next_step(arn, (SECOND, 20 * SECOND));
             }
@@ -271,11 +276,45 @@ impl Sim {
     }
 
     fn after_run(&mut self, arn: &str) {
+        if self.rng.chance(self.profile.eni_fails) {
+            let arn = arn.to_owned();
+            return self.plan(ENI_TIMEOUT, Event::Do(Box::new(move |sim| sim.interface_fails(&arn))));
+        }
         self.next_step(arn, (SECOND, 8 * SECOND));
         if self.rng.chance(self.profile.dies_early) {
             let after = self.rng.between(SECOND, 5 * MINUTE);
             self.plan(after, Event::Dies(arn.to_owned()));
         }
+    }
+
+    /// Its network interface did not come up.
+    fn interface_fails(&mut self, arn: &str) {
+        let waits = |task: &SimTask| task.seen.status == TaskStatus::Provisioning && !task.seen.stopping;
+        if self.truth.tasks.get(arn).is_some_and(waits) {
+            self.trace.note(self.now, format_args!("{arn} gets no network interface"));
+            let reason = "Timeout waiting for network interface provisioning to complete.";
+            self.end_task(arn, "TaskFailedToStart", reason, None);
+        }
+    }
+
+    /// Fargate Spot takes a task back: SIGTERM at once, the end two minutes later at the latest.
+    pub fn interrupt_task(&mut self, arn: &str) {
+        let running = |task: &SimTask| task.seen.status == TaskStatus::Running && !task.seen.stopping;
+        if self.truth.tasks.get(arn).is_some_and(running) {
+            self.trace.note(self.now, format_args!("{arn} is taken back by Spot"));
+            self.end_task(arn, "SpotInterruption", "Your Spot Task was interrupted.", None);
+        }
+    }
+
+    /// The address that was just released may go to somebody else, who keeps it for a while.
+    fn maybe_to_a_stranger(&mut self) {
+        if !self.rng.chance(self.profile.strangers) {
+            return;
+        }
+        let Some(address) = self.truth.network.to_a_stranger() else { return };
+        self.trace.note(self.now, format_args!("a stranger gets {address}"));
+        let keeps = self.rng.between(MINUTE, 20 * MINUTE);
+        self.plan(keeps, Event::Do(Box::new(move |sim| sim.truth.network.release_public(&address))));
     }
 
     /// StopTask; `ours`: by a controller. One that is over already is left.
@@ -351,6 +390,7 @@ impl Sim {
         if let Some(address) = task.public.clone() {
             self.truth.network.interfaces.remove(&format!("eni-{arn}"));
             self.truth.network.release_public(&address);
+            self.maybe_to_a_stranger();
         }
         self.changed(arn);
         self.plan(VISIBLE, Event::Forget(arn.to_owned()));
@@ -381,13 +421,23 @@ impl Sim {
 
     /// ListTasks by `startedBy` and desired status RUNNING, as of `lag` ago.
     pub fn list_tasks(&mut self, cluster: &str, started_by: &str) -> Vec<String> {
-        let at = self.now - self.lag(self.profile.task_lag).min(self.now);
-        let listed = |task: &&SimTask| {
-            task.started_by == started_by
-                && task.seen.cluster == cluster
-                && task.history.at(at).is_some_and(|seen| !seen.stopping)
-        };
-        self.truth.tasks.values().filter(listed).map(|task| task.seen.arn.clone()).collect()
+        let page = usize::try_from(self.profile.page).unwrap_or(0);
+        let mut at = self.now - self.lag(self.profile.task_lag).min(self.now);
+        let mut listed = Vec::new();
+        let ours = |task: &&SimTask| task.started_by == started_by && task.seen.cluster == cluster;
+        let all: Vec<String> =
+            self.truth.tasks.values().filter(ours).map(|task| task.seen.arn.clone()).collect();
+        for (index, arn) in all.into_iter().enumerate() {
+            // Every page is an answer of its own, as old as it happens to be.
+            if page > 0 && index > 0 && index % page == 0 {
+                at = self.now - self.lag(self.profile.task_lag).min(self.now);
+            }
+            let seen = self.truth.tasks.get(&arn).and_then(|task| task.history.at(at));
+            if seen.is_some_and(|seen| !seen.stopping) {
+                listed.push(arn);
+            }
+        }
+        listed
     }
 
     /// DescribeTasks, as of `lag` ago.

@@ -21,7 +21,16 @@ pub struct Pending {
     changes: Vec<Change>,
 }
 
-/// The zone.
+/// Which zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// That of the domain, which users ask.
+    Public,
+    /// The one inside the VPC.
+    Private,
+}
+
+/// A zone.
 #[derive(Debug, Default)]
 pub struct SimZone {
     /// What the API holds.
@@ -66,13 +75,27 @@ fn apply(sets: &mut Sets, changes: &[Change]) -> Result<(), String> {
 }
 
 impl Sim {
+    /// The zone of an id.
+    pub fn which(&self, id: &str) -> Which {
+        let private = self.settings.private_zone.as_ref().is_some_and(|zone| zone.id == id);
+        if private { Which::Private } else { Which::Public }
+    }
+
+    fn zone(&mut self, which: Which) -> &mut SimZone {
+        match which {
+            Which::Public => &mut self.truth.zone,
+            Which::Private => &mut self.truth.private_zone,
+        }
+    }
+
     /// ChangeResourceRecordSets: all of it or nothing.
-    pub fn change_zone(&mut self, changes: &[Change], ours: bool) -> ChangeAnswer {
-        if ours && self.now < self.truth.zone.busy_until {
+    pub fn change_zone(&mut self, which: Which, changes: &[Change], ours: bool) -> ChangeAnswer {
+        let now = self.now;
+        if ours && now < self.zone(which).busy_until {
             self.trace.note(self.now, format_args!("the zone is busy"));
             return ChangeAnswer::Busy;
         }
-        let mut next = self.truth.zone.sets.clone();
+        let mut next = self.zone(which).sets.clone();
         // AWS applies a batch's deletions before its creations.
         let mut ordered: Vec<Change> = changes.to_vec();
         ordered.sort_by_key(|change| matches!(change, Change::Create(_)));
@@ -90,36 +113,54 @@ impl Sim {
                 self.now,
                 format_args!("{who} {verb} {} {} {}", set.kind, set.name, set.values.join(" ")),
             );
-            if ours {
-                crate::check::before_record(self, change);
+            match which {
+                Which::Public if ours => crate::check::before_record(self, change),
+                Which::Private if ours => self.before_private_record(change),
+                _ => {}
             }
             match (change, ours) {
-                (Change::Create(set), true) => self.truth.zone.ours.insert(key(set)),
-                (Change::Create(set) | Change::Delete(set), _) => self.truth.zone.ours.remove(&key(set)),
+                (Change::Create(set), true) => self.zone(which).ours.insert(key(set)),
+                (Change::Create(set) | Change::Delete(set), _) => self.zone(which).ours.remove(&key(set)),
             };
         }
-        self.truth.zone.sets = next;
         let id = format!("change-{}", self.truth.number());
-        self.truth.zone.pending.push(Pending { id: id.clone(), changes: ordered });
+        let zone = self.zone(which);
+        zone.sets = next;
+        zone.pending.push(Pending { id: id.clone(), changes: ordered });
+        zone.history.push(now, zone.sets.values().cloned().collect());
         let after = self.span(self.profile.insync);
         self.plan(after, Event::Insync(id.clone()));
         if self.rng.chance(self.profile.busy) {
-            self.truth.zone.busy_until = self.now + self.rng.between(SECOND, 10 * SECOND);
+            let until = now + self.rng.between(SECOND, 10 * SECOND);
+            self.zone(which).busy_until = until;
         }
-        self.zone_changed();
-        crate::check::after_zone(self);
+        if which == Which::Public {
+            crate::check::after_zone(self);
+        }
         ChangeAnswer::Accepted { change_id: id }
     }
 
-    fn zone_changed(&mut self) {
-        let sets = self.truth.zone.sets.values().cloned().collect();
-        self.truth.zone.history.push(self.now, sets);
+    /// S1 in the private zone: what is not ours is left.
+    fn before_private_record(&mut self, change: &Change) {
+        let set = change.set();
+        if matches!(change, Change::Delete(_)) && !self.truth.private_zone.ours.contains(&key(set)) {
+            self.violate("S1", format!("{} {} is deleted and not ours", set.kind, set.name));
+        }
+    }
+
+    /// Whether a change is on every name server.
+    pub fn is_insync(&self, id: &str) -> bool {
+        self.truth.zone.arrived.contains(id) || self.truth.private_zone.arrived.contains(id)
     }
 
     /// A change, and every one before it, is on all name servers now.
     pub fn insync(&mut self, id: &str) {
-        let zone = &mut self.truth.zone;
-        let Some(position) = zone.pending.iter().position(|pending| pending.id == id) else { return };
+        let of = |zone: &SimZone| zone.pending.iter().position(|pending| pending.id == id);
+        let (zone, position) = match (of(&self.truth.zone), of(&self.truth.private_zone)) {
+            (Some(position), _) => (&mut self.truth.zone, position),
+            (None, Some(position)) => (&mut self.truth.private_zone, position),
+            (None, None) => return,
+        };
         for pending in zone.pending.drain(..=position) {
             for change in &pending.changes {
                 if let (Change::Delete(set), "A") = (change, change.set().kind.as_str()) {
@@ -136,11 +177,13 @@ impl Sim {
     }
 
     /// ListResourceRecordSets, as of a while ago.
-    pub fn list_zone(&mut self) -> Vec<RecordSet> {
-        match self.lag(self.profile.zone_lag) {
-            0 => self.truth.zone.sets.values().cloned().collect(),
-            lag => self.truth.zone.history.at(self.now.saturating_sub(lag)).cloned().unwrap_or_default(),
+    pub fn list_zone(&mut self, which: Which) -> Vec<RecordSet> {
+        let at = self.now - self.lag(self.profile.zone_lag).min(self.now);
+        let (now, zone) = (self.now, self.zone(which));
+        if at == now {
+            return zone.sets.values().cloned().collect();
         }
+        zone.history.at(at).cloned().unwrap_or_default()
     }
 
     /// Asks a resolver for a name's address, cached or from a name server that may or may not have the newest.
@@ -180,10 +223,10 @@ impl Sim {
     }
 
     /// An operator's change of a name: puts a record of theirs there, or takes it away.
-    pub fn operator_record(&mut self, name: &str, address: Option<&str>) {
+    pub fn operator_record(&mut self, which: Which, name: &str, address: Option<&str>) {
         let at = (name.to_owned(), "A".to_owned());
         let mut changes: Vec<Change> =
-            self.truth.zone.sets.get(&at).cloned().map(Change::Delete).into_iter().collect();
+            self.zone(which).sets.get(&at).cloned().map(Change::Delete).into_iter().collect();
         if let Some(address) = address {
             changes.push(Change::Create(RecordSet {
                 name: name.to_owned(),
@@ -194,7 +237,7 @@ impl Sim {
             }));
         }
         if !changes.is_empty() {
-            self.change_zone(&changes, false);
+            self.change_zone(which, &changes, false);
         }
     }
 }

@@ -1,0 +1,195 @@
+//! What people, machines and bad luck do, and the end of it.
+
+use super::Driver;
+use crate::client;
+use crate::profile::{MINUTE, Ms, Profile, SECOND};
+use crate::queue::Event;
+use crate::script::Act;
+use crate::sim::Sim;
+use crate::truth::zone::Which;
+use dormouse::plane::{Asked, Plane as _};
+use dormouse_core::naming;
+use dormouse_peer::wire::Role;
+use dormouse_state::Store as _;
+use futures::FutureExt as _;
+use std::sync::atomic::Ordering;
+
+impl Driver {
+    pub(super) fn act(&mut self, index: usize) {
+        let Some((_, act)) = self.script.acts.get(index).cloned() else { return };
+        {
+            let mut sim = self.world.sim();
+            let now = sim.now;
+            sim.trace.note(now, format_args!("· {act:?}"));
+        }
+        match act {
+            Act::Crash(controller, down) => return self.end_process(controller, down, "crashes"),
+            Act::Freeze(controller, span) => {
+                if let Some(process) = &self.processes[controller] {
+                    process.freeze(true);
+                    self.world.sim().plan(span, Event::Thaw(controller));
+                }
+                return;
+            }
+            Act::Replace(controller) => {
+                if let Some(process) = &self.processes[controller] {
+                    process.stop();
+                }
+                return;
+            }
+            Act::Jump(controller, by) => {
+                self.clocks[controller].wrong_by.fetch_add(by, Ordering::Relaxed);
+                self.world.sim().audit.slack += by.unsigned_abs();
+                return;
+            }
+            Act::LoseRow(service) => return self.lose_row(service),
+            Act::Declare(service) => {
+                self.versions[service] += 1;
+                let manifest = self.manifest(service);
+                if let Some(process) = self.front() {
+                    client::declare(&self.world, process, manifest);
+                }
+                return;
+            }
+            Act::Delete(service) | Act::Wake(service) | Act::Sleep(service) => {
+                let name = format!("svc{service}");
+                let Some(process) = self.front() else { return };
+                let plane = process.plane.clone();
+                process.spawn(async move {
+                    let asked = Asked { origin: "api", reason: "an operator".to_owned() };
+                    // Whatever comes of it: an operator would look, and try again.
+                    match act {
+                        Act::Delete(_) => drop(plane.delete(&name).await),
+                        Act::Wake(_) => drop(plane.wake(&name, asked, None).await),
+                        _ => drop(plane.sleep(&name, asked).await),
+                    }
+                });
+                return;
+            }
+            _ => {}
+        }
+        let mut sim = self.world.sim();
+        let sim = &mut *sim;
+        match act {
+            Act::Ask { service, count, gap, takes } => {
+                sim.plan(0, Event::Ask { service, takes, left: count, gap })
+            }
+            Act::Wish(service) => {
+                if let Some(arn) = sim.newest(service, Role::Service)
+                    && let Some(task) = sim.truth.tasks.get_mut(&arn)
+                {
+                    task.sidecar.wish.get_or_insert(None);
+                }
+            }
+            Act::Kill(service, role) => {
+                if let Some(arn) = sim.newest(service, role) {
+                    sim.exit_task(&arn, "app", 1);
+                }
+            }
+            Act::Stop(service, role) => {
+                if let Some(arn) = sim.newest(service, role) {
+                    sim.stop_task(&arn, false, "by hand");
+                }
+            }
+            Act::Hang(service, role, span) => {
+                if let Some(arn) = sim.newest(service, role) {
+                    sim.truth.hung.insert(arn, sim.now + span);
+                }
+            }
+            Act::Deaf(service, span) => {
+                if let Some(arn) = sim.newest(service, Role::Service)
+                    && let Some(task) = sim.truth.tasks.get_mut(&arn)
+                    && task.sidecar.answers_at < Ms::MAX
+                {
+                    task.sidecar.answers_at = sim.now + span;
+                }
+            }
+            Act::Break(nth) => sim.kill_instance(nth),
+            Act::Disconnect(nth, span) => sim.disconnect(nth, span),
+            Act::Stranger(lives) => sim.stranger_task(lives),
+            Act::Record(service, set) => {
+                let name = naming::record_name(&format!("svc{service}"), &sim.settings.domain);
+                sim.operator_record(Which::Public, &name, set.then_some("192.0.2.66"));
+            }
+            Act::PrivateRecord(service, set) => {
+                if let Some(zone) = sim.settings.private_zone.clone() {
+                    let name = format!("svc{service}.proxy.{}", zone.name);
+                    sim.operator_record(Which::Private, &name, set.then_some("192.0.2.66"));
+                }
+            }
+            Act::Outage(aws, span) => {
+                let until = sim.now + span;
+                sim.truth.outages.insert(aws, until);
+            }
+            Act::Rebalance => sim.rebalance(),
+            Act::Spot(service) => {
+                if let Some(arn) = sim.newest(service, Role::Proxy) {
+                    sim.interrupt_task(&arn);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Somebody deletes a row of the table: nobody remembers the service any more.
+    fn lose_row(&self, service: usize) {
+        let name = format!("svc{service}");
+        let Some(Ok(Some(row))) = self.rows.service(&name).now_or_never() else { return };
+        let _ = self.rows.delete_service(&name, row.version, None).now_or_never();
+        let mut sim = self.world.sim();
+        let now = sim.now;
+        sim.audit.rows.remove(&name);
+        sim.truth.lost_rows.insert(name.clone());
+        sim.audit.desired_since.insert(name, now);
+    }
+
+    /// Faults cease: what is broken is mended, and the world is left alone.
+    pub(super) fn calm(&mut self) {
+        let mut sim = self.world.sim();
+        sim.profile = Profile { stale: 0, ..Profile::CALM };
+        sim.calm = true;
+        sim.audit.calm_since = Some(sim.now);
+        let now = sim.now;
+        sim.trace.note(now, format_args!("CALM"));
+        let domain = sim.settings.domain.clone();
+        sim.truth.outages.clear();
+        for name in sim.truth.services.clone() {
+            let record = naming::record_name(&name, &domain);
+            if !sim.truth.zone.ours.contains(&(record.clone(), "A".to_owned())) {
+                sim.operator_record(Which::Public, &record, None);
+            }
+            let Some(zone) = sim.settings.private_zone.clone() else { continue };
+            let record = format!("{name}.proxy.{}", zone.name);
+            if !sim.truth.private_zone.ours.contains(&(record.clone(), "A".to_owned())) {
+                sim.operator_record(Which::Private, &record, None);
+            }
+        }
+        let hung: Vec<String> = std::mem::take(&mut sim.truth.hung).into_keys().collect();
+        for arn in hung {
+            if let Some(step) = sim.truth.tasks.get(&arn).map(|task| task.step) {
+                sim.plan(SECOND, Event::Task(arn, step));
+            }
+        }
+        let strangers =
+            sim.truth.tasks.values().filter(|task| task.is_there() && task.seen.identity.is_none());
+        let strangers: Vec<String> = strangers.map(|task| task.seen.arn.clone()).collect();
+        strangers.iter().for_each(|arn| sim.over(arn));
+        sim.plan(MINUTE, Event::Group);
+        drop(sim);
+        for process in self.processes.iter().flatten() {
+            process.freeze(false);
+        }
+    }
+}
+
+impl Sim {
+    /// The newest task of a service's role that is there.
+    fn newest(&self, service: usize, role: Role) -> Option<String> {
+        let name = self.truth.services.get(service)?;
+        let of_role = self.truth.tasks.values().filter(|task| task.is_there() && task.role() == Some(role));
+        of_role
+            .filter(|task| task.service() == Some(name))
+            .max_by_key(|task| task.created)
+            .map(|task| task.seen.arn.clone())
+    }
+}
