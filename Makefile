@@ -38,6 +38,7 @@ build: ## Builds the programs, unoptimised, into target/debug
 lint: ## Formatting and clippy, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p dormouse-proxy --features tls --all-targets -- -D warnings
 
 layers: ## The core knows no runtime and no AWS; the sidecars know no AWS
 	@! cargo tree --locked -p dormouse-core -e normal | grep -E '(aws|tokio|hyper)[a-z0-9-]* v'
@@ -45,6 +46,7 @@ layers: ## The core knows no runtime and no AWS; the sidecars know no AWS
 
 unit: setup build ## Unit, property and contract tests, with the local AWS beside them
 	localstack/with-aws cargo test --locked --workspace --exclude dormouse-e2e
+	cargo test --locked -p dormouse-proxy --features tls --test tls
 
 localstack-unit: setup ## The local AWS's own tests
 	cd localstack && .venv/bin/python -m pytest -q tests

@@ -67,10 +67,13 @@ pub(crate) fn read(
 /// Rules that are written and have no effect.
 fn rules_of_idleness(reader: &mut Reader<'_>, fields: &Fields<'_>, spec: &ServiceSpec) {
     if let Some(entry) = fields.entry("busyPath")
-        && spec.protocol == Protocol::Tcp
+        && spec.protocol != Protocol::Http
     {
-        let complaint =
-            Complaint::new("`busyPath` has no effect with `protocol: tcp`", "only HTTP has paths");
+        let protocol = if spec.protocol == Protocol::Tcp { "tcp" } else { "h2c" };
+        let complaint = Complaint::new(
+            format!("`busyPath` has no effect with `protocol: {protocol}`"),
+            "it is asked over HTTP/1.1",
+        );
         reader.warning(&entry.key_span, complaint);
     }
     if let (Some(limit), IdleAfter::After(after), Some(entry)) =
@@ -148,7 +151,7 @@ fn program(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &Range<usize>, spe
         u16::try_from(port).ok()
     });
     fields.read("protocol", &mut spec.protocol, |n| {
-        let choices = [("http", Protocol::Http), ("tcp", Protocol::Tcp)];
+        let choices = [("http", Protocol::Http), ("h2c", Protocol::H2c), ("tcp", Protocol::Tcp)];
         reader.choice(n, "protocol", &choices)
     });
     fields.read("cpu", &mut spec.cpu, |n| reader.integer(n, "cpu", CPU));

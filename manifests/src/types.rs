@@ -219,6 +219,8 @@ pub enum Protocol {
     /// HTTP, WebSocket upgrades included.
     #[default]
     Http,
+    /// HTTP/2 without TLS to the service, as gRPC has it; HTTP/1.1 and HTTP/2 to it from outside. Probed by connecting.
+    H2c,
     /// Any other protocol: bytes passed through as they are; probed by connecting.
     Tcp,
 }
@@ -227,7 +229,7 @@ pub enum Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Health {
-    /// Path that answers with a status below 500 while it is well; unused with `protocol: tcp`.
+    /// Path that answers with a status below 500 while it is well; unused with `protocol: h2c` and `tcp`.
     #[schemars(regex(pattern = patterns::PATH))]
     pub path: String,
     /// Time between two probes.

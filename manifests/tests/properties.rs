@@ -124,7 +124,7 @@ fn program() -> impl Strategy<Value = ServiceSpec> {
         },
     );
     let sizes = (1..=u16::MAX, 128..=196_608_u32, 6..=33_554_432_u32);
-    let protocol = select(vec![Protocol::Http, Protocol::Tcp]);
+    let protocol = select(vec![Protocol::Http, Protocol::H2c, Protocol::Tcp]);
     (prop_oneof![image, definition], vec(text(), 0..3), vec(text(), 0..3), sizes, protocol).prop_map(
         |(spec, command, entry_point, (port, cpu, memory), protocol)| ServiceSpec {
             command,

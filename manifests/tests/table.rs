@@ -31,7 +31,7 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, port: -1", 25, "cannot be -1", ""),
         ("image: a, port: 80.5", 25, "a whole number from 1 to 65535", "such as 80"),
         ("image: a, port: 99999999999999999999", 25, "cannot be 99999999999999999999", ""),
-        ("image: a, protocol: htp", 29, "expected `http` or `tcp`", "did you mean `http`?"),
+        ("image: a, protocol: htp", 29, "expected `http`, `h2c` or `tcp`", "did you mean `http`?"),
         ("image: a, cpu: 127", 24, "from 128 to 196608", ""),
         ("image: a, memory: 5", 27, "from 6 to", ""),
         ("image: a, memory: 1Gi", 27, "not the text `1Gi`", ""),

@@ -200,6 +200,7 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
 fn shared_env(settings: &Settings, name: &str, spec: &ServiceSpec) -> BTreeMap<String, String> {
     let protocol = match spec.protocol {
         Protocol::Http => "http",
+        Protocol::H2c => "h2c",
         Protocol::Tcp => "tcp",
     };
     [

@@ -41,7 +41,7 @@ pub fn answer(
         .and_then(|task| task.private_address.clone());
     let port = match (identity.role, record.spec.protocol) {
         (Role::Proxy, _) => record.spec.port,
-        (Role::Service, Protocol::Http) => PROXY_PORT,
+        (Role::Service, Protocol::Http | Protocol::H2c) => PROXY_PORT,
         (Role::Service, Protocol::Tcp) => PROXY_HEALTH_PORT,
     };
     // A drain that is taken back is as urgent as a start.

@@ -18,7 +18,7 @@ impl Engine {
     pub(super) async fn probe(&self, name: &str, address: &str) {
         let Some(known) = self.records.get(name) else { return };
         let port = match known.record.spec.protocol {
-            Protocol::Http => PORT,
+            Protocol::Http | Protocol::H2c => PORT,
             Protocol::Tcp => TCP_HEALTH_PORT,
         };
         let host = naming::record_name(name, &self.settings.domain);

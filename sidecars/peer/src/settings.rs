@@ -135,6 +135,8 @@ pub fn host(source: &dyn Source, name: &'static str) -> Result<Option<String>, W
 pub enum Protocol {
     /// HTTP/1.1, with upgrades.
     Http,
+    /// HTTP/2 without TLS, as gRPC has it.
+    H2c,
     /// Bytes.
     Tcp,
 }
@@ -142,12 +144,13 @@ pub enum Protocol {
 /// The setting `PROTOCOL`.
 ///
 /// # Errors
-/// Anything but `http` and `tcp`.
+/// Anything but `http`, `h2c` and `tcp`.
 pub fn protocol(source: &dyn Source) -> Result<Protocol, Wrong> {
     match text(source, "PROTOCOL").as_deref() {
         None | Some("http") => Ok(Protocol::Http),
+        Some("h2c") => Ok(Protocol::H2c),
         Some("tcp") => Ok(Protocol::Tcp),
-        Some(other) => Err(Wrong::new("PROTOCOL", Some(other), "http or tcp")),
+        Some(other) => Err(Wrong::new("PROTOCOL", Some(other), "http, h2c or tcp")),
     }
 }
 

@@ -37,6 +37,11 @@ async fn start(source: &dyn Source) -> Exit {
     // Before the ports open: whoever sees them may already ask to stop.
     let (stop, listeners) = match (Stop::signals(), Listeners::open(&settings).await) {
         (Ok(stop), Ok(listeners)) => (stop, listeners),
+        (_, Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
+            PROGRAM
+                .complain(&format!("TLS_CERTIFICATE and TLS_KEY, or the files, are not accepted: {error}"));
+            return Exit::Wrong;
+        }
         (Err(error), _) | (_, Err(error)) => {
             PROGRAM.complain(&format!(
                 "cannot listen at {}:{}: {error}",

@@ -35,16 +35,38 @@ pub enum Purpose {
 /// What every connection holds on to: see [`Hold::running`].
 pub type Running = mpsc::Sender<Infallible>;
 
+/// The certificate that a front with TLS has.
+#[cfg(feature = "tls")]
+pub type Certificate = crate::tls::Certificate;
+/// There is none, because there is no TLS.
+#[cfg(not(feature = "tls"))]
+pub type Certificate = Infallible;
+
+/// An open port.
+#[derive(Debug)]
+pub struct Door {
+    /// What takes connections.
+    pub listener: TcpListener,
+    /// What greets them, if they are to speak TLS.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
 /// Takes connections until dropped.
-pub async fn accept(proxy: &Arc<Proxy>, listener: &TcpListener, purpose: Purpose, running: &Running) {
+pub async fn accept(proxy: &Arc<Proxy>, door: &Door, purpose: Purpose, running: &Running) {
     let places = Arc::new(Semaphore::new(proxy.settings.max_connections));
     loop {
         // Never closed, so never an error.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
+        match door.listener.accept().await {
             Ok((stream, client)) => {
                 let hold = Arc::new(Hold { running: running.clone(), place: Some(place) });
-                tokio::spawn(connection(Arc::clone(proxy), stream, client, purpose, hold));
+                tokio::spawn(connection(
+                    Arc::clone(proxy),
+                    (stream, client),
+                    door.certificate.clone(),
+                    purpose,
+                    hold,
+                ));
             }
             Err(error) => refused(&error).await,
         }
@@ -52,13 +74,19 @@ pub async fn accept(proxy: &Arc<Proxy>, listener: &TcpListener, purpose: Purpose
 }
 
 /// Takes what is in the backlog already: those clients have connected, and are owed an answer.
-pub async fn accept_rest(proxy: &Arc<Proxy>, listener: TcpListener, purpose: Purpose, running: &Running) {
+pub async fn accept_rest(proxy: &Arc<Proxy>, door: Door, purpose: Purpose, running: &Running) {
     let end = Instant::now() + BACKLOG.1;
     while Instant::now() < end
-        && let Ok(Ok((stream, client))) = timeout(BACKLOG.0, listener.accept()).await
+        && let Ok(Ok((stream, client))) = timeout(BACKLOG.0, door.listener.accept()).await
     {
         let hold = Arc::new(Hold { running: running.clone(), place: None });
-        tokio::spawn(connection(Arc::clone(proxy), stream, client, purpose, hold));
+        tokio::spawn(connection(
+            Arc::clone(proxy),
+            (stream, client),
+            door.certificate.clone(),
+            purpose,
+            hold,
+        ));
     }
 }
 
@@ -73,30 +101,65 @@ async fn refused(error: &io::Error) {
 /// One connection's whole life. An idle one costs little more than its [`Client`], which stands here once.
 fn connection(
     proxy: Arc<Proxy>,
-    stream: TcpStream,
-    address: SocketAddr,
+    (stream, address): (TcpStream, SocketAddr),
+    certificate: Option<Arc<Certificate>>,
     purpose: Purpose,
     alive: Alive,
 ) -> impl Future<Output = ()> {
     Metrics::count(&proxy.metrics.connections);
     let mut client = Client::new(Stream::new(Wire::Tcp(stream)), address.ip(), "http", purpose);
-    let raw = purpose == Purpose::Traffic && proxy.settings.common.protocol == Protocol::Tcp;
     async move {
         let _place = proxy.sleepers.register().await;
         let ended = {
             let mut served = pin!(async {
-                if raw {
-                    Box::pin(tunnel::raw(&proxy, &mut client.stream)).await;
-                    Ended::Closed
-                } else {
-                    connection::serve(&proxy, &mut client).await
+                if let Some(certificate) = certificate
+                    && !Box::pin(greet(&proxy, &mut client, &certificate)).await
+                {
+                    return Ended::Closed;
                 }
+                if client.purpose == Purpose::Traffic && proxy.settings.common.protocol == Protocol::Tcp {
+                    Box::pin(tunnel::raw(&proxy, &mut client.stream, address)).await;
+                    return Ended::Closed;
+                }
+                connection::serve(&proxy, &mut client).await
             });
             poll_fn(|cx| clock::turn(|| served.as_mut().poll(cx))).await
         };
-        if ended == Ended::Http2 {
-            Box::pin(http2::serve::serve(&proxy, client.stream, address.ip())).await;
+        match ended {
+            Ended::Closed => {}
+            Ended::Http2 => Box::pin(http2::serve::http2(&proxy, client, address.ip())).await,
+            Ended::Http1 => Box::pin(http2::serve::http1(&proxy, client, address.ip())).await,
         }
         drop(alive);
     }
+}
+
+/// Turns a client's connection into one over TLS; whether it goes on. Who speaks in plain text may ask for `/health`:
+/// the other half and the controller do.
+#[cfg(feature = "tls")]
+async fn greet(proxy: &Proxy, client: &mut Client, certificate: &Certificate) -> bool {
+    let greeted = timeout(proxy.settings.header_timeout, async {
+        if client.stream.peek().await? != crate::tls::HANDSHAKE {
+            client.purpose = Purpose::Health;
+            return Ok(());
+        }
+        let plain =
+            std::mem::replace(&mut client.stream, Stream::new(Wire::Other(Box::new(tokio::io::empty()))));
+        client.stream = certificate.accept(plain).await?;
+        client.scheme = "https";
+        Ok::<_, io::Error>(())
+    });
+    match greeted.await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::debug!("no TLS with {}: {error}", client.name);
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+async fn greet(_proxy: &Proxy, _client: &mut Client, certificate: &Certificate) -> bool {
+    match *certificate {}
 }

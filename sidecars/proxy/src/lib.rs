@@ -10,6 +10,8 @@
 //! - [`front`]: the listeners, and each connection's life
 //! - [`http1`]: HTTP/1.1, forwarded by a loop of its own
 //! - [`http2`]: HTTP/2, forwarded by hyper
+//! - [`proxy_protocol`]: who has connected, told to a raw service (pure)
+//! - `tls`: TLS on the front, with the feature of that name
 //! - [`tunnel`]: upgraded and raw connections, bytes both ways
 //! - [`upstream`]: the way to the service, and the wait for it
 //! - [`activity`]: the counters, and when they mean "abandoned" (pure)
@@ -26,8 +28,11 @@ pub mod http1;
 pub mod http2;
 pub mod metrics;
 pub mod proxy;
+pub mod proxy_protocol;
 pub mod serve;
 pub mod settings;
 pub mod sleepers;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod tunnel;
 pub mod upstream;

@@ -50,6 +50,7 @@ pub struct Proxy {
     pub upstream: Upstream,
     /// The controller wants a lame duck.
     drained: AtomicBool,
+    drain: watch::Sender<bool>,
     stage: watch::Sender<Stage>,
     /// The same, for whoever looks often.
     now: AtomicU8,
@@ -73,6 +74,7 @@ impl Proxy {
             metrics: Metrics::default(),
             upstream: Upstream::new(settings.upstream.clone(), settings.hold, settings.connect_timeout),
             drained: AtomicBool::new(false),
+            drain: watch::Sender::new(false),
             stage: watch::Sender::new(Stage::Running),
             now: AtomicU8::new(Stage::Running as u8),
             sleepers: Sleepers::default(),
@@ -156,6 +158,15 @@ impl Proxy {
         let _ = self.stage.subscribe().wait_for(|stage| *stage >= wanted).await;
     }
 
+    /// Waits until clients should go elsewhere.
+    pub(crate) async fn drains(&self) {
+        let mut drain = self.drain.subscribe();
+        tokio::select! {
+            _ = drain.wait_for(|drain| *drain) => {}
+            () = self.reaches(Stage::Finishing) => {}
+        }
+    }
+
     fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,6 +187,7 @@ impl Sidecar for Proxy {
             self.upstream.moved_to(peer);
         }
         if self.drained.swap(answer.drain, SeqCst) != answer.drain {
+            self.drain.send_replace(answer.drain);
             tracing::info!("{}", if answer.drain { "drains" } else { "drains no more" });
             self.touch();
         }

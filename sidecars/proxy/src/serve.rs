@@ -1,7 +1,7 @@
 //! A proxy's life: listen, watch, report, and one of the ways it ends.
 
 use crate::activity::is_abandoned;
-use crate::front::{Purpose, Running, accept, accept_rest};
+use crate::front::{Certificate, Door, Purpose, Running, accept, accept_rest};
 use crate::http1::pool::KEPT_FOR;
 use crate::proxy::{Proxy, Stage};
 use crate::settings::Settings;
@@ -28,11 +28,11 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The proxy's open ports.
 #[derive(Debug)]
 pub struct Listeners {
-    traffic: TcpListener,
+    traffic: Door,
     /// In tcp mode only.
-    health: Option<TcpListener>,
+    health: Option<Door>,
     /// If it was asked for.
-    admin: Option<TcpListener>,
+    admin: Option<Door>,
 }
 
 impl Listeners {
@@ -42,9 +42,10 @@ impl Listeners {
     /// What the system says, as when a port is taken.
     pub async fn open(settings: &Settings) -> io::Result<Listeners> {
         let address = settings.common.listen_address;
-        let traffic = listen(address, settings.port).await?;
+        let certificate = certificate(settings)?;
+        let traffic = Door { certificate, ..listen(address, settings.port).await? };
         let health = match settings.common.protocol {
-            Protocol::Http => None,
+            Protocol::Http | Protocol::H2c => None,
             Protocol::Tcp => Some(listen(address, settings.health_port).await?),
         };
         let admin = match settings.admin_port {
@@ -59,7 +60,7 @@ impl Listeners {
     /// # Errors
     /// What the system says.
     pub fn traffic(&self) -> io::Result<SocketAddr> {
-        self.traffic.local_addr()
+        self.traffic.listener.local_addr()
     }
 
     /// Where `/health` is.
@@ -67,15 +68,37 @@ impl Listeners {
     /// # Errors
     /// What the system says.
     pub fn health(&self) -> io::Result<SocketAddr> {
-        self.health.as_ref().unwrap_or(&self.traffic).local_addr()
+        self.health.as_ref().unwrap_or(&self.traffic).listener.local_addr()
     }
 }
 
 /// What is set for a listener is inherited by its connections, without a call for each.
-async fn listen(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+async fn listen(address: IpAddr, port: u16) -> io::Result<Door> {
     let listener = TcpListener::bind((address, port)).await?;
     tune(&SockRef::from(&listener));
-    Ok(listener)
+    Ok(Door { listener, certificate: None })
+}
+
+#[cfg(feature = "tls")]
+fn certificate(settings: &Settings) -> io::Result<Option<Arc<Certificate>>> {
+    let load = |tls| Certificate::load(tls).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why));
+    settings.tls.clone().map(load).transpose().map(|certificate| certificate.map(Arc::new))
+}
+
+#[cfg(not(feature = "tls"))]
+fn certificate(_settings: &Settings) -> io::Result<Option<Arc<Certificate>>> {
+    Ok(None)
+}
+
+/// Follows changes of the certificate, where there is one.
+async fn follow(certificate: Option<Arc<Certificate>>) {
+    match certificate {
+        #[cfg(feature = "tls")]
+        Some(certificate) => certificate.follow().await,
+        #[cfg(not(feature = "tls"))]
+        Some(none) => match *none {},
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs until there is a reason to end, and ends in order.
@@ -89,6 +112,7 @@ pub async fn serve(proxy: Arc<Proxy>, listeners: Listeners, mut stop: Stop) -> E
     let (running, ended) = mpsc::channel(1);
     let exit = tokio::select! {
         () = stop.asked() => Exit::Asked,
+        () = follow(listeners.traffic.certificate.clone()) => Exit::Failed,
         exit = reason(&proxy) => exit,
         () = accept(&proxy, &listeners.traffic, Purpose::Traffic, &running) => Exit::Failed,
         () = beside(&proxy, listeners.health.as_ref(), Purpose::Health, &running) => Exit::Failed,
@@ -135,9 +159,9 @@ async fn finish(
 }
 
 /// Takes connections at a listener that may not be there.
-async fn beside(proxy: &Arc<Proxy>, listener: Option<&TcpListener>, purpose: Purpose, running: &Running) {
-    match listener {
-        Some(listener) => accept(proxy, listener, purpose, running).await,
+async fn beside(proxy: &Arc<Proxy>, door: Option<&Door>, purpose: Purpose, running: &Running) {
+    match door {
+        Some(door) => accept(proxy, door, purpose, running).await,
         None => std::future::pending().await,
     }
 }
@@ -147,7 +171,7 @@ async fn reason(proxy: &Arc<Proxy>) -> Exit {
     let common = &proxy.settings.common;
     let check = match common.protocol {
         Protocol::Http => Check::Service { path: common.health_path.clone() },
-        Protocol::Tcp => Check::Tcp,
+        Protocol::H2c | Protocol::Tcp => Check::Tcp,
     };
     let address = proxy.upstream.address();
     let watched = patrol::keep("the service", common.watch, check, address.clone(), |health, error| {

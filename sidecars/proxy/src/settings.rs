@@ -34,6 +34,10 @@ pub struct Settings {
     pub body_timeout: Option<Duration>,
     /// `RESPONSE_TIMEOUT_MS`: how long the service may take until its answer begins.
     pub response_timeout: Option<Duration>,
+    /// `PROXY_PROTOCOL`: a raw service is told who has connected.
+    pub proxy_protocol: bool,
+    /// `TLS_CERTIFICATE_FILE` and `TLS_KEY_FILE`, or `TLS_CERTIFICATE` and `TLS_KEY`.
+    pub tls: Option<Tls>,
     /// `ADMIN_PORT`: `/metrics` on 127.0.0.1; `None`, or 0: nowhere.
     pub admin_port: Option<u16>,
     /// `ACCESS_LOG`: a line for each request.
@@ -78,6 +82,12 @@ impl Settings {
             health_port: listen.health_port,
             upstream,
             hold: settings::millis(source, "HOLD_MS", 0..=600_000, 5000)?,
+            proxy_protocol: match settings::text(source, "PROXY_PROTOCOL").as_deref() {
+                None | Some("off") => false,
+                Some("v2") => true,
+                Some(other) => return Err(Wrong::new("PROXY_PROTOCOL", Some(other), "v2 or off")),
+            },
+            tls: tls(source)?,
             admin_port: Some(settings::number(source, "ADMIN_PORT", 0..=u16::MAX, 0)?)
                 .filter(|port| *port > 0),
             access_log: switch(source, "ACCESS_LOG")?,
@@ -91,6 +101,64 @@ impl Settings {
             socket_idle: optional_millis(source, "SOCKET_IDLE_MS")?,
             max_connections: settings::number(source, "MAX_CONNECTIONS", 1..=1_000_000, 10_000)?,
         })
+    }
+}
+
+/// Where certificate and key are, in PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// In files, which may change.
+    Files {
+        /// The chain, the server's own first.
+        certificate: String,
+        /// Its key.
+        key: String,
+    },
+    /// In the environment.
+    Text {
+        /// The chain, the server's own first.
+        certificate: String,
+        /// Its key.
+        key: String,
+    },
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Tls::Files { .. } => "Files",
+            Tls::Text { .. } => "Text",
+        })
+    }
+}
+
+fn tls(source: &dyn Source) -> Result<Option<Tls>, Wrong> {
+    let read = |name| settings::text(source, name);
+    // A key is a secret: no message repeats it.
+    let missing = |name, of| Err(Wrong::new(name, None, format!("the one that belongs to {of}")));
+    let tls = match (
+        read("TLS_CERTIFICATE_FILE"),
+        read("TLS_KEY_FILE"),
+        read("TLS_CERTIFICATE"),
+        read("TLS_KEY"),
+    ) {
+        (None, None, None, None) => return Ok(None),
+        (Some(certificate), Some(key), None, None) => Tls::Files { certificate, key },
+        (None, None, Some(certificate), Some(key)) => Tls::Text { certificate, key },
+        (Some(_), None, ..) => return missing("TLS_KEY_FILE", "TLS_CERTIFICATE_FILE"),
+        (None, Some(_), ..) => return missing("TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"),
+        (None, None, Some(_), None) => return missing("TLS_KEY", "TLS_CERTIFICATE"),
+        (None, None, None, Some(_)) => return missing("TLS_CERTIFICATE", "TLS_KEY"),
+        _ => return Err(Wrong::new("TLS_CERTIFICATE", None, "either files or texts, not both")),
+    };
+    if cfg!(feature = "tls") {
+        Ok(Some(tls))
+    } else {
+        Err(Wrong::new(
+            "TLS_CERTIFICATE_FILE",
+            None,
+            "nothing: this program was built without the feature tls",
+        ))
     }
 }
 

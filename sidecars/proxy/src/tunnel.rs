@@ -6,19 +6,28 @@ use crate::http1::deadline::Deadline;
 use crate::http1::scratch;
 use crate::http1::stream::Stream;
 use crate::proxy::{Proxy, Stage};
+use crate::proxy_protocol;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Serves one raw connection.
-pub async fn raw(proxy: &Proxy, client: &mut Stream) {
+pub async fn raw(proxy: &Proxy, client: &mut Stream, address: SocketAddr) {
     let (socket, news) = proxy.activity.connection();
     if news {
         proxy.touch();
     }
     match Box::pin(proxy.upstream.connection()).await {
-        Ok(mut service) => join(client, &mut service.stream, proxy, socket).await,
+        Ok(mut service) => {
+            if proxy.settings.proxy_protocol {
+                let here = client.plain().and_then(|stream| stream.local_addr().ok());
+                let here = here.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], proxy.settings.port)));
+                service.stream.hold(&proxy_protocol::header(address, here));
+            }
+            join(client, &mut service.stream, proxy, socket).await;
+        }
         Err(reason) => tracing::warn!("a connection is closed: {reason}"),
     }
 }

@@ -4,6 +4,7 @@ use crate::http1::pool::{self, Pool};
 use crate::http1::stream::{Stream, Wire};
 use crate::http2::body::RequestBody;
 use crate::http2::pool as http2;
+use crate::http2::upstream::Shared;
 use dormouse_peer::wire::PeerAddress;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -63,6 +64,7 @@ pub struct Upstream {
     connect_timeout: Duration,
     pool: Pool,
     http2: Arc<http2::Pool>,
+    shared: Shared,
 }
 
 impl Upstream {
@@ -76,6 +78,7 @@ impl Upstream {
             connect_timeout,
             pool: Pool::default(),
             http2: Arc::default(),
+            shared: Shared::default(),
         }
     }
 
@@ -113,6 +116,11 @@ impl Upstream {
     /// The same, of those that the HTTP/2 side uses.
     pub const fn http2_pool(&self) -> &Arc<http2::Pool> {
         &self.http2
+    }
+
+    /// The connection to a service that speaks HTTP/2.
+    pub const fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// A kept connection that was used at most so long ago, if there is one.

@@ -54,7 +54,7 @@ impl Settings {
         let common = Common::read(source, GRACE_MS)?;
         let container = Container::of(&common, source)?;
         let proxy_port = match common.protocol {
-            Protocol::Http => port(source, "PROXY_PORT", 9060)?,
+            Protocol::Http | Protocol::H2c => port(source, "PROXY_PORT", 9060)?,
             Protocol::Tcp => port(source, "HEALTH_PORT", 9061)?,
         };
         let proxy = settings::host(source, "PROXY_HOST")?.map(|host| PeerAddress { host, port: proxy_port });
@@ -104,7 +104,8 @@ impl Container {
             port: port(source, "SERVICE_PORT", 9050)?,
             check: match common.protocol {
                 Protocol::Http => Check::Service { path: common.health_path.clone() },
-                Protocol::Tcp => Check::Tcp,
+                // Whatever speaks HTTP/2 alone answers no other question.
+                Protocol::H2c | Protocol::Tcp => Check::Tcp,
             },
             timeout: settings::millis(source, "HEALTH_CHECK_TIMEOUT_MS", 1..=600_000, 3000)?,
         })

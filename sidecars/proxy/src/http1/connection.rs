@@ -53,6 +53,8 @@ pub enum Ended {
     Closed,
     /// Not at all: it is HTTP/2, and nothing of that was used.
     Http2,
+    /// Not at all: it is HTTP/1.1, but the service speaks HTTP/2.
+    Http1,
 }
 
 enum Next {
@@ -69,6 +71,7 @@ pub async fn serve(proxy: &Proxy, client: &mut Client) -> Ended {
             Next::Prepared(Prepared::Exchange(exchange)) => exchange.run(client, proxy).await,
             Next::Prepared(Prepared::Answer(reply)) => After::Reply(reply),
             Next::Prepared(Prepared::Http2) => return Ended::Http2,
+            Next::Prepared(Prepared::Http1) => return Ended::Http1,
             Next::Prepared(Prepared::More) | Next::Gone => return Ended::Closed,
             Next::Late => After::Reply(Reply::refusal(head::Refusal {
                 status: 408,
@@ -111,6 +114,8 @@ impl Client {
                 _ => self.end(),
             },
             After::Linger => self.linger().await,
+            // TLS has an end of its own.
+            After::Last if self.stream.plain().is_none() => self.linger().await,
             After::Last | After::Close => self.end(),
             After::Tunnel(mut up) => {
                 // The socket counts before the request ends.
@@ -184,6 +189,10 @@ impl Client {
                 self.partial = 0;
                 match prepare(proxy, self, cx, scratch, len) {
                     Prepared::More => {}
+                    other @ (Prepared::Http1 | Prepared::Http2) => {
+                        self.stream.stash(&scratch.read[..len]);
+                        return Poll::Ready(Next::Prepared(other));
+                    }
                     prepared => return Poll::Ready(Next::Prepared(prepared)),
                 }
             }

@@ -14,6 +14,7 @@ use crate::answer::{self, Own};
 use crate::front::Purpose;
 use crate::metrics;
 use crate::proxy::Proxy;
+use dormouse_peer::settings::Protocol;
 use std::task::Context;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub enum Prepared {
     More,
     /// It is HTTP/2.
     Http2,
+    /// It is HTTP/1.1, for a service that speaks HTTP/2.
+    Http1,
     /// Say this.
     Answer(Box<Reply>),
     /// It is on its way, or will be once there is a connection.
@@ -67,7 +70,10 @@ pub fn prepare(
     scratch: &mut Scratch,
     len: usize,
 ) -> Prepared {
-    if client.is_new() && scratch.read[..len].starts_with(&PREFACE[..len.min(PREFACE.len())]) {
+    if client.is_new()
+        && client.purpose == Purpose::Traffic
+        && scratch.read[..len].starts_with(&PREFACE[..len.min(PREFACE.len())])
+    {
         return if len < PREFACE.len() { Prepared::More } else { Prepared::Http2 };
     }
     let Scratch { read, head } = scratch;
@@ -93,6 +99,9 @@ pub fn prepare(
         let used = request.len;
         client.stream.stash(&bytes[used..]);
         return Prepared::Answer(Box::new(reply));
+    }
+    if proxy.settings.common.protocol == Protocol::H2c {
+        return Prepared::Http1;
     }
     client.begin(proxy);
     if proxy.settings.access_log {

@@ -94,6 +94,23 @@ impl Stream {
         Poll::Ready(Ok((kept + fresh, fresh)))
     }
 
+    /// The first byte that comes, which is read again afterwards.
+    ///
+    /// # Errors
+    /// What the network says; so it does when nothing comes.
+    #[cfg(feature = "tls")]
+    pub async fn peek(&mut self) -> io::Result<u8> {
+        let mut first = [0; 1];
+        while self.pending.is_empty() {
+            let n = std::future::poll_fn(|cx| self.poll_read(cx, &mut first)).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.stash(&first);
+        }
+        Ok(self.pending[0])
+    }
+
     /// Whether the other end has neither closed nor said anything, as far as is known without asking the system.
     pub fn is_quiet(&self) -> bool {
         let Some(stream) = self.plain() else { return false };

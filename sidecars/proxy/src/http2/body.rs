@@ -108,16 +108,16 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// A body that comes over this connection, which goes back to the pool at its end. The request counts as
+    /// A body that comes over this connection, which goes back to the pool at its end; `None`: it is shared. The request counts as
     /// in flight until this is dropped: hyper does so when the last byte is sent, or when the client is gone.
     pub fn new(
         inner: Incoming,
-        connection: Connection,
+        connection: Option<Connection>,
         pool: Arc<Pool>,
         activity: Arc<Activity>,
         busy: Busy,
     ) -> Carried {
-        Carried { inner, ended: false, connection: Some(connection), pool, activity, _busy: busy }
+        Carried { inner, ended: false, connection, pool, activity, _busy: busy }
     }
 }
 
@@ -144,7 +144,8 @@ impl Body for ResponseBody {
             ResponseBody::Carried(carried) => carried,
         };
         let frame = ready!(Pin::new(&mut carried.inner).poll_frame(cx));
-        carried.ended = frame.is_none();
+        // After trailers nobody asks for more.
+        carried.ended = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
         carried.activity.moved(length(frame.as_ref()));
         if let Some(Err(error)) = &frame {
             tracing::warn!("the service broke its answer off: {error}");

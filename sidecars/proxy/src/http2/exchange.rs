@@ -18,13 +18,15 @@ use std::time::Duration;
 /// least likely to close it.
 const FRESH: Duration = Duration::from_millis(500);
 /// So many connections are tried for one request.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 2;
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Failure {
     /// The request was not sent.
     Unsent(Unavailable),
+    /// It did not come in time.
+    Late,
     /// It was, and the connection ended without an answer.
     Unanswered(hyper::Error),
 }
@@ -61,6 +63,30 @@ pub async fn exchange(
             (Some(_), _) => return Err(Failure::Unsent(Unavailable::Refused)),
             (None, Some(replay)) if attempt < ATTEMPTS => replay.again(activity),
             (None, _) => return Err(Failure::Unanswered(error.into_error())),
+        };
+        attempt += 1;
+    }
+}
+
+/// The same over HTTP/2, where a request that the service has not begun says so itself.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn exchange_http2(
+    upstream: &Upstream,
+    mut request: Request<RequestBody>,
+) -> Result<Response<Incoming>, Failure> {
+    let mut attempt = 1;
+    loop {
+        let mut sender = upstream.shared().sender(upstream).await.map_err(Failure::Unsent)?;
+        let mut error = match sender.try_send_request(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        request = match error.take_message() {
+            Some(unsent) if attempt < ATTEMPTS => unsent,
+            Some(_) => return Err(Failure::Unsent(Unavailable::Refused)),
+            None => return Err(Failure::Unanswered(error.into_error())),
         };
         attempt += 1;
     }

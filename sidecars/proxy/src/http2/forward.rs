@@ -2,27 +2,38 @@
 
 use crate::answer::{self, Own};
 use crate::http2::body::{Carried, RequestBody, ResponseBody};
-use crate::http2::exchange::{Failure, exchange};
+use crate::http2::exchange::{Failure, exchange, exchange_http2};
 use crate::http2::headers;
 use crate::proxy::{Proxy, Stage};
 use bytes::Bytes;
 use dormouse_peer::pass;
+use dormouse_peer::settings::Protocol;
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Answers one request.
-pub async fn handle(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
+pub async fn handle(
+    proxy: Arc<Proxy>,
+    client: (IpAddr, &'static str),
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
     let answer = answered(Arc::clone(&proxy), client, request).await;
     proxy.metrics.answered(answer.status().as_u16());
     answer
 }
 
-async fn answered(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
+async fn answered(
+    proxy: Arc<Proxy>,
+    client: (IpAddr, &'static str),
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
     if is_health(request.method(), request.uri()) {
         return own(answer::health(&proxy));
     }
@@ -34,9 +45,26 @@ async fn answered(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>)
     if let Err((status, why)) = check(&mut parts) {
         return own(answer::problem(status.as_u16(), why));
     }
-    let out = outgoing(&proxy, parts, body, client);
+    let version = parts.version;
+    let h2c = proxy.settings.common.protocol == Protocol::H2c;
+    let mut out = outgoing(&proxy, parts, body, client);
+    if h2c && let Err(why) = to_http2(&mut out) {
+        return own(answer::problem(400, why));
+    }
+    let exchanged = async {
+        let limit = proxy.settings.response_timeout.unwrap_or(Duration::MAX);
+        let (upstream, activity) = (&proxy.upstream, &proxy.activity);
+        let exchanged = timeout(limit, async {
+            if h2c {
+                exchange_http2(upstream, out).await.map(|answer| (answer, None))
+            } else {
+                exchange(upstream, activity, out).await.map(|(answer, up)| (answer, Some(up)))
+            }
+        });
+        exchanged.await.unwrap_or(Err(Failure::Late))
+    };
     let exchanged = tokio::select! {
-        exchanged = exchange(&proxy.upstream, &proxy.activity, out) => exchanged,
+        exchanged = exchanged => exchanged,
         () = proxy.reaches(Stage::Ending) => {
             return own(answer::unavailable(&proxy, "the proxy had to stop before the service answered"));
         }
@@ -47,6 +75,7 @@ async fn answered(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>)
             tracing::warn!("503: {reason}");
             return own(answer::unavailable(&proxy, &reason.to_string()));
         }
+        Err(Failure::Late) => return own(answer::late(&proxy)),
         Err(Failure::Unanswered(error)) => {
             tracing::warn!("503: the service broke the connection off: {error}");
             let reason = "the service closed the connection without an answer";
@@ -56,11 +85,14 @@ async fn answered(proxy: Arc<Proxy>, client: IpAddr, request: Request<Incoming>)
     let (mut parts, body) = answer.into_parts();
     parts.extensions.clear();
     // The client's version decides how this is framed, not the service's.
-    parts.version = Version::HTTP_2;
+    parts.version = version;
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return own(answer::unavailable(&proxy, "the service switched protocols unasked"));
     }
     headers::to_client(&mut parts.headers);
+    if version < Version::HTTP_2 && proxy.is_draining() {
+        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let (pool, activity) = (Arc::clone(proxy.upstream.http2_pool()), Arc::clone(&proxy.activity));
     Response::from_parts(parts, ResponseBody::Carried(Carried::new(body, connection, pool, activity, busy)))
 }
@@ -91,7 +123,12 @@ fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)> {
     Ok(())
 }
 
-fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr) -> Request<RequestBody> {
+fn outgoing(
+    proxy: &Arc<Proxy>,
+    mut parts: Parts,
+    body: Incoming,
+    client: (IpAddr, &'static str),
+) -> Request<RequestBody> {
     parts.uri = without_pass(parts.uri);
     headers::to_upstream(&mut parts.headers, client);
     parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
@@ -117,6 +154,22 @@ fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, client: IpAddr
         });
     }
     request
+}
+
+/// What HTTP/2 has in the target is not said again, and nothing of connections (RFC 9113, 8.2.2).
+fn to_http2(request: &mut Request<RequestBody>) -> Result<(), &'static str> {
+    let headers = request.headers_mut();
+    for gone in [CONNECTION, TRANSFER_ENCODING, EXPECT] {
+        headers.remove(gone);
+    }
+    let host = headers.remove(HOST);
+    let host = host.as_ref().and_then(|host| host.to_str().ok()).filter(|host| !host.is_empty());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let uri =
+        Uri::builder().scheme("http").authority(host.unwrap_or("localhost")).path_and_query(path).build();
+    *request.uri_mut() = uri.map_err(|_| "the host cannot be read")?;
+    *request.version_mut() = Version::HTTP_2;
+    Ok(())
 }
 
 /// A link that wakes the service is no business of the service's, which is awake.

@@ -55,7 +55,7 @@ pub fn strip(headers: &mut HeaderMap) {
 }
 
 /// Makes a client's headers those of the request to the service.
-pub fn to_upstream(headers: &mut HeaderMap, client: IpAddr) {
+pub fn to_upstream(headers: &mut HeaderMap, (client, scheme): (IpAddr, &'static str)) {
     let trailers = has_token(headers, &TE, "trailers");
     strip(headers);
     if trailers {
@@ -64,7 +64,7 @@ pub fn to_upstream(headers: &mut HeaderMap, client: IpAddr) {
     }
     one_cookie(headers);
     without_pass(headers);
-    forwarded(headers, client.to_canonical());
+    forwarded(headers, client.to_canonical(), scheme);
 }
 
 /// RFC 9113, 8.2.3: HTTP/2 may cut a cookie field in pieces, which HTTP/1.1 has in one.
@@ -98,7 +98,7 @@ fn without_pass(headers: &mut HeaderMap) {
 }
 
 /// Who asks, for the service. Scheme and host are kept when a balancer in front has set them.
-fn forwarded(headers: &mut HeaderMap, client: IpAddr) {
+fn forwarded(headers: &mut HeaderMap, client: IpAddr, scheme: &'static str) {
     let client = client.to_string();
     let mut path: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
     path.push(&client);
@@ -107,7 +107,7 @@ fn forwarded(headers: &mut HeaderMap, client: IpAddr) {
         headers.insert(FORWARDED_FOR, path);
         headers.insert(REAL_IP, client);
     }
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(scheme));
     if let Some(host) = headers.get(HOST).cloned() {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
@@ -128,7 +128,7 @@ mod tests {
 
     fn sent(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
         let mut headers = map(pairs);
-        to_upstream(&mut headers, "::ffff:192.0.2.7".parse().unwrap());
+        to_upstream(&mut headers, ("::ffff:192.0.2.7".parse().unwrap(), "http"));
         let mut got: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         got.sort();
         got

@@ -1,4 +1,4 @@
-//! HTTP/2, forwarded by hyper: it is off the hot path, and worth no loop of its own.
+//! HTTP/2 on either side, forwarded by hyper: it is off the hot path, and worth no loop of its own.
 //!
 //! # Layout
 //!
@@ -8,6 +8,7 @@
 //! - [`headers`]: which headers go on, and which are added (pure)
 //! - [`body`]: bodies on their way through, counted
 //! - [`pool`]: kept connections to the service
+//! - [`upstream`]: the one connection to a service that speaks HTTP/2
 
 pub mod body;
 pub mod exchange;
@@ -15,3 +16,4 @@ pub mod forward;
 pub mod headers;
 pub mod pool;
 pub mod serve;
+pub mod upstream;

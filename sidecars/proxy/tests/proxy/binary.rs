@@ -38,7 +38,7 @@ async fn a_wrong_setting_is_named() {
     for (env, words) in [
         (vec![], vec!["UPSTREAM_HOST is missing"]),
         (vec![good, ("PROXY_PORT", "http")], vec!["PROXY_PORT=\"http\"", "from 0 to 65535"]),
-        (vec![good, ("PROTOCOL", "udp")], vec!["PROTOCOL=\"udp\"", "http or tcp"]),
+        (vec![good, ("PROTOCOL", "udp")], vec!["PROTOCOL=\"udp\"", "http, h2c or tcp"]),
         (vec![good, ("DORMOUSE_CONTROLLER_URL", "https://c")], vec!["DORMOUSE_TASK_TOKEN is missing"]),
         (
             vec![("DORMOUSE_CONTROLLER_URL", "https://c"), ("DORMOUSE_TASK_TOKEN", "secret")],
@@ -148,4 +148,63 @@ async fn kill(signal: &str, child: &Child) {
     let id = child.id().unwrap().to_string();
     let status = Command::new("kill").args(["-s", signal, &id]).status().await.unwrap();
     assert!(status.success());
+}
+
+#[tokio::test]
+async fn the_access_log_has_a_line_for_each_request() {
+    let service = Service::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let port = service.address.port().to_string();
+    let env = [
+        ("UPSTREAM_HOST", "127.0.0.1"),
+        ("UPSTREAM_PORT", port.as_str()),
+        ("HEALTH_CHECK_PATH", "/probe"),
+        ("ACCESS_LOG", "on"),
+    ];
+    let (_child, address, mut lines) = running(&env).await;
+    let mut client = Client::connect(address).await;
+    client.send("GET /a?secret=1 HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    assert_eq!(client.answer().await.text(), "ok");
+    let line = loop {
+        let line = soon("a line", lines.next_line()).await.unwrap().unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if line["target"] == "access" {
+            break line;
+        }
+    };
+    assert_eq!((&line["method"], &line["path"], &line["host"]), (&"GET".into(), &"/a".into(), &"h".into()));
+    assert_eq!((&line["status"], &line["client"]), (&200.into(), &"127.0.0.1".into()));
+    assert!(line["bytes"].as_u64().unwrap() > 2 && line["ms"].is_u64(), "{line}");
+}
+
+#[tokio::test]
+async fn ten_thousand_idle_connections_cost_little() {
+    const CONNECTIONS: usize = 9_900;
+    let service = Service::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let port = service.address.port().to_string();
+    let env = [
+        ("UPSTREAM_HOST", "127.0.0.1"),
+        ("UPSTREAM_PORT", port.as_str()),
+        ("HEALTH_CHECK_PATH", "/probe"),
+        ("DORMOUSE_LOG", "info"),
+    ];
+    let (child, address, _lines) = running(&env).await;
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    };
+    let before = resident();
+    let mut clients = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        let mut client = Client::connect(address).await;
+        client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        assert_eq!(client.answer().await.text(), "ok");
+        clients.push(client);
+    }
+    let each = (resident() - before) * 1024 / CONNECTIONS;
+    assert!(each < 4096, "{each} bytes each");
+    for client in clients.iter_mut().step_by(1000) {
+        client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        assert_eq!(client.answer().await.text(), "ok", "and they are as good as before");
+    }
 }

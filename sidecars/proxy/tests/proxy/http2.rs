@@ -1,0 +1,294 @@
+//! HTTP/2 on either side, without TLS.
+
+use crate::support::{Client, Rig, Service, header, soon, until};
+use dormouse_peer::exit::Exit;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::client::conn::http2::SendRequest;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+type Boxed = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+
+/// An HTTP/2 client; the task ends with its connection.
+async fn http2(to: SocketAddr) -> (SendRequest<Boxed>, JoinHandle<hyper::Result<()>>) {
+    let stream = TokioIo::new(TcpStream::connect(to).await.unwrap());
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// A body of unknown length, and trailers.
+struct Frames(Vec<Frame<Bytes>>);
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready((!self.0.is_empty()).then(|| Ok(self.0.remove(0))))
+    }
+}
+
+fn with_trailers(body: Bytes, trailers: HeaderMap) -> Boxed {
+    Frames(vec![Frame::data(body), Frame::trailers(trailers)]).boxed()
+}
+
+fn trailers(name: &'static str) -> HeaderMap {
+    [(hyper::header::HeaderName::from_static(name), HeaderValue::from_static("0"))].into_iter().collect()
+}
+
+/// With a body and trailers, as gRPC has it.
+fn call(path: &str, body: &'static [u8]) -> Request<Boxed> {
+    let body = with_trailers(Bytes::from_static(body), trailers("x-sum"));
+    Request::post(format!("http://h.example{path}"))
+        .header("te", "trailers")
+        .header("trailer", "x-sum")
+        .body(body)
+        .unwrap()
+}
+
+fn get(path: &str) -> Request<Boxed> {
+    Request::get(format!("http://h.example{path}")).body(Empty::new().boxed()).unwrap()
+}
+
+/// A service that speaks HTTP/2 alone, and echoes bodies with their trailers.
+async fn grpc() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&requests);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let counted = Arc::clone(&counted);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let counted = Arc::clone(&counted);
+                async move {
+                    counted.fetch_add(1, SeqCst);
+                    assert_eq!(request.version(), Version::HTTP_2);
+                    assert_eq!(request.uri().authority().unwrap(), "h.example");
+                    assert!(
+                        request.headers().get("host").is_none()
+                            && request.headers().get("connection").is_none()
+                    );
+                    assert_eq!(request.headers()["x-forwarded-for"], "127.0.0.1");
+                    assert_eq!(request.headers()["x-forwarded-host"], "h.example");
+                    let whole = request.into_body().collect().await.unwrap();
+                    let sum = whole.trailers().and_then(|t| t.get("x-sum").cloned());
+                    let mut end = trailers("grpc-status");
+                    if let Some(sum) = sum {
+                        end.insert("x-sum", sum);
+                    }
+                    let body = with_trailers(whole.to_bytes(), end);
+                    Ok::<_, Infallible>(Response::new(body))
+                }
+            });
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    });
+    (address, requests)
+}
+
+async fn before(service: SocketAddr, extra: &[(&str, &str)]) -> Rig {
+    let port = service.port().to_string();
+    let mut all = extra.to_vec();
+    all.extend([("PROTOCOL", "h2c"), ("UPSTREAM_HOST", "127.0.0.1"), ("UPSTREAM_PORT", port.as_str())]);
+    Rig::start(&all).await
+}
+
+#[tokio::test]
+async fn http2_to_a_service_with_http1() {
+    let service = Service::start(|mut head, mut client, _| async move {
+        loop {
+            let body = if header(&head, "transfer-encoding").is_some() {
+                client.through("x-sum: 0\r\n\r\n").await.unwrap()
+            } else {
+                String::new()
+            };
+            let text = format!("{head}{body}");
+            let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n";
+            client.send(answer).await;
+            client.send(&format!("{:x}\r\n{text}\r\n0\r\ngrpc-status: 0\r\n\r\n", text.len())).await;
+            let Some(next) = client.head().await else { return };
+            head = next;
+        }
+    })
+    .await;
+    let rig = Rig::before(&service).await;
+    let (mut sender, _connection) = http2(rig.address).await;
+    let mut request = call("/a?b", b"ping");
+    request.headers_mut().append("cookie", HeaderValue::from_static("a=1; dormouse_pass=x"));
+    request.headers_mut().append("cookie", HeaderValue::from_static("b=2"));
+    let answer = soon("an answer", sender.send_request(request)).await.unwrap();
+    assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
+    assert!(
+        answer.headers().get("connection").is_none() && answer.headers().get("transfer-encoding").is_none()
+    );
+    let whole = answer.into_body().collect().await.unwrap();
+    assert_eq!(whole.trailers().unwrap()["grpc-status"], "0");
+    let text = String::from_utf8(whole.to_bytes().to_vec()).unwrap();
+    assert!(text.starts_with("POST /a?b HTTP/1.1\r\n") && text.contains("4\r\nping\r\n0\r\n"), "{text}");
+    assert_eq!((header(&text, "host"), header(&text, "te")), (Some("h.example"), Some("trailers")));
+    assert_eq!(header(&text, "cookie"), Some("a=1; b=2"));
+    for _ in 0..3 {
+        let answer = soon("an answer", sender.send_request(get("/"))).await.unwrap();
+        let text = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(text.starts_with(b"GET / HTTP/1.1\r\n"));
+    }
+    assert_eq!(service.connections(), 1);
+    let health = soon("health", sender.send_request(get("/health"))).await.unwrap();
+    assert_eq!(
+        (health.status(), &health.headers()["x-dormouse-state"]),
+        (StatusCode::OK, &HeaderValue::from_static("serving"))
+    );
+    until("all is over", || rig.activity().in_flight == 0).await;
+    assert_eq!(rig.activity().requests, 4);
+}
+
+#[tokio::test]
+async fn grpc_goes_end_to_end_with_trailers() {
+    let (service, requests) = grpc().await;
+    let rig = before(service, &[]).await;
+    let (mut sender, _connection) = http2(rig.address).await;
+    for _ in 0..3 {
+        let answer =
+            soon("an answer", sender.send_request(call("/pkg.Service/Method", b"ping"))).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let whole = answer.into_body().collect().await.unwrap();
+        let end = whole.trailers().unwrap();
+        assert!(end["grpc-status"] == "0" && end["x-sum"] == "0", "{end:?}");
+        assert_eq!(whole.to_bytes(), "ping");
+    }
+    // Many at once, over one connection each way.
+    let all: Vec<_> = (0..50).map(|_| tokio::spawn(sender.send_request(call("/many", b"x")))).collect();
+    for one in all {
+        assert_eq!(soon("one of many", one).await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(requests.load(SeqCst), 53);
+    until("all is over", || rig.activity().in_flight == 0).await;
+    assert_eq!((rig.activity().requests, rig.activity().bytes), (53, 3 * 8 + 50 * 2));
+}
+
+#[tokio::test]
+async fn http1_to_a_service_with_http2() {
+    let (service, _) = grpc().await;
+    let rig = before(service, &[]).await;
+    until("it takes connections", || rig.proxy.peer_health().is_some_and(|p| p.healthy)).await;
+    assert_eq!(rig.get("/health").await.text(), r#"{"state":"serving","upstream":true}"#);
+    let mut client = rig.client().await;
+    for _ in 0..2 {
+        client.send("POST /a HTTP/1.1\r\nhost: h.example\r\nconnection: keep-alive\r\ncontent-length: 4\r\n\r\nping").await;
+        let head = client.head().await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(client.through("0\r\n").await.unwrap().starts_with("4\r\nping\r\n"));
+        client.through("\r\n").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_service_with_http2_that_is_gone_is_503_and_one_that_comes_back_is_found() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let rig = before(address, &[]).await;
+    let (mut sender, _connection) = http2(rig.address).await;
+    let answer = soon("an answer", sender.send_request(get("/"))).await.unwrap();
+    assert!(answer.status() == StatusCode::SERVICE_UNAVAILABLE && answer.headers()["retry-after"] == "1");
+    let (back, _) = grpc().await;
+    rig.proxy
+        .upstream
+        .moved_to(dormouse_peer::wire::PeerAddress { host: "127.0.0.1".into(), port: back.port() });
+    let answer = soon("an answer", sender.send_request(get("/"))).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_drain_says_goaway_and_finishes_what_began() {
+    let go = Arc::new(Notify::new());
+    let gate = Arc::clone(&go);
+    let service = Service::start(move |_, mut client, _| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            client.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            client.rest().await;
+        }
+    })
+    .await;
+    let rig = Rig::before(&service).await;
+    let (mut sender, connection) = http2(rig.address).await;
+    let answer = tokio::spawn(sender.send_request(get("/")));
+    until("it is in flight", || rig.activity().in_flight == 1).await;
+    rig.stop.send(()).await.unwrap();
+    let refused = async {
+        while let Ok(answer) = sender.send_request(get("/health")).await {
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    };
+    soon("no more is taken", refused).await;
+    assert!(!answer.is_finished());
+    go.notify_one();
+    let answer = soon("an answer", answer).await.unwrap().unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    drop(sender);
+    soon("an orderly end", connection).await.unwrap().unwrap();
+    assert_eq!(rig.ends().await, Exit::Asked);
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+#[tokio::test]
+async fn rapid_resets_end_the_connection() {
+    let service = Service::start(|_, mut client, _| async move {
+        client.rest().await;
+    })
+    .await;
+    let rig = Rig::before(&service).await;
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    // GET / of http://h/, and at once: CANCEL.
+    let head = [0x82, 0x86, 0x84, 0x41, 0x01, b'h'];
+    for stream in (1..4000).step_by(2) {
+        bytes.extend(frame(1, 5, stream, &head));
+        bytes.extend(frame(3, 0, stream, &8u32.to_be_bytes()));
+    }
+    // It may be cut off before it has sent all.
+    let _ = soon("it is sent", stream.write_all(&bytes)).await;
+    let mut answer = Vec::new();
+    let _ = soon("the connection ends", stream.read_to_end(&mut answer)).await;
+    let goaway =
+        answer.windows(17).find(|w| w[3] == 7 && w[4] == 0 && w[5..9] == [0; 4] && w[..3] >= [0, 0, 8][..]);
+    let code = goaway.map(|w| u32::from_be_bytes(w[13..17].try_into().unwrap()));
+    assert!(code.is_none_or(|code| code == 11), "ENHANCE_YOUR_CALM, or no word: {code:?}");
+    until("nothing is left", || rig.activity().in_flight == 0).await;
+    assert!(rig.activity().requests < 1000, "{} of 2000 reached", rig.activity().requests);
+    let mut other = Client::connect(rig.address).await;
+    other.send("GET /health HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    assert_eq!(other.answer().await.status(), 200, "others are served");
+}
