@@ -283,6 +283,49 @@ def test_without_images_they_are_built_and_pushed(start, tmp_path: Path, monkeyp
     assert not local.client("ecr").describe_repositories()["repositories"]
 
 
+def test_undeploy_leaves_the_records_of_other_installations(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    local = start(seed={"empty": True, "domain": "example.com"})
+    for name, value in local.env.items():
+        monkeypatch.setenv(name, value)
+    images = [f"--set={name}={value}" for name, value in GIVEN.items() if name.endswith("Image")]
+    assert deploy.main(["--domain=a.example.com", "--yes", *images]) == 0
+    zone, dns = local.world["hostedZone"], local.client("route53")
+
+    def stand(name: str, domain: str, install: str, address: str, value: str) -> None:
+        marks = [f'"heritage=dormouse,install={install},service={name},pair=1.1"', f'"a={name}.{domain}:{address}"']
+        sets = [(f"{name}.{domain}", "A", [value]), (f"{name}._dormouse.{domain}", "TXT", marks)]
+        changes = [
+            {
+                "Action": "CREATE",
+                "ResourceRecordSet": {
+                    "Name": one,
+                    "Type": kind,
+                    "TTL": 10,
+                    "ResourceRecords": [{"Value": each} for each in values],
+                },
+            }
+            for one, kind, values in sets
+        ]
+        dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+    stand("ours", "a.example.com", "main", "192.0.2.1", "192.0.2.1")
+    # Changed by somebody since: theirs now, but for the mark.
+    stand("taken", "a.example.com", "main", "192.0.2.2", "192.0.2.3")
+    stand("other", "a.example.com", "another", "192.0.2.4", "192.0.2.4")
+    # The same name in another region, in the same zone.
+    stand("far", "b.example.com", "main", "192.0.2.5", "192.0.2.5")
+    assert undeploy.main(["--yes"]) == 0
+    left = {one["Name"] for one in dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]}
+    assert left == {
+        "example.com.",
+        "taken.a.example.com.",
+        "other.a.example.com.",
+        "other._dormouse.a.example.com.",
+        "far.b.example.com.",
+        "far._dormouse.b.example.com.",
+    }
+
+
 def test_two_installations_cannot_harm_each_other(start, monkeypatch: pytest.MonkeyPatch) -> None:
     local = start(seed={"empty": True, "domain": "example.com"})
     for name, value in local.env.items():

@@ -134,9 +134,12 @@ class Installation:
         found = []
         for (name, kind), one in plain.items():
             values = [value["Value"].strip('"') for value in one.get("ResourceRecords", [])]
-            owner, marked, _ = name.partition("._dormouse.")
+            owner, marked, domain = name.partition("._dormouse.")
             head = f"heritage=dormouse,install={self.install},service={owner},"
             if kind != "TXT" or not marked or not any(value.startswith(head) for value in values):
+                continue
+            if zone == self.settings["HOSTED_ZONE_ID"] and domain != self.settings["DOMAIN"]:
+                # In another region there may be one of the same name.
                 continue
             found.append(one)
             for value in values:
