@@ -1,0 +1,108 @@
+//! A client that sends bytes and reads answers as RFC 9112 cuts them.
+
+use crate::oracle::{self, Answer, Parse};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Nothing for so long: the other end waits for more. It decides nothing in the usual case.
+const QUIET: Duration = Duration::from_millis(2500);
+
+/// What came back.
+#[derive(Debug, Default)]
+pub struct Got {
+    /// Final answers.
+    pub answers: Vec<Answer>,
+    /// How many interim ones came.
+    pub interim: usize,
+    /// The connection ended, or bytes came, in the middle of one, or they were none at all.
+    pub broken: Option<String>,
+    /// The other end closed only after the client did.
+    pub waited: bool,
+    /// The other end did not close even then.
+    pub hangs: bool,
+}
+
+/// Sends all bytes, and reads until so many answers are there and the connection is closed. `heads` tells which
+/// answers are to HEAD requests.
+pub fn exchange(to: SocketAddr, bytes: &[u8], pieces: usize, expected: usize, heads: &[bool]) -> Got {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(QUIET)).unwrap();
+    // Whoever refuses the beginning does not read the end.
+    for piece in bytes.chunks(pieces.max(1)) {
+        if stream.write_all(piece).is_err() {
+            break;
+        }
+    }
+    let mut got = Got::default();
+    let mut read = Vec::new();
+    let mut shut = false;
+    let mut scratch = [0; 16 * 1024];
+    loop {
+        if got.broken.is_none() {
+            take(&mut got, &mut read, heads, false);
+        }
+        if !shut && got.answers.len() >= expected {
+            shut = stream.shutdown(Shutdown::Write).is_ok();
+        }
+        match stream.read(&mut scratch) {
+            Ok(0) => break,
+            Ok(n) => read.extend_from_slice(&scratch[..n]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                if std::mem::replace(&mut shut, true) {
+                    got.hangs = true;
+                    break;
+                }
+                got.waited = true;
+                let _ = stream.shutdown(Shutdown::Write);
+            }
+            Err(_) => break,
+        }
+    }
+    if got.broken.is_none() {
+        take(&mut got, &mut read, heads, true);
+    }
+    settle(&mut got, &mut read);
+    if !read.is_empty() && got.broken.is_none() {
+        got.broken = Some("it ended in the middle of an answer".into());
+    }
+    got
+}
+
+/// Nobody can say whether what is refused was a HEAD, and so whether the refusal has a body. The connection ends with
+/// it, so that nothing depends on that.
+fn settle(got: &mut Got, read: &mut Vec<u8>) {
+    if got.answers.last().is_some_and(|answer| answer.status >= 400) && !read.starts_with(b"HTTP/") {
+        read.clear();
+    }
+    if let Parse::Whole(answer, used) = oracle::answer(read, true, true)
+        && answer.status >= 400
+        && used == read.len()
+    {
+        got.answers.push(answer);
+        read.clear();
+    }
+}
+
+fn take(got: &mut Got, read: &mut Vec<u8>, heads: &[bool], ended: bool) {
+    while !read.is_empty() {
+        let head = heads.get(got.answers.len()).copied().unwrap_or(false);
+        match oracle::answer(read, head, ended) {
+            Parse::Whole(answer, used) => {
+                read.drain(..used);
+                if answer.status < 200 {
+                    got.interim += 1;
+                } else {
+                    got.answers.push(answer);
+                }
+            }
+            Parse::Partial => return,
+            Parse::Invalid(_) if got.answers.last().is_some_and(|answer| answer.status >= 400) => return,
+            Parse::Invalid(why) => {
+                got.broken = Some(format!("{why}: {:?}", String::from_utf8_lossy(read)));
+                read.clear();
+            }
+        }
+    }
+}

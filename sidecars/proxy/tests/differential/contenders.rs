@@ -1,0 +1,140 @@
+//! Who is compared: the proxy as a program, a small forwarder on hyper, and nginx where it is installed. Each has a
+//! recorder of its own behind it.
+
+use crate::forwarder;
+use crate::recorder::Recorder;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Proxy,
+    Hyper,
+    Nginx,
+}
+
+pub struct Contender {
+    pub who: Who,
+    pub address: SocketAddr,
+    pub recorder: Recorder,
+    child: Option<Child>,
+    _directory: Option<TempDir>,
+}
+
+/// All that are there; the proxy comes first.
+pub fn all() -> Vec<Contender> {
+    let mut all = vec![proxy(), hyper()];
+    match nginx() {
+        Some(nginx) => all.push(nginx),
+        None => eprintln!("nginx is not installed: the proxy is compared with hyper alone"),
+    }
+    all
+}
+
+fn proxy() -> Contender {
+    let recorder = Recorder::start();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dormouse-proxy"))
+        .env_clear()
+        .envs([
+            ("UPSTREAM_HOST", "127.0.0.1"),
+            ("UPSTREAM_PORT", &recorder.address.port().to_string()),
+            ("LISTEN_ADDRESS", "127.0.0.1"),
+            ("PROXY_PORT", "0"),
+            ("HEALTH_CHECK_PATH", "/probe"),
+            ("DORMOUSE_LOG_FORMAT", "json"),
+        ])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        if let Some(address) = line["listen"].as_str() {
+            break address.parse().unwrap();
+        }
+    };
+    // Somebody must read on, or it would wait for that.
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok).filter(|line| line.contains("panicked")) {
+            eprintln!("{line}");
+        }
+    });
+    Contender { who: Who::Proxy, address, recorder, child: Some(child), _directory: None }
+}
+
+fn hyper() -> Contender {
+    let recorder = Recorder::start();
+    let address = forwarder::start(recorder.address);
+    Contender { who: Who::Hyper, address, recorder, child: None, _directory: None }
+}
+
+fn nginx() -> Option<Contender> {
+    let installed = |program: &&str| {
+        Command::new(program).arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(installed)?;
+    let recorder = Recorder::start();
+    let directory = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = directory.path().join("nginx.conf");
+    std::fs::write(&config, nginx_config(directory.path(), port, recorder.address.port())).unwrap();
+    let child = Command::new(program)
+        .args(["-e", "stderr", "-p"])
+        .arg(directory.path())
+        .arg("-c")
+        .arg(&config)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let nginx =
+        Contender { who: Who::Nginx, address, recorder, child: Some(child), _directory: Some(directory) };
+    let end = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < end, "nginx did not start");
+        thread::sleep(Duration::from_millis(5));
+    }
+    Some(nginx)
+}
+
+fn nginx_config(at: &Path, port: u16, service: u16) -> String {
+    let at = at.display();
+    // One process, so that it ends with its test.
+    format!(
+        "daemon off; master_process off; worker_processes 1; pid {at}/pid; error_log stderr crit;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_max_body_size 0;
+    client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;
+    uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
+    upstream service {{ server 127.0.0.1:{service} max_fails=0; keepalive 16; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://service;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Connection \"\";
+        }}
+    }}
+}}
+"
+    )
+}
+
+impl Drop for Contender {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
