@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy fuzz schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -93,6 +93,14 @@ bench-held: setup ## 10,000 requests held for one sleeping service: memory, and 
 bench-flapping: setup ## Sleeping and waking for five minutes under 50 requests a second: none lost, none done twice
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release -p dormouse-e2e --bin bench-flapping
+
+FOR := 1800
+fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/fuzz; needs a nightly compiler)
+	@rustup toolchain list | grep -q '^nightly' || { echo "missing: rustup toolchain install nightly" >&2; exit 1; }
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cd sidecars/fuzz && cargo run --locked --quiet --bin seeds
+	cd sidecars/fuzz && for target in parse forward; do \
+	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json
