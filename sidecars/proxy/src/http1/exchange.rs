@@ -18,6 +18,7 @@ use crate::clock;
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, Stage};
 use crate::upstream::Unavailable;
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
@@ -26,6 +27,15 @@ use std::time::Duration;
 /// How long a client that asked `Expect: 100-continue` waits for the service's word (RFC 9110, 10.1.1: a
 /// sender should not wait for ever).
 const EXPECT: Duration = Duration::from_secs(1);
+
+/// So many places in memory are kept, and with no longer heads than this.
+const MOST_SPARE: usize = 64;
+const LONGEST_SPARE: usize = 2048;
+
+thread_local! {
+    #[allow(clippy::vec_box, reason = "it is the boxes that are kept")]
+    static SPARE: RefCell<Vec<Box<Exchange>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What follows an exchange.
 #[derive(Debug)]
@@ -72,7 +82,7 @@ pub struct Exchange {
     /// What goes out first, as long as there is no connection.
     pub first: Vec<u8>,
     /// The head, of a request that may be sent again.
-    pub replay: Option<Box<[u8]>>,
+    pub replay: Vec<u8>,
     /// It is idempotent, and has no body.
     pub repeatable: bool,
     /// It took no more of the request.
@@ -108,14 +118,40 @@ pub struct Asked {
 }
 
 impl Exchange {
-    /// One that has not begun.
-    pub fn new(request: &Request<'_, '_>, body: Framing) -> Exchange {
+    /// One that has not begun. Its place in memory was another's before, if there is one: a request then needs nothing of
+    /// the allocator, which in a static program is a slow one.
+    pub fn begin(request: &Request<'_, '_>, body: Framing) -> Box<Exchange> {
+        let fresh = Exchange::new(request, body);
+        match SPARE.with_borrow_mut(Vec::pop) {
+            Some(mut spare) => {
+                let replay = std::mem::take(&mut spare.replay);
+                *spare = Exchange { replay, ..fresh };
+                spare
+            }
+            None => Box::new(fresh),
+        }
+    }
+
+    /// Keeps its place in memory for the next.
+    fn give_back(mut self: Box<Self>) {
+        (self.up, self.download, self.first) = (None, None, Vec::new());
+        self.replay.clear();
+        if self.replay.capacity() <= LONGEST_SPARE {
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < MOST_SPARE {
+                    spare.push(self);
+                }
+            });
+        }
+    }
+
+    fn new(request: &Request<'_, '_>, body: Framing) -> Exchange {
         let idempotent = matches!(request.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
         Exchange {
             up: None,
             upload: prepare::upload(body),
             first: Vec::new(),
-            replay: None,
+            replay: Vec::new(),
             repeatable: idempotent && body == Framing::Length(0),
             is_broken: false,
             retried: false,
@@ -163,6 +199,7 @@ impl Exchange {
         {
             proxy.upstream.pool().keep(up);
         }
+        self.give_back();
         after
     }
 
@@ -404,15 +441,11 @@ impl Exchange {
     fn lost(&mut self, proxy: &Proxy, error: &io::Error) -> Option<After> {
         let mut up = self.up.take()?;
         let unsent = up.stream.written == 0;
-        let replay = self.replay.take().filter(|_| up.kept && !self.answered);
-        if !self.retried && (unsent || replay.is_some()) {
+        let may_repeat = up.kept && !self.answered && !self.replay.is_empty();
+        if !self.retried && (unsent || may_repeat) {
             self.retried = true;
             Metrics::count(&proxy.metrics.retries);
-            self.first = match replay {
-                _ if unsent => up.stream.unsent(),
-                Some(head) => head.into_vec(),
-                None => Vec::new(),
-            };
+            self.first = if unsent { up.stream.unsent() } else { self.replay.clone() };
             return None;
         }
         if unsent {

@@ -109,12 +109,12 @@ pub fn prepare(
     }
     head.clear();
     rewrite::request(head, &request, body, &client.name, client.scheme);
-    let mut exchange = Box::new(Exchange::new(&request, body));
+    let mut exchange = Exchange::begin(&request, body);
     let used = request.len;
     let repeatable = exchange.repeatable;
     let mut kept = proxy.upstream.pool().take(if repeatable { KEPT_FOR } else { FRESH });
     if repeatable && kept.is_some() {
-        exchange.replay = Some(head.as_slice().into());
+        exchange.replay.extend_from_slice(head);
     }
     let begun = begin(&mut exchange, cx, head, &mut bytes[used..], kept.as_mut(), &proxy.activity);
     exchange.up = kept;
