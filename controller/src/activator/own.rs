@@ -8,6 +8,7 @@ use crate::pages::Paths;
 use crate::plane::Asked;
 use crate::problem::Problem;
 use crate::request::{back, describe, is_from_elsewhere, wants_page};
+use crate::trust::hops;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
@@ -56,7 +57,7 @@ impl Activator {
             let detail = "another site's page cannot wake anything with this";
             return Problem::new(StatusCode::FORBIDDEN, "cross-site", detail).into_response();
         }
-        let client = self.trusted.client(peer.ip(), &parts.headers);
+        let client = self.trusted.client(peer.ip(), hops(&parts.headers));
         if let Some(refused) = self.without_waking(parts, view, client) {
             return refused;
         }

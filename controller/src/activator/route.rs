@@ -9,6 +9,7 @@ use crate::pages;
 use crate::plane::Asked;
 use crate::problem::Problem;
 use crate::request::describe;
+use crate::trust::hops;
 use crate::waker::Refused;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
@@ -47,7 +48,7 @@ impl Activator {
         let Some(view) = self.plane.service(&name) else { return local::not_declared(&parts, &name) };
         let answering = backend.borrow().is_some();
         let wanted = view.status.desired == Desired::Awake;
-        let client = self.trusted.client(peer.ip(), &parts.headers);
+        let client = self.trusted.client(peer.ip(), hops(&parts.headers));
         let asked = || Asked { origin: "request", reason: describe(&parts, client) };
         if let Some(response) = self.link(&parts, &view) {
             return response;

@@ -5,6 +5,7 @@ use crate::label::is_label;
 use crate::plane::Asked;
 use crate::problem::Problem;
 use crate::request::describe;
+use crate::trust::hops;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -115,7 +116,7 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Caller, Infallible> {
         let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
-        let address = api.trusted.client(peer, &parts.headers);
+        let address = api.trusted.client(peer, hops(&parts.headers));
         Ok(Caller { words: describe(parts, address), address, parts: parts.clone() })
     }
 }

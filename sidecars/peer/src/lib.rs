@@ -4,6 +4,7 @@
 //!
 //! - [`wire`]: heartbeats and their answers, as JSON types
 //! - [`token`]: the per-task token, made by the controller and carried by a sidecar
+//! - [`trust`]: whose word on who asks counts
 //! - [`pass`]: what lets a browser wake a service that asks for a token
 //!
 //! With the default feature `runtime` also what makes a sidecar run:
@@ -22,11 +23,12 @@
 //! - [`log`](mod@log): logging to stderr
 //! - [`stop`]: being asked to stop
 //!
-//! Without it only the first three remain: the controller speaks the same wire but needs none of the
+//! Without it only the first four remain: the controller speaks the same wire but needs none of the
 //! sidecars' machinery.
 
 pub mod pass;
 pub mod token;
+pub mod trust;
 pub mod wire;
 
 #[cfg(feature = "runtime")]

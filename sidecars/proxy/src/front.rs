@@ -3,6 +3,7 @@
 use crate::http1::connection::{self, Client, Ended};
 use crate::http1::stream::{Stream, Wire};
 use crate::metrics::Metrics;
+use crate::origin::Origin;
 use crate::proxy::{Alive, Hold, Proxy};
 use crate::{clock, http2, tunnel};
 use dormouse_peer::settings::Protocol;
@@ -107,7 +108,8 @@ fn connection(
     alive: Alive,
 ) -> impl Future<Output = ()> {
     Metrics::count(&proxy.metrics.connections);
-    let mut client = Client::new(Stream::new(Wire::Tcp(stream)), address.ip(), "http", purpose);
+    let origin = Origin::new(address.ip(), &proxy.settings.trusted);
+    let mut client = Client::new(Stream::new(Wire::Tcp(stream)), origin, purpose);
     async move {
         let _place = proxy.sleepers.register().await;
         let ended = {
@@ -127,8 +129,8 @@ fn connection(
         };
         match ended {
             Ended::Closed => {}
-            Ended::Http2 => Box::pin(http2::serve::http2(&proxy, client, address.ip())).await,
-            Ended::Http1 => Box::pin(http2::serve::http1(&proxy, client, address.ip())).await,
+            Ended::Http2 => Box::pin(http2::serve::http2(&proxy, client)).await,
+            Ended::Http1 => Box::pin(http2::serve::http1(&proxy, client)).await,
         }
         drop(alive);
     }
@@ -146,13 +148,13 @@ async fn greet(proxy: &Proxy, client: &mut Client, certificate: &Certificate) ->
         let plain =
             std::mem::replace(&mut client.stream, Stream::new(Wire::Other(Box::new(tokio::io::empty()))));
         client.stream = certificate.accept(plain).await?;
-        client.scheme = "https";
+        client.origin.scheme = "https";
         Ok::<_, io::Error>(())
     });
     match greeted.await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::debug!("no TLS with {}: {error}", client.name);
+            tracing::debug!("no TLS with {}: {error}", client.origin.name());
             false
         }
         Err(_) => false,

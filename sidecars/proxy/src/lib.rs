@@ -13,6 +13,7 @@
 //! - [`proxy_protocol`]: who has connected, told to a raw service (pure)
 //! - `tls`: TLS on the front, with the feature of that name
 //! - [`tunnel`]: upgraded and raw connections, bytes both ways
+//! - [`origin`]: who asks, as the service is told
 //! - [`upstream`]: the way to the service, and the wait for it
 //! - [`activity`]: the counters, and when they mean "abandoned" (pure)
 //! - [`metrics`]: what Prometheus reads
@@ -27,6 +28,7 @@ pub mod front;
 pub mod http1;
 pub mod http2;
 pub mod metrics;
+pub mod origin;
 pub mod proxy;
 pub mod proxy_protocol;
 pub mod serve;

@@ -2,6 +2,7 @@
 
 use dormouse_peer::common::{Common, optional_millis, port};
 use dormouse_peer::settings::{self, Source, Wrong};
+use dormouse_peer::trust::TrustedProxies;
 use dormouse_peer::wire::PeerAddress;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Settings {
     pub body_timeout: Option<Duration>,
     /// `RESPONSE_TIMEOUT_MS`: how long the service may take until its answer begins.
     pub response_timeout: Option<Duration>,
+    /// `DORMOUSE_TRUSTED_PROXIES`: networks of proxies in front whose word on the client counts.
+    pub trusted: TrustedProxies,
     /// `PROXY_PROTOCOL`: a raw service is told who has connected.
     pub proxy_protocol: bool,
     /// `TLS_CERTIFICATE_FILE` and `TLS_KEY_FILE`, or `TLS_CERTIFICATE` and `TLS_KEY`.
@@ -82,6 +85,7 @@ impl Settings {
             health_port: listen.health_port,
             upstream,
             hold: settings::millis(source, "HOLD_MS", 0..=600_000, 5000)?,
+            trusted: trusted(source)?,
             proxy_protocol: match settings::text(source, "PROXY_PROTOCOL").as_deref() {
                 None | Some("off") => false,
                 Some("v2") => true,
@@ -102,6 +106,13 @@ impl Settings {
             max_connections: settings::number(source, "MAX_CONNECTIONS", 1..=1_000_000, 10_000)?,
         })
     }
+}
+
+fn trusted(source: &dyn Source) -> Result<TrustedProxies, Wrong> {
+    const NAME: &str = "DORMOUSE_TRUSTED_PROXIES";
+    let text = settings::text(source, NAME).unwrap_or_default();
+    text.parse()
+        .map_err(|_| Wrong::new(NAME, Some(&text), "networks such as 10.0.0.0/8, with commas between them"))
 }
 
 /// Where certificate and key are, in PEM.

@@ -11,10 +11,10 @@ use super::stream::Stream;
 use crate::activity::Busy;
 use crate::clock;
 use crate::front::Purpose;
+use crate::origin::Origin;
 use crate::proxy::{Proxy, Stage};
 use crate::tunnel;
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,10 +31,8 @@ pub struct Client {
     pub stream: Stream,
     /// What is waited for comes before this, or not at all.
     pub deadline: Deadline,
-    /// Its address, in words.
-    pub name: Box<str>,
-    /// What carries its requests: `http` or `https`.
-    pub scheme: &'static str,
+    /// Who it is.
+    pub origin: Origin,
     /// What it may ask for.
     pub purpose: Purpose,
     /// What the access log will say of its request.
@@ -89,12 +87,11 @@ pub async fn serve(proxy: &Proxy, client: &mut Client) -> Ended {
 
 impl Client {
     /// Somebody who has just connected.
-    pub fn new(stream: Stream, address: IpAddr, scheme: &'static str, purpose: Purpose) -> Client {
+    pub fn new(stream: Stream, origin: Origin, purpose: Purpose) -> Client {
         Client {
             stream,
             deadline: Deadline::default(),
-            name: address.to_canonical().to_string().into(),
-            scheme,
+            origin,
             purpose,
             entry: None,
             busy: None,
@@ -145,7 +142,7 @@ impl Client {
     fn end(&mut self) {
         self.busy = None;
         if let Some(entry) = self.entry.take() {
-            entry.write(&self.name, self.stream.written);
+            entry.write(self.origin.name(), self.stream.written);
         }
     }
 

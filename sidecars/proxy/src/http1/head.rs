@@ -63,6 +63,8 @@ pub enum Field {
     ForwardedProto,
     /// `X-Forwarded-Host`.
     ForwardedHost,
+    /// `Forwarded`.
+    Forwarded,
     /// `X-Real-IP`.
     RealIp,
     /// `Cookie`.
@@ -82,6 +84,7 @@ impl Field {
             6 if is("cookie") => Field::Cookie,
             6 if is("expect") => Field::Expect,
             7 if is("upgrade") => Field::Upgrade,
+            9 if is("forwarded") => Field::Forwarded,
             9 if is("x-real-ip") => Field::RealIp,
             10 if is("connection") => Field::Connection,
             10 if is("keep-alive") => Field::Hop,

@@ -108,7 +108,7 @@ pub fn prepare(
         client.entry = Some(Entry::of(&request, client.stream.written));
     }
     head.clear();
-    rewrite::request(head, &request, body, &client.name, client.scheme);
+    rewrite::request(head, &request, body, &client.origin);
     let mut exchange = Exchange::begin(&request, body);
     let used = request.len;
     let repeatable = exchange.repeatable;

@@ -2,13 +2,14 @@
 
 use super::framing::Framing;
 use super::head::{Field, Fields, Request, Response, tokens};
+use crate::origin::Origin;
 use dormouse_peer::pass;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Appends a request's head as the service gets it. `client`: who asks; `scheme`: over what.
-pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, client: &str, scheme: &str) {
+/// Appends a request's head as the service gets it.
+pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, origin: &Origin) {
     let (target, facts, fields) = (&request.target, &request.facts, &request.fields);
     out.extend_from_slice(request.method.as_bytes());
     out.extend_from_slice(if target.rootless { b" /" } else { b" " });
@@ -21,6 +22,8 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, clie
             seen.path = true;
             false
         }
+        // What a stranger says of others is no news for the service.
+        Field::ForwardedProto | Field::ForwardedHost | Field::Forwarded if !origin.is_trusted() => false,
         Field::ForwardedProto => {
             seen.proto = true;
             true
@@ -53,23 +56,29 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, clie
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     out.extend_from_slice(b"x-forwarded-for: ");
-    if seen.path {
+    if seen.path && origin.is_trusted() {
         for before in fields.values(Field::ForwardedFor).flat_map(tokens) {
             put(out, &[before, b", "]);
         }
+        put(out, &[origin.name().as_bytes(), b"\r\nx-real-ip: ", behind(origin, fields).as_bytes()]);
+    } else {
+        put(out, &[origin.name().as_bytes(), b"\r\nx-real-ip: ", origin.name().as_bytes()]);
     }
-    out.extend_from_slice(client.as_bytes());
-    out.extend_from_slice(b"\r\nx-real-ip: ");
-    out.extend_from_slice(client.as_bytes());
     if !seen.proto {
-        out.extend_from_slice(b"\r\nx-forwarded-proto: ");
-        out.extend_from_slice(scheme.as_bytes());
+        put(out, &[b"\r\nx-forwarded-proto: ", origin.scheme.as_bytes()]);
     }
     if !seen.host && target.host.is_some() {
         out.extend_from_slice(b"\r\nx-forwarded-host: ");
         out.extend_from_slice(host);
     }
     out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// For whom a trusted proxy speaks.
+fn behind(origin: &Origin, fields: &Fields<'_, '_>) -> String {
+    let values: Vec<&[u8]> = fields.values(Field::ForwardedFor).collect();
+    let hops = values.iter().rev().flat_map(|value| value.rsplit(|b| *b == b','));
+    origin.client(hops.map(|hop| std::str::from_utf8(hop).unwrap_or("?"))).to_string()
 }
 
 #[derive(Default)]
@@ -204,7 +213,12 @@ fn copy(
 fn is_named(fields: &Fields<'_, '_>, kind: Field, name: &str) -> bool {
     let fixed = matches!(
         kind,
-        Field::Host | Field::Length | Field::ForwardedFor | Field::ForwardedProto | Field::ForwardedHost
+        Field::Host
+            | Field::Length
+            | Field::ForwardedFor
+            | Field::ForwardedProto
+            | Field::ForwardedHost
+            | Field::Forwarded
     );
     let mut named = fields.values(Field::Connection).flat_map(tokens);
     !fixed && named.any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
@@ -270,11 +284,16 @@ mod tests {
     use super::*;
 
     fn sent(lines: &[&str]) -> Vec<String> {
+        sent_by("192.0.2.0/24", lines)
+    }
+
+    fn sent_by(trusted: &str, lines: &[&str]) -> Vec<String> {
         let text = format!("GET / HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
         let mut slots = head::slots();
         let read = head::request(text.as_bytes(), &mut slots).unwrap().unwrap();
         let mut out = Vec::new();
-        request(&mut out, &read, framing::of_request(&read).unwrap(), "192.0.2.7", "http");
+        let origin = Origin::new("192.0.2.7".parse().unwrap(), &trusted.parse().unwrap());
+        request(&mut out, &read, framing::of_request(&read).unwrap(), &origin);
         let out = String::from_utf8(out).unwrap();
         let mut lines: Vec<_> = out.lines().skip(1).filter(|l| !l.is_empty()).map(str::to_owned).collect();
         lines.sort();
@@ -349,9 +368,31 @@ mod tests {
                 "x-forwarded-for: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7",
                 "x-forwarded-host: outer",
                 "x-forwarded-proto: http",
-                "x-real-ip: 192.0.2.7",
+                "x-real-ip: 198.51.100.3",
             ]
         );
+    }
+
+    #[test]
+    fn strangers_speak_for_themselves_only() {
+        let lines = [
+            "host: inner",
+            "x-forwarded-for: 198.51.100.1",
+            "x-forwarded-host: outer",
+            "x-forwarded-proto: https",
+            "forwarded: for=198.51.100.1",
+            "connection: x-forwarded-for",
+            "x-real-ip: 6.6.6.6",
+        ];
+        let own = [
+            "host: inner",
+            "x-forwarded-for: 192.0.2.7",
+            "x-forwarded-host: inner",
+            "x-forwarded-proto: http",
+            "x-real-ip: 192.0.2.7",
+        ];
+        assert_eq!(sent_by("", &lines), own);
+        assert_eq!(sent_by("10.0.0.0/8", &lines), own);
     }
 
     fn answered(lines: &str, persist: Persist, old: bool) -> String {

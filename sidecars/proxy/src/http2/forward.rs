@@ -4,6 +4,7 @@ use crate::answer::{self, Own};
 use crate::http2::body::{Carried, RequestBody, ResponseBody};
 use crate::http2::exchange::{Failure, exchange, exchange_http2};
 use crate::http2::headers;
+use crate::origin::Origin;
 use crate::proxy::{Proxy, Stage};
 use bytes::Bytes;
 use dormouse_peer::pass;
@@ -13,7 +14,6 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -21,19 +21,15 @@ use tokio::time::timeout;
 /// Answers one request.
 pub async fn handle(
     proxy: Arc<Proxy>,
-    client: (IpAddr, &'static str),
+    origin: &Origin,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let answer = answered(Arc::clone(&proxy), client, request).await;
+    let answer = answered(Arc::clone(&proxy), origin, request).await;
     proxy.metrics.answered(answer.status().as_u16());
     answer
 }
 
-async fn answered(
-    proxy: Arc<Proxy>,
-    client: (IpAddr, &'static str),
-    request: Request<Incoming>,
-) -> Response<ResponseBody> {
+async fn answered(proxy: Arc<Proxy>, origin: &Origin, request: Request<Incoming>) -> Response<ResponseBody> {
     if is_health(request.method(), request.uri()) {
         return own(answer::health(&proxy));
     }
@@ -47,7 +43,7 @@ async fn answered(
     }
     let version = parts.version;
     let h2c = proxy.settings.common.protocol == Protocol::H2c;
-    let mut out = outgoing(&proxy, parts, body, client);
+    let mut out = outgoing(&proxy, parts, body, origin);
     if h2c && let Err(why) = to_http2(&mut out) {
         return own(answer::problem(400, why));
     }
@@ -123,14 +119,9 @@ fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)> {
     Ok(())
 }
 
-fn outgoing(
-    proxy: &Arc<Proxy>,
-    mut parts: Parts,
-    body: Incoming,
-    client: (IpAddr, &'static str),
-) -> Request<RequestBody> {
+fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, origin: &Origin) -> Request<RequestBody> {
     parts.uri = without_pass(parts.uri);
-    headers::to_upstream(&mut parts.headers, client);
+    headers::to_upstream(&mut parts.headers, origin);
     parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
     if !body.is_end_stream() && !parts.headers.contains_key(CONTENT_LENGTH) {
         // Said out loud, because of a GET with a body hyper would otherwise send the head alone.

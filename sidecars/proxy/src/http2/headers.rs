@@ -1,12 +1,12 @@
 //! Which headers go on, and which are added: pure.
 
+use crate::origin::Origin;
 use dormouse_peer::pass;
 use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use std::net::IpAddr;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -55,7 +55,7 @@ pub fn strip(headers: &mut HeaderMap) {
 }
 
 /// Makes a client's headers those of the request to the service.
-pub fn to_upstream(headers: &mut HeaderMap, (client, scheme): (IpAddr, &'static str)) {
+pub fn to_upstream(headers: &mut HeaderMap, origin: &Origin) {
     let trailers = has_token(headers, &TE, "trailers");
     strip(headers);
     if trailers {
@@ -64,7 +64,7 @@ pub fn to_upstream(headers: &mut HeaderMap, (client, scheme): (IpAddr, &'static 
     }
     one_cookie(headers);
     without_pass(headers);
-    forwarded(headers, client.to_canonical(), scheme);
+    forwarded(headers, origin);
 }
 
 /// RFC 9113, 8.2.3: HTTP/2 may cut a cookie field in pieces, which HTTP/1.1 has in one.
@@ -97,17 +97,22 @@ fn without_pass(headers: &mut HeaderMap) {
     }
 }
 
-/// Who asks, for the service. Scheme and host are kept when a balancer in front has set them.
-fn forwarded(headers: &mut HeaderMap, client: IpAddr, scheme: &'static str) {
-    let client = client.to_string();
+/// Who asks, for the service. What a trusted proxy says of others is kept; what a stranger says is not.
+fn forwarded(headers: &mut HeaderMap, origin: &Origin) {
+    if !origin.is_trusted() {
+        for name in [FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST, FORWARDED] {
+            headers.remove(name);
+        }
+    }
     let mut path: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
-    path.push(&client);
+    let client = origin.client(path.iter().rev().copied()).to_string();
+    path.push(origin.name());
     // Made of header values and an address: always a header value.
     if let (Ok(path), Ok(client)) = (HeaderValue::try_from(path.join(", ")), HeaderValue::try_from(&client)) {
         headers.insert(FORWARDED_FOR, path);
         headers.insert(REAL_IP, client);
     }
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(scheme));
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(origin.scheme));
     if let Some(host) = headers.get(HOST).cloned() {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
@@ -127,8 +132,13 @@ mod tests {
     }
 
     fn sent(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
+        sent_by("192.0.2.0/24", pairs)
+    }
+
+    fn sent_by(trusted: &str, pairs: &[(&'static str, &'static str)]) -> Vec<String> {
         let mut headers = map(pairs);
-        to_upstream(&mut headers, ("::ffff:192.0.2.7".parse().unwrap(), "http"));
+        let origin = Origin::new("::ffff:192.0.2.7".parse().unwrap(), &trusted.parse().unwrap());
+        to_upstream(&mut headers, &origin);
         let mut got: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         got.sort();
         got
@@ -196,9 +206,13 @@ mod tests {
                 "x-forwarded-for: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7",
                 "x-forwarded-host: outer",
                 "x-forwarded-proto: https",
-                "x-real-ip: 192.0.2.7",
+                "x-real-ip: 198.51.100.3",
             ]
         );
+        let got =
+            sent_by("", &[("host", "inner"), ("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=x")]);
+        assert_eq!(got[1], "x-forwarded-for: 192.0.2.7");
+        assert!(got.iter().all(|header| !header.starts_with("forwarded")), "{got:?}");
     }
 
     #[test]

@@ -10,7 +10,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +24,11 @@ const LONGEST_HEAD: u32 = 32 * 1024;
 const RESETS: usize = 64;
 
 /// Serves HTTP/2.
-pub async fn http2(proxy: &Arc<Proxy>, client: Client, address: IpAddr) {
-    let scheme = client.scheme;
+pub async fn http2(proxy: &Arc<Proxy>, client: Client) {
+    let origin = Arc::new(client.origin);
     let service = service_fn(|request: Request<Incoming>| {
-        let proxy = Arc::clone(proxy);
-        async move { Ok::<_, Infallible>(forward::handle(proxy, (address, scheme), request).await) }
+        let (proxy, origin) = (Arc::clone(proxy), Arc::clone(&origin));
+        async move { Ok::<_, Infallible>(forward::handle(proxy, &origin, request).await) }
     });
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
@@ -51,16 +50,16 @@ pub async fn http2(proxy: &Arc<Proxy>, client: Client, address: IpAddr) {
         }
     };
     if let Err(error) = ended {
-        tracing::debug!("the HTTP/2 connection of {address} ended: {error}");
+        tracing::debug!("the HTTP/2 connection of {} ended: {error}", origin.name());
     }
 }
 
 /// Serves HTTP/1.1.
-pub async fn http1(proxy: &Arc<Proxy>, client: Client, address: IpAddr) {
-    let scheme = client.scheme;
+pub async fn http1(proxy: &Arc<Proxy>, client: Client) {
+    let origin = Arc::new(client.origin);
     let service = service_fn(|request: Request<Incoming>| {
-        let proxy = Arc::clone(proxy);
-        async move { Ok::<_, Infallible>(forward::handle(proxy, (address, scheme), request).await) }
+        let (proxy, origin) = (Arc::clone(proxy), Arc::clone(&origin));
+        async move { Ok::<_, Infallible>(forward::handle(proxy, &origin, request).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -78,6 +77,6 @@ pub async fn http1(proxy: &Arc<Proxy>, client: Client, address: IpAddr) {
         }
     };
     if let Err(error) = ended {
-        tracing::debug!("the connection of {address} ended: {error}");
+        tracing::debug!("the connection of {} ended: {error}", origin.name());
     }
 }

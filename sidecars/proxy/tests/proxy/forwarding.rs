@@ -19,7 +19,7 @@ async fn a_request_goes_through_and_says_who_asks() {
     assert!(sent.starts_with("POST /a/b?c=%20d HTTP/1.1\r\n"), "{sent}");
     assert!(sent.ends_with("ping"));
     assert_eq!(header(sent, "host"), Some("hello.example"));
-    assert_eq!(header(sent, "x-forwarded-for"), Some("192.0.2.1, 127.0.0.1"));
+    assert_eq!(header(sent, "x-forwarded-for"), Some("127.0.0.1"), "what a stranger says does not count");
     assert_eq!(header(sent, "x-real-ip"), Some("127.0.0.1"));
     assert_eq!(header(sent, "x-forwarded-proto"), Some("http"));
     assert_eq!(header(sent, "x-forwarded-host"), Some("hello.example"));
@@ -27,6 +27,21 @@ async fn a_request_goes_through_and_says_who_asks() {
     until("the request is done", || rig.activity().in_flight == 0).await;
     let counted = rig.activity();
     assert_eq!((counted.requests, counted.bytes), (1, 4 + answer.body.len() as u64));
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_for_whom_it_asks() {
+    let service = Service::echo().await;
+    let rig = Rig::before_with(&service, &[("DORMOUSE_TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8")]).await;
+    let mut client = rig.client().await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.9\r\nX-Forwarded-Proto: https\r\n\r\n")
+        .await;
+    let answer = client.answer().await;
+    let sent = answer.text();
+    assert_eq!(header(sent, "x-forwarded-for"), Some("6.6.6.6, 192.0.2.1, 10.0.0.9, 127.0.0.1"));
+    assert_eq!(header(sent, "x-real-ip"), Some("192.0.2.1"));
+    assert_eq!(header(sent, "x-forwarded-proto"), Some("https"));
 }
 
 #[tokio::test]
