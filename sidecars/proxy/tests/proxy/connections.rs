@@ -215,3 +215,26 @@ async fn the_answer_may_come_before_the_body_was_read() {
     assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
     assert_eq!(header(&head, "content-length"), Some("0"));
 }
+
+#[tokio::test]
+async fn a_connection_that_the_service_wants_to_close_is_not_used_again() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    ] {
+        // It says so, and leaves it open.
+        let service = Service::saying(answer).await;
+        let rig = Rig::before(&service).await;
+        let mut client = rig.client().await;
+        for _ in 0..3 {
+            client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+            let answer = client.answer().await;
+            assert_eq!(
+                (answer.text(), answer.header("connection")),
+                ("ok", None),
+                "it is the other connection's"
+            );
+        }
+        assert_eq!(service.connections(), 3);
+    }
+}

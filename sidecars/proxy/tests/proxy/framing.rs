@@ -264,3 +264,42 @@ async fn interim_answers_go_on() {
     old.send("GET / HTTP/1.0\r\n\r\n").await;
     assert_eq!(old.answer().await.status(), 200, "HTTP/1.0 knows no interim answers");
 }
+
+#[tokio::test]
+async fn whatever_comes_a_byte_at_a_time_is_the_same() {
+    const REQUEST: &str = "\r\nPOST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n\
+                           3;ext\r\none\r\n0\r\nx-sum: 1\r\n\r\n";
+    const ANSWER: &str = "HTTP/1.1 103 Early\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\
+                          date: d\r\n\r\n2\r\nhi\r\n0;ext\r\nx-check: 2\r\n\r\n";
+    let service = Service::start(|mut head, mut client, _| async move {
+        loop {
+            assert!(head.starts_with("POST /a HTTP/1.1\r\nHost: h\r\nX: y\r\n"), "{head}");
+            assert_eq!(
+                client.through("x-sum: 1\r\n\r\n").await.unwrap(),
+                "3\r\none\r\n0\r\nx-sum: 1\r\n\r\n"
+            );
+            for byte in ANSWER.chars() {
+                client.send(&byte.to_string()).await;
+                tokio::task::yield_now().await;
+            }
+            let Some(next) = client.head().await else { return };
+            head = next;
+        }
+    })
+    .await;
+    let rig = Rig::before(&service).await;
+    let mut client = rig.client().await;
+    for _ in 0..3 {
+        for byte in REQUEST.chars() {
+            client.send(&byte.to_string()).await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(client.head().await.unwrap(), "HTTP/1.1 103 Early\r\nlink: a\r\n\r\n");
+        assert_eq!(
+            client.head().await.unwrap(),
+            "HTTP/1.1 200 OK\r\ndate: d\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
+        assert_eq!(client.through("2\r\n\r\n").await.unwrap(), "2\r\nhi\r\n0\r\nx-check: 2\r\n\r\n");
+    }
+    assert_eq!(service.connections(), 1);
+}

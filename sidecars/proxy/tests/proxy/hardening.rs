@@ -40,14 +40,19 @@ async fn a_byte_at_a_time_is_too_slow_for_a_head_and_good_enough_for_a_body() {
     let service = Service::echo().await;
     let slow = [("HEADER_TIMEOUT_MS", "300"), ("BODY_TIMEOUT_MS", "300")];
     let rig = Rig::before_with(&service, &slow).await;
-    let mut client = rig.client().await;
-    client.send("GET / HTTP/1.1\r\nhost: h\r\nx: ").await;
-    let began = Instant::now();
-    // It may say 408, and close, any time.
-    while began.elapsed() < Duration::from_millis(600) && client.stream.write_all(b"y").await.is_ok() {
-        sleep(Duration::from_millis(10)).await;
+    let mut new = rig.client().await;
+    let mut kept = rig.client().await;
+    kept.send("GET /health HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    assert_eq!(kept.answer().await.status(), 200);
+    for client in [&mut new, &mut kept] {
+        client.send("GET / HTTP/1.1\r\nhost: h\r\nx: ").await;
+        let began = Instant::now();
+        // It may say 408, and close, any time.
+        while began.elapsed() < Duration::from_millis(600) && client.stream.write_all(b"y").await.is_ok() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(client.answer().await.status(), 408);
     }
-    assert_eq!(client.answer().await.status(), 408);
     assert_eq!(service.connections(), 0);
 
     let mut client = rig.client().await;
