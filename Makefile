@@ -98,7 +98,7 @@ FOR := 1800
 fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/fuzz; needs a nightly compiler)
 	@rustup toolchain list | grep -q '^nightly' || { echo "missing: rustup toolchain install nightly" >&2; exit 1; }
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cd sidecars/fuzz && cargo run --locked --quiet --bin seeds
+	cd sidecars/fuzz && cargo run --quiet --bin seeds
 	cd sidecars/fuzz && for target in parse forward; do \
 	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
 
