@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy fuzz schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy fuzz schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ localstack-unit: setup ## The local AWS's own tests
 
 localstack-test: setup build ## End to end: real programs and processes on the local AWS (LOCALSTACK=1: on LocalStack)
 	cargo test --locked -p dormouse-e2e
+
+simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
+	cargo run --locked --release -p dormouse-sim -- --seeds $(or $(SEEDS),0..400) --jobs $$(nproc)
 
 test: setup lint layers unit localstack-unit localstack-test ## All tests
 

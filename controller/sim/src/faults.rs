@@ -45,7 +45,10 @@ pub const FAULTS: &[(&str, &str)] = &[
         "heartbeats",
         "lost, up to 20 s late and out of order, doubled, forged, sent to the replica that does not lead",
     ),
-    ("clocks", "wrong by up to 10 min, 2 % fast or slow, jumps of up to 60 s"),
+    (
+        "clocks",
+        "wrong by up to 10 min (30 s where there are several controllers), 2 % fast or slow, jumps of up to 60 s",
+    ),
     ("controller crash", "at any await; back after a second to a minute"),
     ("controller frozen", "for 1-120 s, in the middle of whatever it does"),
     ("controllers", "one to three, any of them may be replaced"),

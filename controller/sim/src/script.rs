@@ -212,7 +212,8 @@ impl Script {
         let skew = match rng.below(10) {
             0..=5 => 0,
             6..=8 => rng.below(30 * SECOND),
-            _ => rng.below(10 * MINUTE),
+            // What one controller dates another reads: they have to agree on the time to some seconds.
+            _ => rng.below(if controllers > 1 { 30 * SECOND } else { 10 * MINUTE }),
         };
         Script {
             seed,

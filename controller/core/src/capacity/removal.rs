@@ -42,7 +42,9 @@ pub(super) fn plan(
     memory.empty_since.retain(|id, _| staying.contains_key(id.as_str()));
     let occupied = |id: &str| {
         joined.get(id).is_some_and(|instance| {
+            // A task that does not come to its end is counted no more, and holds its resources.
             instance.tasks > 0
+                || instance.remaining != instance.registered
                 || demand.occupied.contains_key(&instance.arn)
                 || demand.placed_since.iter().any(|(on, _)| *on == instance.arn)
         })

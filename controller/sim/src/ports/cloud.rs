@@ -50,13 +50,8 @@ impl Tasks for Port {
     async fn run(&self, call: &RunCall) -> Result<RunAnswer, CloudError> {
         let kind = if call.parameters.launch == Launch::Ec2 { Kind::Modify } else { Kind::RunFargate };
         let owned = call.clone();
-        self.change(
-            "ecs:RunTask",
-            kind,
-            |sim| check::run_called(sim, call),
-            move |sim| Ok(sim.run_task(&owned)),
-        )
-        .await
+        self.change("ecs:RunTask", kind, |sim| check::run_called(sim, call), move |sim| sim.run_task(&owned))
+            .await
     }
 
     async fn stop(&self, _cluster: &str, arn: &str, reason: &str) -> Result<(), CloudError> {
@@ -147,8 +142,7 @@ impl Groups for Port {
             |sim| check::desired_called(sim, desired),
             move |sim| {
                 check::s8_monotone_capacity(sim, desired);
-                sim.set_desired(desired);
-                Ok(())
+                sim.set_desired(desired)
             },
         )
         .await
@@ -176,8 +170,7 @@ impl Groups for Port {
             |_| {},
             move |sim| {
                 check::before_terminate(sim, &id);
-                sim.terminate(&id);
-                Ok(())
+                sim.terminate(&id)
             },
         )
         .await

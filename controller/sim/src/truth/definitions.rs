@@ -2,6 +2,7 @@
 
 use crate::sim::Sim;
 use dormouse_core::definition::Content;
+use dormouse_core::observed::Resources;
 
 /// A task definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct SimDefinition {
     pub install: String,
     /// Hash of its content.
     pub hash: String,
+    /// What a task of it takes of an instance.
+    pub size: Resources,
     /// ACTIVE.
     pub active: bool,
 }
@@ -33,8 +36,13 @@ impl Sim {
             self.truth.definitions.values().filter(|other| other.family == content.family).count() + 1;
         let arn = format!("arn:td/{}:{revision}", content.family);
         self.trace.note(self.now, format_args!("registered {arn}"));
-        let definition =
-            SimDefinition { family: content.family.clone(), install: install.to_owned(), hash, active: true };
+        let definition = SimDefinition {
+            family: content.family.clone(),
+            install: install.to_owned(),
+            hash,
+            size: Resources { cpu: content.cpu, memory: content.memory },
+            active: true,
+        };
         self.truth.definitions.insert(arn.clone(), definition);
         arn
     }

@@ -4,6 +4,7 @@ use super::history::History;
 use crate::profile::{MINUTE, Ms, SECOND};
 use crate::queue::Event;
 use crate::sim::Sim;
+use dormouse_aws::ports::CloudError;
 use dormouse_core::observed::{Group, Instance, Member, Resources, TaskStatus};
 use std::collections::BTreeMap;
 
@@ -57,13 +58,21 @@ impl SimFleet {
     }
 }
 
+fn refused(operation: &'static str, message: &str) -> CloudError {
+    CloudError::Refused { operation, code: "ValidationError".to_owned(), message: message.to_owned() }
+}
+
 impl Sim {
     /// SetDesiredCapacity.
-    pub fn set_desired(&mut self, desired: u32) {
+    pub fn set_desired(&mut self, desired: u32) -> Result<(), CloudError> {
+        if desired > self.truth.fleet.max {
+            return Err(refused("autoscaling:SetDesiredCapacity", "it is above the group's maximum"));
+        }
         self.trace.note(self.now, format_args!("desired capacity {} → {desired}", self.truth.fleet.desired));
         self.truth.fleet.desired = desired;
         self.group();
         self.fleet_changed();
+        Ok(())
     }
 
     /// The group launches what is missing, and removes what is too many and not protected.
@@ -170,15 +179,22 @@ impl Sim {
         on.map(|task| task.seen.arn.clone()).collect()
     }
 
-    /// TerminateInstanceInAutoScalingGroup with decrement; `false` when there is none of that id.
-    pub fn terminate(&mut self, id: &str) -> bool {
+    /// TerminateInstanceInAutoScalingGroup with decrement; one that is gone is success.
+    pub fn terminate(&mut self, id: &str) -> Result<(), CloudError> {
         if self.truth.fleet.members.get(id).is_none_or(|member| member.lifecycle == "Terminating") {
-            return false;
+            return Ok(());
+        }
+        if self.truth.fleet.desired <= self.truth.fleet.min {
+            // "Terminating instance without replacement will violate group's min size constraint."
+            return Err(refused(
+                "autoscaling:TerminateInstance",
+                "what is desired is the group's minimum already",
+            ));
         }
         self.trace.note(self.now, format_args!("{id} is terminated"));
-        self.truth.fleet.desired = self.truth.fleet.desired.saturating_sub(1);
+        self.truth.fleet.desired -= 1;
         self.leave(id);
-        true
+        Ok(())
     }
 
     fn leave(&mut self, id: &str) {

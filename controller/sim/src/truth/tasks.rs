@@ -5,7 +5,7 @@ use super::sidecar::Sidecar;
 use crate::profile::{MINUTE, Ms, SECOND};
 use crate::queue::Event;
 use crate::sim::Sim;
-use dormouse_aws::ports::{Described, RunAnswer, RunCall};
+use dormouse_aws::ports::{CloudError, Described, RunAnswer, RunCall};
 use dormouse_core::observed::{Resources, Task, TaskStatus};
 use dormouse_peer::wire::Role;
 use dormouse_state::Launch;
@@ -69,30 +69,34 @@ impl SimTask {
 
 impl Sim {
     /// RunTask.
-    pub fn run_task(&mut self, call: &RunCall) -> RunAnswer {
+    pub fn run_task(&mut self, call: &RunCall) -> Result<RunAnswer, CloudError> {
         let fingerprint =
             format!("{:?}{:?}{:?}{:?}", call.identity, call.started_by, call.parameters, call.env);
         if let Some((known, arn)) = self.truth.tokens.get(&call.client_token) {
-            return match self.truth.tasks.get(arn) {
+            return Ok(match self.truth.tasks.get(arn) {
                 Some(task) if *known == fingerprint => RunAnswer::Started(Box::new(task.seen.clone())),
                 _ => RunAnswer::TokenConflict(vec![arn.clone()]),
-            };
+            });
         }
         if self.rng.chance(self.profile.run_fails) {
             self.trace.note(self.now, format_args!("RunTask {} fails: no capacity", call.identity));
-            return RunAnswer::Failed("Capacity is unavailable at this time".to_owned());
+            return Ok(RunAnswer::Failed("Capacity is unavailable at this time".to_owned()));
         }
-        if !self.truth.definitions.get(&call.parameters.task_definition).is_some_and(|known| known.active) {
+        let definition = self.truth.definitions.get(&call.parameters.task_definition);
+        let Some(size) = definition.filter(|known| known.active).map(|known| known.size) else {
             self.trace.note(self.now, format_args!("RunTask {} fails: inactive definition", call.identity));
-            return RunAnswer::Failed("TaskDefinition is inactive".to_owned());
-        }
+            return Err(CloudError::Refused {
+                operation: "ecs:RunTask",
+                code: "InvalidParameterException".to_owned(),
+                message: "TaskDefinition is inactive".to_owned(),
+            });
+        };
         let (size, on) = if call.parameters.launch == Launch::Ec2 {
-            let size = self.size_of(&call.identity.service);
             match self.place(size) {
                 Ok(on) => (size, Some(on)),
                 Err(why) => {
                     self.trace.note(self.now, format_args!("RunTask {}: {why}", call.identity));
-                    return RunAnswer::NoRoom(why.to_owned());
+                    return Ok(RunAnswer::NoRoom(why.to_owned()));
                 }
             }
         } else {
@@ -135,7 +139,7 @@ impl Sim {
         self.truth.tasks.insert(arn.clone(), task);
         self.changed(&arn);
         self.after_run(&arn);
-        RunAnswer::Started(Box::new(seen))
+        Ok(RunAnswer::Started(Box::new(seen)))
     }
 
     /// A stranger's task on an instance with room, or nowhere when there is none.
@@ -176,37 +180,32 @@ impl Sim {
         self.plan(lives, Event::Forget(arn));
     }
 
-    /// What a service's task takes of an instance, by its declared spec.
-    fn size_of(&self, service: &str) -> Resources {
-        self.audit.spec(service).map_or(Resources { cpu: 288, memory: 544 }, |spec| {
-            dormouse_core::definition::service_resources(spec)
-        })
-    }
-
     /// Chooses an instance, as ECS's placement does: any with room.
     fn place(&mut self, size: Resources) -> Result<String, &'static str> {
         if self.truth.fleet.members.values().all(|member| !member.joined) {
             return Err("NO_INSTANCES");
         }
-        let room: Vec<String> = self
-            .truth
-            .fleet
-            .members
-            .values()
-            .filter(|member| member.joined && member.active && member.connected)
-            .filter(|member| {
-                let on = || {
-                    self.truth.tasks.values().filter(|task| {
-                        task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
-                    })
-                };
-                let free = on().fold(member.size, |free, task| free.minus(task.size));
-                free.fits(size) && on().filter(|task| task.seen.identity.is_some()).count() < INTERFACES
-            })
-            .map(|member| member.arn.clone())
-            .collect();
+        let (mut room, mut why) = (Vec::new(), "RESOURCE:CPU");
+        let open = self.truth.fleet.members.values();
+        for member in open.filter(|member| member.joined && member.active && member.connected) {
+            let on = || {
+                self.truth.tasks.values().filter(|task| {
+                    task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
+                })
+            };
+            let free = on().fold(member.size, |free, task| free.minus(task.size));
+            if free.cpu < size.cpu {
+                why = "RESOURCE:CPU";
+            } else if free.memory < size.memory {
+                why = "RESOURCE:MEMORY";
+            } else if on().filter(|task| task.seen.identity.is_some()).count() >= INTERFACES {
+                why = "RESOURCE:ENI";
+            } else {
+                room.push(member.arn.clone());
+            }
+        }
         if room.is_empty() {
-            return Err("RESOURCE:CPU");
+            return Err(why);
         }
         let index = self.rng.index(room.len());
         Ok(room[index].clone())

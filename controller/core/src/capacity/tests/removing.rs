@@ -54,6 +54,18 @@ impl Way {
 }
 
 #[test]
+fn what_still_holds_its_resources_is_there_although_it_is_not_counted() {
+    let mut way = Way::of(group(5).having("i-a", 0));
+    way.fleet.instance("i-a").remaining.cpu -= 256;
+    for second in [180, 400, 4_000] {
+        assert_eq!(way.at(second), []);
+    }
+    way.fleet.instance("i-a").remaining.cpu += 256;
+    assert_eq!((way.at(4_001), way.at(4_180)), (vec![], vec![]));
+    assert_eq!(way.at(4_181), drain("i-a"));
+}
+
+#[test]
 fn empty_for_long_then_draining_then_terminated() {
     let mut way = Way::of(group(5).having("i-a", 0));
     assert_eq!(way.requeue(0), Some(180));
