@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy fuzz schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy fuzz mutants schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -104,6 +104,9 @@ fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/
 	cd sidecars/fuzz && cargo run --quiet --bin seeds
 	cd sidecars/fuzz && for target in parse forward; do \
 	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
+
+mutants: ## Plants faults into the product's decisions, one at a time, and fails when one is not found (minutes)
+	cargo run --locked --release --target-dir target/mutants -p dormouse-sim --features mutants -- --mutants --seeds 0..100 --jobs 2
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json

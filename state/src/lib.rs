@@ -9,6 +9,7 @@
 //! - [`lease`]: who leads
 //! - [`store`]: the [`Store`] trait: conditional writes only
 //! - [`memory`]: the store in memory
+//! - [`planted`](mod@planted): faults that can be planted into decisions (feature `mutants`)
 //! - [`dynamodb`]: the store in one DynamoDB table (feature `dynamodb`)
 
 pub mod capacity;
@@ -18,6 +19,7 @@ pub mod dynamodb;
 pub mod lease;
 pub mod memory;
 pub mod pair;
+pub mod planted;
 pub mod record;
 pub mod store;
 

@@ -2,6 +2,7 @@
 
 use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
+use crate::planted;
 use crate::record::ServiceRecord;
 use crate::store::{Store, StoreError, Version, Versioned};
 use async_trait::async_trait;
@@ -50,10 +51,11 @@ fn check<T>(
     let (version, held) = rows.get(key).map_or((0, 0), |row| (row.version, row.fence));
     if let Some(epoch) = fence
         && held > epoch
+        && !planted!(FenceIgnored)
     {
         return Err(StoreError::Fenced { key: key.to_owned(), epoch });
     }
-    if version != expected {
+    if version != expected && !planted!(LastWriteWins) {
         return Err(StoreError::Conflict { key: key.to_owned() });
     }
     Ok(fence.unwrap_or(held))

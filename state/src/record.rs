@@ -98,6 +98,9 @@ pub struct DnsChange {
     /// Route 53's id of the change, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_id: Option<String>,
+    /// It was seen in the zone: if it is not any more, somebody else undid it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seen: bool,
 }
 
 /// What is remembered of a service's record in the public zone.
@@ -113,6 +116,9 @@ pub struct DnsMemory {
     /// Since when that is known: what stood there before may be remembered by resolvers for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
+    /// When a record that somebody else had taken out was last put back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repaired_at: Option<Timestamp>,
     /// Since when the zone is known, INSYNC, to hold no record of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn_at: Option<Timestamp>,

@@ -233,6 +233,7 @@ async fn every_field_survives(store: Arc<dyn Store>) {
         pair: id,
         intended_at: at(7),
         change_id: None,
+        seen: false,
     });
     hello.dns.withdrawn_at = Some(at(8));
     hello.failures = 3;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleState, ScalingActivityStatusCode};
 use dormouse_core::observed::{Group, Member};
+use dormouse_state::planted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -102,7 +103,7 @@ impl Groups for AutoScalingGroups {
     }
 
     async fn protect(&self, name: &str, ec2_ids: &[String]) -> Result<(), CloudError> {
-        for chunk in ec2_ids.chunks(PROTECT_CHUNK) {
+        for chunk in ec2_ids.chunks(if planted!(UnchunkedProtect) { usize::MAX } else { PROTECT_CHUNK }) {
             let Err(error) = self.protect_chunk(name, chunk).await else { continue };
             if !is_validation(&error) {
                 return Err(error);

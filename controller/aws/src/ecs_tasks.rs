@@ -16,7 +16,7 @@ use aws_sdk_ecs::types::{
 use dormouse_core::definition::Content;
 use dormouse_core::observed::{Task, TaskStatus};
 use dormouse_peer::token::{self, Identity};
-use dormouse_state::Launch;
+use dormouse_state::{Launch, planted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -64,6 +64,9 @@ impl Tasks for EcsTasks {
         while let Some(page) = pages.next().await {
             let page = self.calls.settle(LIST, page)?;
             arns.extend(page.task_arns.unwrap_or_default());
+            if planted!(OneUnpagedList) {
+                break;
+            }
         }
         Ok(arns)
     }
@@ -75,7 +78,7 @@ impl Tasks for EcsTasks {
         arns: &[String],
     ) -> Result<Described, CloudError> {
         let mut described = Described::default();
-        for chunk in arns.chunks(DESCRIBE_CHUNK) {
+        for chunk in arns.chunks(if planted!(UnchunkedDescribe) { usize::MAX } else { DESCRIBE_CHUNK }) {
             let describe = self.read.describe_tasks().cluster(cluster).set_tasks(Some(chunk.to_vec()));
             let answer = self.calls.settle(DESCRIBE, describe.send().await)?;
             for failure in answer.failures() {

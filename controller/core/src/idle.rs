@@ -4,7 +4,7 @@ use crate::intent::{later, since};
 use crate::observed::Beat;
 use dormouse_manifests::{AwakeWindow, IdleAfter};
 use dormouse_peer::wire::Activity;
-use dormouse_state::{Desired, ServiceRecord};
+use dormouse_state::{Desired, ServiceRecord, planted};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -50,6 +50,10 @@ pub fn usage(
     now: Timestamp,
 ) -> Use {
     let activity = proxy.and_then(|beat| beat.activity.map(|activity| (beat, activity)));
+    if planted!(TrafficIgnored) {
+        let (last, is_known) = (record.last_activity, activity.is_some());
+        return Use { in_flight: 0, sockets: 0, busy: false, last, is_known };
+    }
     let mut last = record.last_activity.max(activator.last.unwrap_or(Timestamp::MIN));
     let mut in_flight = activator.in_flight;
     let mut sockets = 0;
@@ -89,7 +93,12 @@ pub fn idle_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let IdleAfter::After(after) = record.spec.idle_after else { return None };
-    if record.desired == Desired::Asleep || dependents_awake || usage.in_flight > 0 || usage.busy {
+    if planted!(NoIdleDetection)
+        || record.desired == Desired::Asleep
+        || dependents_awake
+        || usage.in_flight > 0
+        || usage.busy
+    {
         return None;
     }
     // Waking takes its time; the clock starts when there is something to use.

@@ -4,7 +4,7 @@
 
 use crate::lifecycle::backoff;
 use dormouse_manifests::Service;
-use dormouse_state::{Cause, Desired, Rest, ServiceRecord};
+use dormouse_state::{Cause, Desired, Rest, ServiceRecord, planted};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -61,13 +61,16 @@ pub fn wake(
         return Ok(worth_it.then_some(next));
     }
     next.desired = Desired::Awake;
-    next.epoch += 1;
+    next.epoch += u64::from(!planted!(SameEpoch));
     if known.rest.as_ref().is_some_and(|rest| rest.forced)
         && let Some(pair) = &mut next.pair
     {
         pair.condemned.get_or_insert((now, "its time was up; it was woken anew".to_owned()));
     }
-    next.rest = None;
+    next.rest = next.rest.filter(|_| planted!(WakeKeepsDraining));
+    if planted!(WakeRevives) && next.pair.is_none() {
+        next.pair = next.retiring.pop().map(|pair| dormouse_state::Pair { condemned: None, ..pair });
+    }
     next.last_wake =
         Some(Cause { at: now, origin: origin.to_owned(), reason: reason.to_owned(), duration_ms: None });
     next.note(now, "Woken", sentence(origin, reason));

@@ -3,7 +3,7 @@
 //! Times are the caller's own monotonic clock: how long ago it began to see the nonce that it sees now, and
 //! how long ago its own last successful renewal *began*. Nobody compares wall clocks.
 
-use dormouse_state::Lease;
+use dormouse_state::{Lease, planted};
 use std::time::Duration;
 
 /// What to do about the lease.
@@ -29,7 +29,7 @@ pub fn candidate(seen: Option<&Lease>, unchanged_for: Duration, duration: Durati
             Move::Take { expected: Some(String::new()), epoch: lease.epoch + 1 }
         }
         // A slow clock of the holder is allowed for.
-        Some(lease) if unchanged_for >= duration + margin(duration) => {
+        Some(lease) if unchanged_for >= dead_after(duration) => {
             Move::Take { expected: Some(lease.nonce.clone()), epoch: lease.epoch + 1 }
         }
         Some(_) => Move::Watch,
@@ -46,9 +46,26 @@ pub fn renew_every(duration: Duration) -> Duration {
     duration / 3
 }
 
+/// How long until a candidate looks again: soon, and right when it may take what has not changed for so long.
+pub fn watch_again(unchanged_for: Duration, duration: Duration) -> Duration {
+    let left = dead_after(duration).saturating_sub(unchanged_for);
+    watch_every(duration).min(left.max(Duration::from_millis(1)))
+}
+
 /// How often a candidate looks.
-pub fn watch_every(duration: Duration) -> Duration {
+fn watch_every(duration: Duration) -> Duration {
     duration / 10
+}
+
+/// A lease that has not changed for so long is nobody's.
+fn dead_after(duration: Duration) -> Duration {
+    if planted!(LeaseHeldForLong) {
+        return duration * 60;
+    }
+    if planted!(TakesLiveLease) {
+        return duration / 5;
+    }
+    duration + margin(duration)
 }
 
 /// Clocks that run at different rates, by 2 % each, and the time a write takes.

@@ -4,7 +4,7 @@ use crate::observed::{Beat, Tasks};
 use dormouse_manifests::Protocol;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Answer, PeerAddress, Role, SidecarState};
-use dormouse_state::{ConditionType, Desired, PairId, ServiceRecord};
+use dormouse_state::{ConditionType, Desired, PairId, ServiceRecord, planted};
 use std::time::Duration;
 
 /// While a pair is on its way up, seconds of waiting are at stake.
@@ -50,6 +50,7 @@ pub fn answer(
         .all(|kind| record.conditions.iter().any(|known| known.kind == *kind && known.status));
     let interval_ms = match (record.desired, both_serve) {
         (Desired::Asleep, _) => RESTING_MS,
+        (Desired::Awake, false) if planted!(SlowToHear) => STEADY_MS * 3,
         (Desired::Awake, false) => WAKING_MS,
         (Desired::Awake, true) => STEADY_MS,
     };
@@ -59,7 +60,7 @@ pub fn answer(
     let interval_ms = interval_ms.min(due.max(WAKING_MS));
     Some(Answer {
         peer: address.map(|host| PeerAddress { host, port }),
-        drain: leaving || drains,
+        drain: (leaving || drains) && !planted!(UnsaidDrain),
         interval_ms,
         controllers: Vec::new(),
     })

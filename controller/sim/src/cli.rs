@@ -6,6 +6,7 @@ use crate::scenario::{self, NAMES, PAIRED, Tried, scenario};
 use crate::script::{Script, Size};
 use crate::shrink::shrink;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::PoisonError;
@@ -16,7 +17,8 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
        dormouse-sim --seed N [--services N] [--hours N] [--trace] [--shrink]
        dormouse-sim --scenario NAME [--trace]
        dormouse-sim [--crashes] [--pairs] [--reads] [--only NAME] [--jobs N]
-       dormouse-sim --faults
+       dormouse-sim --faults | --invariants
+       dormouse-sim --mutants [NAME,NAME…] [--seeds A..B] [--jobs N]
 
 --seeds     runs many seeds and says which of them failed
 --seed      runs one; --trace prints its timeline, --shrink looks for the shortest run that fails the same way
@@ -26,7 +28,8 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
 --crashes   a crash at every effect of every scenario, before it and after it
 --pairs     crashes at every two effects of a wake and of a falling asleep
 --reads     every read of every scenario gone wrong: not answered, or a minute old
---faults    lists what goes wrong in a run
+--faults    lists what goes wrong in a run; --invariants: what must never be, and what must come true
+--mutants   plants faults into the product, one at a time, and says what finds each (feature `mutants`)
 ";
 
 struct Args<'a>(&'a [String]);
@@ -58,6 +61,21 @@ pub fn main(args: &[String]) -> ExitCode {
         println!("\nscenarios: {}", NAMES.join(", "));
         return ExitCode::SUCCESS;
     }
+    if args.has("--invariants") {
+        let line = |known: &crate::check::Invariant| {
+            println!("{:4}{:24}{}", known.id, known.name, known.says.trim())
+        };
+        crate::check::ALL.iter().for_each(line);
+        return ExitCode::SUCCESS;
+    }
+    #[cfg(feature = "mutants")]
+    if args.has("--mutants") {
+        let names = args.value("--mutants").filter(|names| !names.starts_with("--"));
+        let names: Vec<String> = names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..100);
+        let all = crate::mutants::main(&names, &seeds, args.number("--jobs").unwrap_or(2));
+        return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let systematic = ["--crashes", "--pairs", "--reads"];
     if systematic.iter().any(|name| args.has(name)) {
         let one = args.value("--only").cloned();
@@ -69,13 +87,16 @@ pub fn main(args: &[String]) -> ExitCode {
     if let Some(seed) = args.number("--seed") {
         return one(seed, args.size(), args.has("--trace"), args.has("--shrink"));
     }
-    let range = args.value("--seeds").and_then(|text| text.split_once(".."));
-    let range = range.and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
-    let Some((from, to)) = range else {
+    let Some(Range { start: from, end: to }) = args.value("--seeds").and_then(|text| range(text)) else {
         eprint!("{USAGE}");
         return ExitCode::from(2);
     };
     many(from, to, args.size(), jobs, args.number("--most").unwrap_or(usize::MAX))
+}
+
+fn range(text: &str) -> Option<Range<u64>> {
+    let (from, to) = text.split_once("..")?;
+    Some(from.parse().ok()?..to.parse().ok()?)
 }
 
 fn one(seed: u64, size: Size, trace: bool, shorter: bool) -> ExitCode {

@@ -32,7 +32,7 @@ pub fn declare(_world: &World, process: &Process, manifest: Service) {
 
 /// Asks a service once. `front`: the controller that answers at the activator's address.
 pub fn ask(world: &World, front: Option<&Process>, service: usize, takes: Ms) {
-    let name = format!("svc{service}");
+    let name = crate::script::name_of(service);
     let address = {
         let mut sim = world.sim();
         let resolver = sim.rng.below(RESOLVERS);

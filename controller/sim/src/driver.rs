@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::profile::{Ms, SECOND};
 use crate::queue::{Event, Queue, Report};
 use crate::rng::Rng;
-use crate::script::Script;
+use crate::script::{Script, name_of};
 use crate::sim::{CrashAt, Odd, ReadAt, Sim, World};
 use crate::trace::Trace;
 use crate::truth::Truth;
@@ -129,7 +129,7 @@ impl Driver {
             settings.private_zone = Some(PrivateZone { id: "Z2".to_owned(), name: "internal".to_owned() });
         }
         let mut truth = Truth {
-            services: (0..script.services).map(|index| format!("svc{index}")).collect(),
+            services: (0..script.services).map(name_of).collect(),
             activator: settings.wildcard.clone().unwrap_or_default().concat(),
             ..Truth::default()
         };
@@ -230,6 +230,7 @@ impl Driver {
         let Some(process) = self.processes.get_mut(controller).and_then(Option::take) else { return };
         process.crash();
         let mut sim = self.world.sim();
+        check::down(&mut sim, controller);
         let now = sim.now;
         sim.trace.note(now, format_args!("controller {controller} {why}, back after {back_after} ms"));
         sim.cut_activator(controller);
@@ -250,6 +251,7 @@ impl Driver {
             Event::Thaw(controller) => {
                 if let Some(process) = &self.processes[controller] {
                     let mut sim = self.world.sim();
+                    check::up(&mut sim, controller, false);
                     let now = sim.now;
                     sim.trace.note(now, format_args!("controller {controller} goes on"));
                     drop(sim);
@@ -278,6 +280,7 @@ impl Driver {
         }
         {
             let mut sim = self.world.sim();
+            check::up(&mut sim, controller, true);
             let now = sim.now;
             sim.trace.note(now, format_args!("controller {controller} starts"));
         }
@@ -299,12 +302,16 @@ impl Driver {
         spec.idle_after =
             if idle == 0 { IdleAfter::Never } else { IdleAfter::After(Duration::from_secs(idle * 60)) };
         spec.drain = Duration::from_secs(rng.between(5, 30));
+        if rng.chance(200) && self.script.services <= 3 {
+            // It takes more than half of an instance.
+            spec.cpu = 1200;
+        }
         spec.proxy.spot = rng.chance(200);
         spec.env.insert("VERSION".to_owned(), self.versions[index].to_string());
         if index > 0 && (self.script.chained || rng.chance(200)) {
-            spec.depends_on = vec!["svc0".to_owned()];
+            spec.depends_on = vec![name_of(0)];
         }
-        Service::new(format!("svc{index}"), spec)
+        Service::new(name_of(index), spec)
     }
 
     /// The controller that answers: the leader as a rule.
@@ -324,8 +331,11 @@ impl Driver {
     fn report(&self, report: Report) {
         let Some(process) = self.front() else { return };
         let token = self.world.sim().token_of(&report);
-        let answer = process.plane.heartbeat(&token, report.beat);
+        let answer = process.plane.heartbeat(&token, report.beat.clone());
         let mut sim = self.world.sim();
+        if answer.is_some() && sim.audit.leader() == Some(process.controller) {
+            check::heard(&mut sim, &report);
+        }
         match answer {
             Some(_) if report.forged => {
                 sim.violate("S6", format!("a forged heartbeat of {} is believed", report.identity))

@@ -14,6 +14,7 @@
 //! - [`trace`]: what happened, as a hash and as a timeline; [`rng`]: random numbers
 //! - [`shrink`](mod@shrink): the shortest run that shows a violation
 //! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect; [`faults`]: what goes wrong, to read
+//! - `mutants`: faults planted into the product, each to be found (feature `mutants`)
 //! - [`cli`]: the program
 
 #[global_allocator]
@@ -24,6 +25,8 @@ pub mod cli;
 pub mod client;
 pub mod driver;
 pub mod faults;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod ports;
 pub mod process;
 pub mod profile;

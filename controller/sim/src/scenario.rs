@@ -237,11 +237,15 @@ pub fn odd_reads(name: &str, first: u64, stride: usize, jobs: usize) -> Tried {
 
 /// Tries everything of a list, in its order whoever comes first.
 fn side_by_side<T: Sync>(jobs: usize, all: &[T], attempt: impl Fn(&T, &mut Tried) + Sync) -> Tried {
+    #[cfg(feature = "mutants")]
+    let fault = dormouse_state::planted::here();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
+                #[cfg(feature = "mutants")]
+                dormouse_state::planted::plant(fault);
                 while let Some((index, one)) = all.get(next.load(Ordering::Relaxed)..).and_then(|_| {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     Some((index, all.get(index)?))

@@ -4,6 +4,15 @@ use crate::profile::{MINUTE, Ms, Profile, SECOND};
 use crate::rng::Rng;
 use dormouse_peer::wire::Role;
 
+/// Names of services by index. One begins another: nothing may be taken for its neighbour's.
+pub fn name_of(index: usize) -> String {
+    match index {
+        0 => "shop".to_owned(),
+        1 => "shop2".to_owned(),
+        _ => format!("shop2-{index}"),
+    }
+}
+
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -44,6 +53,8 @@ pub enum Act {
     Stranger(Ms),
     /// Somebody sets, or with `false` removes, a record of its name.
     Record(usize, bool),
+    /// Somebody takes its record out of the zone, so often, and every so often.
+    Undo(usize, u64, Ms),
     /// A controller crashes, and is back after a while.
     Crash(usize, Ms),
     /// A controller stops for a while, and goes on.
@@ -113,7 +124,8 @@ impl Act {
             | Act::LoseRow(service)
             | Act::Spot(service)
             | Act::PrivateRecord(service, _)
-            | Act::Record(service, _) => *service < services,
+            | Act::Record(service, _)
+            | Act::Undo(service, ..) => *service < services,
             Act::Crash(controller, _)
             | Act::Freeze(controller, _)
             | Act::Replace(controller)
@@ -236,7 +248,7 @@ fn act(rng: &mut Rng, services: usize, controllers: usize) -> Act {
     let service = rng.index(services);
     let role = if rng.chance(500) { Role::Proxy } else { Role::Service };
     let controller = rng.index(controllers);
-    match rng.below(31) {
+    match rng.below(32) {
         0 => Act::Declare(service),
         1 => Act::Delete(service),
         2..=4 => Act::Wake(service),
@@ -264,6 +276,7 @@ fn act(rng: &mut Rng, services: usize, controllers: usize) -> Act {
         27 => Act::Rebalance,
         28 => Act::Spot(service),
         29 => Act::PrivateRecord(service, rng.chance(700)),
+        30 => Act::Undo(service, rng.between(1, 5), rng.between(5 * SECOND, 3 * MINUTE)),
         _ => Act::Crash(controller, rng.between(SECOND, 60 * SECOND)),
     }
 }

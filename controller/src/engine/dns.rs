@@ -5,7 +5,7 @@ use dormouse_aws::ports::{ChangeAnswer, CloudError};
 use dormouse_core::budget::Kind;
 use dormouse_core::dns::{self, Change, Group, Plan, Wanted, batch, wanted};
 use dormouse_core::settings::PrivateZone;
-use dormouse_state::ServiceRecord;
+use dormouse_state::{ServiceRecord, planted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,7 +206,7 @@ impl Engine {
         if let Err(wait) = self.pace.try_take(Kind::Zone, 1, ZONE_RESERVE) {
             return Some(wait);
         }
-        match self.cloud.zones.is_insync(id).await {
+        match self.cloud.zones.is_insync(id).await.map(|arrived| arrived || planted!(BelievesInsync)) {
             Ok(true) => {
                 let now = self.now();
                 for name in names {

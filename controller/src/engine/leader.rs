@@ -4,7 +4,7 @@ use super::{Engine, Key, runner};
 use dormouse_core::intent;
 use dormouse_core::lease::{self, Move};
 use dormouse_manifests::ServiceSpec;
-use dormouse_state::{Lease, ServiceRecord, StoreError};
+use dormouse_state::{Lease, ServiceRecord, StoreError, planted};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::PoisonError;
@@ -94,7 +94,8 @@ impl Engine {
             match self.store.lease().await {
                 Ok(current) => {
                     if current != seen.0 {
-                        seen = (current.clone(), began);
+                        // Its holder may have begun to write it while this look was under way.
+                        seen = (current.clone(), Instant::now());
                     }
                     self.is_led_by(current.as_ref());
                     let unchanged = began.duration_since(seen.1);
@@ -119,12 +120,18 @@ impl Engine {
                         info!(holder, "another leads; waiting");
                     }
                 }
+                Err(_) if planted!(LeaseFailsOpen) => {
+                    self.extend(began);
+                    let lease = Lease { holder: self.holder.clone(), nonce: nonce(), epoch: 1, url: None };
+                    return Some(lease);
+                }
                 Err(error) => warn!(%error, "the lease could not be read"),
             }
+            let again = lease::watch_again(seen.1.elapsed(), self.lease);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return None,
-                () = tokio::time::sleep(lease::watch_every(self.lease)) => {}
+                () = tokio::time::sleep(again) => {}
             }
         }
     }
@@ -148,6 +155,13 @@ impl Engine {
                     *held = next;
                     renewed = began;
                     self.extend(began);
+                }
+                Ok(Err(StoreError::Conflict { .. })) if planted!(LeaseHasNoOwner) => {
+                    if let Ok(Some(current)) = self.store.lease().await {
+                        *held = current;
+                        renewed = began;
+                        self.extend(began);
+                    }
                 }
                 Ok(Err(StoreError::Conflict { .. })) => {
                     warn!("another took the lease");
@@ -202,7 +216,11 @@ impl Engine {
         let lives = self.world().tasks.by_arn.values().any(|task| {
             !task.is_ending() && task.identity.as_ref().is_some_and(|identity| identity.service == name)
         });
-        if !lives || !self.may_act() || self.store.unreadable().iter().any(|row| row == name) {
+        if !lives
+            || planted!(OrphansStay)
+            || !self.may_act()
+            || self.store.unreadable().iter().any(|row| row == name)
+        {
             return false;
         }
         let written = self

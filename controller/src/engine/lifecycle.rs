@@ -8,7 +8,7 @@ use dormouse_core::lifecycle::{self, Plan, Step, View, outcome};
 use dormouse_core::{naming, status};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, Launch, RunParameters, ServiceRecord, StoreError};
+use dormouse_state::{Desired, Launch, RunParameters, ServiceRecord, StoreError, planted};
 use futures::future::join_all;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Engine {
         if status::differs_in_words_only(&base.record, &record) {
             // Words are for those who look now; the next write that matters takes them along.
             self.records.reword(version, record);
-        } else if record != *base.record {
+        } else if record != *base.record && !planted!(ActsFirst) {
             if !self.may_act() {
                 return Some(RETRY);
             }
@@ -58,6 +58,7 @@ impl Engine {
                     version = base.version + 1;
                     self.after_write(&base.record, &written).await;
                 }
+                Err(StoreError::Conflict { .. }) if planted!(ActsOnConflict) => {}
                 // Somebody flipped it meanwhile: decide again from what they wrote.
                 Err(StoreError::Conflict { .. }) => return Some(Duration::ZERO),
                 Err(error) => {
@@ -126,6 +127,8 @@ impl Engine {
     }
 
     async fn take_all(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
+        let refused = |known: &Engine| known.world().refusals.get(name).map(|refusal| refusal.tries);
+        let before = refused(self);
         let outcomes: Vec<Outcome> = join_all(steps.into_iter().map(|step| self.step(name, version, step)))
             .await
             .into_iter()
@@ -134,7 +137,10 @@ impl Engine {
         if outcomes.is_empty() {
             return false;
         }
-        self.world().refusals.remove(name);
+        // One step's success says nothing of another that was refused beside it.
+        if refused(self) == before {
+            self.world().refusals.remove(name);
+        }
         let now = self.now();
         let remembered = self
             .records
@@ -223,9 +229,13 @@ impl Engine {
 
     async fn run(&self, name: &str, identity: Identity, parameters: RunParameters) -> Option<Outcome> {
         let install = &self.settings.install;
+        let mut client_token = naming::client_token(install, &identity, &parameters.incarnation);
+        if planted!(TokenPerTry) {
+            client_token.push_str(&self.now().to_string());
+        }
         let call = RunCall {
             started_by: naming::started_by(install),
-            client_token: naming::client_token(install, &identity, &parameters.incarnation),
+            client_token,
             env: [
                 ("DORMOUSE_CONTROLLER_URL".to_owned(), parameters.controller_url.clone()),
                 ("DORMOUSE_TASK_TOKEN".to_owned(), token::sign(&self.secret, &identity)),
@@ -268,6 +278,9 @@ impl Engine {
                 None
             }
             Ok(RunAnswer::TokenConflict(arns)) => self.adopt(name, identity, &call, &arns).await,
+            Err(error) if planted!(LostAnswerBurns) => {
+                Some(Outcome::Burnt { identity, why: error.to_string() })
+            }
             Err(error) => self.refused(name, &error),
         }
     }

@@ -37,7 +37,7 @@ use dormouse_core::capacity::Room;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
 use dormouse_core::view::{self, ServiceView};
-use dormouse_state::{Desired, Phase, ServiceRecord, Store};
+use dormouse_state::{Desired, Phase, ServiceRecord, Store, planted};
 use jiff::Timestamp;
 use records::Records;
 use scheduler::Scheduler;
@@ -161,13 +161,13 @@ impl Engine {
 
     /// The fence of the leader's writes.
     fn fence(&self) -> Option<u64> {
-        Some(self.epoch.load(Ordering::Acquire))
+        Some(self.epoch.load(Ordering::Acquire)).filter(|_| !planted!(Unfenced))
     }
 
     /// Whether an effect may be applied now: it leads, its lease holds, and it is not only to observe.
     fn may_act(&self) -> bool {
         let until = *self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.observe_only && until.is_some_and(|until| Instant::now() < until)
+        !self.observe_only && until.is_some_and(|until| Instant::now() < until || planted!(ActsWithoutLease))
     }
 
     /// Waits for the budget of a call that changes something; `false`: it may not be made any more.

@@ -11,7 +11,7 @@ use dormouse_core::{idle, intent};
 use dormouse_manifests::Service;
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::{Answer, Heartbeat, Role};
-use dormouse_state::{Desired, PairId, ServiceRecord, StoreError};
+use dormouse_state::{Desired, PairId, ServiceRecord, StoreError, planted};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -209,7 +209,9 @@ impl Plane for EnginePlane {
     }
 
     fn heartbeat(&self, token: &str, beat: Heartbeat) -> Option<Answer> {
-        let answer = self.0.hear(&token::verify(&self.0.secret, token)?, beat)?;
+        let claimed = planted!(BelievesForged).then(|| token::claimed(token)).flatten();
+        let identity = claimed.or_else(|| token::verify(&self.0.secret, token))?;
+        let answer = self.0.hear(&identity, beat)?;
         Some(Answer { controllers: self.0.controllers(), ..answer })
     }
 
@@ -251,6 +253,7 @@ impl Engine {
         change: impl Fn(&ServiceRecord) -> Result<Option<ServiceRecord>, PlaneError>,
     ) -> Result<Arc<ServiceView>, PlaneError> {
         let refused = OnceLock::new();
+        let slept = self.records.get(name).is_some_and(|known| known.record.desired == Desired::Asleep);
         let record = self
             .records
             .update(name, None, |known| match change(known?) {
@@ -265,6 +268,10 @@ impl Engine {
             return Err(error);
         }
         let record = record.ok_or_else(|| PlaneError::NotFound(name.to_owned()))?;
+        // What was refused on the way to sleep does not hold up a wake that needs tasks of its own.
+        if slept && record.desired == Desired::Awake && record.pair.is_none() {
+            self.world().refusals.remove(name);
+        }
         self.schedule(name);
         self.scheduler.schedule(Key::Capacity, Duration::ZERO);
         self.tell(name);

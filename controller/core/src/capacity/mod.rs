@@ -18,7 +18,7 @@ pub use place::{Placement, Room, place};
 use crate::intent::since;
 use crate::observed::Fleet;
 use crate::settings::Settings;
-use dormouse_state::CapacityMemory;
+use dormouse_state::{CapacityMemory, planted};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub fn plan(
     let placement = place(settings, demand, fleet, &memory, full);
     // What was asked for is asked for again until it is seen, or until nobody waits for it any more: the call
     // may never have been made, and if it was, another controller's reading of the group may be older than it.
-    let goal = place::desired(fleet, &memory).saturating_add(placement.grow).min(fleet.group.max);
+    let goal = place::desired(fleet, &memory).saturating_add(placement.grow).min(place::most(fleet));
     if goal > fleet.group.desired && placement.fresh > 0 {
         ask(goal, &mut memory, &mut steps, now);
     } else if memory.asked_at.is_none_or(|at| since(now, at) >= READS_LAG) {
@@ -81,7 +81,15 @@ pub fn plan(
     if running > goal.max(fleet.group.desired) {
         ask(running, &mut memory, &mut steps, now);
     }
+    if planted!(ZeroUntilPlaced) && demand.occupied.is_empty() && !fleet.instances.is_empty() {
+        steps.push(Step::SetDesired(0));
+    }
     let requeue = removal::plan(settings, demand, fleet, &placement, &mut memory, &mut steps, now);
+    if planted!(ScaleInByDesired) {
+        let terminates = |step: &&mut Step| matches!(step, Step::Terminate(_));
+        let fewer = fleet.group.desired.saturating_sub(1);
+        steps.iter_mut().filter(terminates).for_each(|step| *step = Step::SetDesired(fewer));
+    }
     let bare: Vec<String> = fleet
         .group
         .members
@@ -90,14 +98,14 @@ pub fn plan(
         .filter(|member| !memory.removals.contains_key(&member.ec2_id))
         .map(|member| member.ec2_id.clone())
         .collect();
-    if !bare.is_empty() {
+    if !bare.is_empty() && !planted!(Unprotected) {
         steps.push(Step::Protect(bare));
     }
     Plan { memory, steps, placement, requeue }
 }
 
 fn ask(goal: u32, memory: &mut CapacityMemory, steps: &mut Vec<Step>, now: Timestamp) {
-    if memory.target != Some(goal) {
+    if memory.target != Some(goal) && !planted!(GrowsUnintended) {
         (memory.target, memory.asked_at) = (Some(goal), Some(now));
     }
     steps.push(Step::SetDesired(goal));

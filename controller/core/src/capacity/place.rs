@@ -3,7 +3,7 @@
 use super::demand::{Demand, Want};
 use crate::observed::{Fleet, Instance, Resources};
 use crate::settings::Settings;
-use dormouse_state::CapacityMemory;
+use dormouse_state::{CapacityMemory, planted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether an instance has room for a service task.
@@ -87,7 +87,7 @@ pub fn place(
         removal.terminate_at.is_some()
             && fleet.group.members.iter().any(|m| m.ec2_id == **id && !m.is_leaving())
     });
-    let spare = fleet.group.max.saturating_sub(desired).saturating_add(count(going));
+    let spare = most(fleet).saturating_sub(desired).saturating_add(count(going));
     let mut fresh: Vec<(Resources, u32)> = Vec::new();
 
     for want in &demand.waiting {
@@ -128,8 +128,13 @@ pub fn place(
 
 /// The desired capacity as far as it is known: what was asked for and is not seen yet counts.
 pub(super) fn desired(fleet: &Fleet, memory: &CapacityMemory) -> u32 {
-    let asked = memory.target.unwrap_or_default().min(fleet.group.max);
+    let asked = memory.target.unwrap_or_default().min(most(fleet));
     fleet.group.desired.max(asked)
+}
+
+/// How many instances there may be.
+pub(super) fn most(fleet: &Fleet) -> u32 {
+    if planted!(AboveMaximum) { u32::MAX } else { fleet.group.max }
 }
 
 fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {

@@ -6,7 +6,7 @@ use super::{Demand, Placement, Step};
 use crate::intent::{later, since};
 use crate::observed::{Fleet, Instance, Member};
 use crate::settings::Settings;
-use dormouse_state::{CapacityMemory, Removal};
+use dormouse_state::{CapacityMemory, Removal, planted};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,15 +41,17 @@ pub(super) fn plan(
     });
     memory.empty_since.retain(|id, _| staying.contains_key(id.as_str()));
     let occupied = |id: &str| {
-        joined.get(id).is_some_and(|instance| {
-            // A task that does not come to its end is counted no more, and holds its resources.
-            instance.tasks > 0
-                || instance.remaining != instance.registered
-                || demand.occupied.contains_key(&instance.arn)
-                || demand.placed_since.iter().any(|(on, _)| *on == instance.arn)
-        })
+        !planted!(KillsBusy)
+            && joined.get(id).is_some_and(|instance| {
+                // A task that does not come to its end is counted no more, and holds its resources.
+                instance.tasks > 0
+                    || instance.remaining != instance.registered
+                    || demand.occupied.contains_key(&instance.arn)
+                    || demand.placed_since.iter().any(|(on, _)| *on == instance.arn)
+            })
     };
-    let busy = |id: &str| placement.nominated.contains(id) || occupied(id);
+    let nominated = |id: &str| placement.nominated.contains(id) && !planted!(NominatedGo);
+    let busy = |id: &str| nominated(id) || occupied(id);
     for id in staying.keys() {
         if busy(id) {
             memory.empty_since.remove(*id);
@@ -101,7 +103,7 @@ fn choose(
     memory: &mut CapacityMemory,
     now: Timestamp,
 ) {
-    let budget = (staying.len() / 10).max(1);
+    let budget = if planted!(NoRemovalBudget) { usize::MAX } else { (staying.len() / 10).max(1) };
     let above_min =
         usize::try_from(fleet.group.desired.saturating_sub(fleet.group.min)).unwrap_or(usize::MAX);
     let gone = memory.removals.keys().filter(|id| !staying.contains_key(id.as_str())).count();
@@ -113,7 +115,7 @@ fn choose(
         // One that drains already goes too, whoever drained it: a removal may have been forgotten over a reading
         // that was older than its Drain call.
         let delay = if joined.contains_key(id.as_str()) { settings.scale_in_delay } else { NEVER_JOINED };
-        if since(now, empty_since) >= delay && !memory.removals.contains_key(&id) {
+        if since(now, empty_since) >= delay && !memory.removals.contains_key(&id) && !planted!(NeverShrinks) {
             memory.removals.insert(id, Removal { intended_at: now, draining_at: None, terminate_at: None });
         }
     }
@@ -139,7 +141,7 @@ fn advance(
             continue;
         }
         match instance {
-            Some(instance) if instance.active => {
+            Some(instance) if instance.active && !planted!(NoDraining) => {
                 removal.draining_at = None;
                 steps.push(Step::Drain(vec![instance.arn.clone()]));
                 continue;

@@ -6,6 +6,7 @@ use super::zone::{Change, Zone};
 use crate::naming;
 use crate::observed::RecordSet;
 use crate::settings::Settings;
+use dormouse_state::planted;
 
 /// How an owner's records stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn compare(
         // A record that has another value by now is somebody else's; gone is gone.
         if let [set] = zone.get(name, "A")
             && !set.special
-            && set.values == *addresses
+            && (set.values == *addresses || planted!(ReplacesForeign))
         {
             claimed_sets.push(set.clone());
         }
@@ -80,6 +81,7 @@ pub fn compare(
     }
     changes.extend(wanted_sets.into_iter().filter(|set| !claimed_sets.contains(set)).map(Change::Create));
     if let Some(new) = new
+        && !planted!(NoOwnership)
         && zone.get(&new.name, "TXT") != [new.clone()]
     {
         changes.push(Change::Create(new));

@@ -20,9 +20,9 @@ pub use compare::{Standing, compare};
 pub use wanted::Wanted;
 pub use zone::{Change, Zone};
 
-use crate::intent::since;
+use crate::intent::{later, since};
 use crate::settings::Settings;
-use dormouse_state::{DnsChange, DnsMemory, ServiceRecord};
+use dormouse_state::{DnsChange, DnsMemory, ServiceRecord, planted};
 use jiff::Timestamp;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,9 @@ const PROPAGATES_IN: Duration = Duration::from_secs(60);
 
 /// A change that is tried again and again is dated anew this often: each date is a write.
 const DATED_EVERY: Duration = Duration::from_secs(5);
+
+/// What somebody takes out is put back, and no more often than this: two that are at odds do not fight.
+const REPAIR_EVERY: Duration = Duration::from_secs(300);
 
 /// The changes of one owner: they stand or fall together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,16 +129,21 @@ fn service(
     let standing = compare(settings, &settings.domain, zone, name, want);
     let pair = want.map(|want| want.pair).or(record.last_pair).unwrap_or_default();
     let intended = |memory: &mut DnsMemory| {
-        memory.pending =
-            Some(DnsChange { address: address.clone(), pair, intended_at: now, change_id: None });
-        memory.withdrawn_at = None;
+        memory.pending = Some(DnsChange {
+            address: address.clone(),
+            pair,
+            intended_at: now,
+            change_id: None,
+            seen: false,
+        });
+        memory.withdrawn_at = (address.is_none() && planted!(BelievesWithdrawal)).then_some(now);
     };
     let pending = memory.pending.clone().filter(|pending| pending.address == address);
     match (pending, standing) {
         (_, Standing::Foreign(why)) => {
             plan.conflicts.insert(name.clone(), why);
             // A name that is somebody else's has no record of ours in it.
-            memory = DnsMemory { withdrawn_at: memory.withdrawn_at.or(Some(now)), ..DnsMemory::default() };
+            memory = DnsMemory { withdrawn_at: memory.withdrawn_at.or(Some(now)), ..anew(&memory) };
         }
         // Accepted, on its way to the name servers.
         (Some(DnsChange { change_id: Some(id), .. }), Standing::AsWanted) => {
@@ -143,6 +151,9 @@ fn service(
         }
         // Made, but the answer was lost: no id to ask with.
         (Some(pending), Standing::AsWanted) => {
+            if let Some(pending) = &mut memory.pending {
+                pending.seen = true;
+            }
             let waited = since(now, pending.intended_at);
             if waited >= PROPAGATES_IN {
                 settled(&mut memory, now);
@@ -153,8 +164,7 @@ fn service(
         (None, Standing::AsWanted) => match &address {
             // The change before was replaced by one that asks for what already stands there.
             Some(_) if memory.published != address || memory.pending.is_some() => {
-                memory =
-                    DnsMemory { published: address.clone(), published_at: Some(now), ..DnsMemory::default() };
+                memory = DnsMemory { published: address.clone(), published_at: Some(now), ..anew(&memory) };
             }
             // Somebody took it out, or a withdrawal was forgotten: when is not known.
             None if memory.withdrawn_at.is_none() && memory.published.is_some() => {
@@ -166,17 +176,34 @@ fn service(
                 match waited.filter(|waited| *waited < PROPAGATES_IN) {
                     // A record that was intended may come yet: perhaps its call was made and not answered.
                     Some(waited) => sooner(&mut plan.requeue, PROPAGATES_IN.saturating_sub(waited)),
-                    None => memory = DnsMemory { withdrawn_at: Some(now), ..DnsMemory::default() },
+                    None => memory = DnsMemory { withdrawn_at: Some(now), ..anew(&memory) },
                 }
             }
             _ => {}
         },
+        // What is not seen may be over, and its address somebody else's.
+        (_, Standing::Differs(_)) if want.is_some_and(|want| !want.seen) => {}
         (pending, Standing::Differs(changes)) => {
+            let undone = match &pending {
+                None => memory.published == address,
+                Some(pending) => pending.change_id.is_some() || pending.seen,
+            };
+            if undone && address.is_some() {
+                if let Some(again) = not_before(&memory, now) {
+                    let why = format!(
+                        "somebody takes its record out again and again; it is put back at {again:.0}"
+                    );
+                    plan.conflicts.insert(name.clone(), why);
+                    return sooner(&mut plan.requeue, since(again, now));
+                }
+                memory.repaired_at = Some(now);
+            }
             if pending.is_none() {
                 intended(&mut memory);
             } else if let Some(pending) = memory.pending.as_mut() {
                 // Somebody undid it, or it never happened: the id says nothing any more.
                 pending.change_id = None;
+                pending.seen = false;
                 // It is made once more: without an answer, its time counts from here.
                 if since(now, pending.intended_at) >= DATED_EVERY {
                     pending.intended_at = now;
@@ -194,6 +221,17 @@ fn sooner(requeue: &mut Option<Duration>, rest: Duration) {
     *requeue = Some(requeue.map_or(rest, |other| other.min(rest)));
 }
 
+/// What outlives every change of a record.
+fn anew(memory: &DnsMemory) -> DnsMemory {
+    DnsMemory { repaired_at: memory.repaired_at, ..DnsMemory::default() }
+}
+
+/// When a record may be put back that was put back before; `None`: now.
+fn not_before(memory: &DnsMemory, now: Timestamp) -> Option<Timestamp> {
+    let again = later(memory.repaired_at?, REPAIR_EVERY);
+    (now < again && !planted!(FightsOutsiders)).then_some(again)
+}
+
 /// The wildcard, and what is ours in the zone and belongs to nobody any more.
 fn others(
     settings: &Settings,
@@ -206,6 +244,9 @@ fn others(
     let mut owners: BTreeSet<String> = owner::owners(settings, domain, zone).collect();
     owners.extend(wildcard.map(|_| WILDCARD.to_owned()));
     for name in owners.difference(known) {
+        if planted!(LeavesZone) && name != WILDCARD {
+            continue;
+        }
         let want = wildcard.filter(|_| name == WILDCARD);
         match compare(settings, domain, zone, name, want) {
             Standing::Differs(changes) => plan.groups.push(Group { owner: name.clone(), changes }),

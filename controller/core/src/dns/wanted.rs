@@ -6,7 +6,7 @@ use crate::naming;
 use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{Desired, Pair, PairId, ServiceRecord};
+use dormouse_state::{Desired, Pair, PairId, ServiceRecord, planted};
 use std::collections::BTreeMap;
 
 /// The records of one owner.
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Wanted {
     /// The pair they lead to.
     pub pair: PairId,
+    /// Its proxy is seen right now: nothing is put into the zone for one that is not.
+    pub seen: bool,
     /// The address that users end up at.
     pub address: String,
     /// Record name → addresses, sorted.
@@ -27,6 +29,7 @@ impl Wanted {
         addresses.sort();
         Wanted {
             pair: PairId::default(),
+            seen: true,
             address: addresses.join("+"),
             records: [(naming::record_name("*", &settings.domain), addresses)].into(),
         }
@@ -42,6 +45,7 @@ pub fn public(settings: &Settings, record: &ServiceRecord, view: &View<'_>) -> O
         .and_then(|task| task.public_address.clone())
         .or_else(|| given(record, pair, view).map(str::to_owned))?;
     Some(Wanted {
+        seen: view.task(&pair.proxy).is_some(),
         pair: pair.id,
         records: [(naming::record_name(&record.name, &settings.domain), vec![address.clone()])].into(),
         address,
@@ -57,23 +61,29 @@ pub fn private(zone_name: &str, record: &ServiceRecord, view: &View<'_>) -> Opti
         records.insert(format!("{}.{role}.{zone_name}", record.name), vec![address]);
     }
     let address = view.task(&pair.service)?.private_address.clone()?;
-    Some(Wanted { pair: pair.id, address, records })
+    Some(Wanted { pair: pair.id, seen: true, address, records })
 }
 
 /// The pair that is to be found by name: awake, both halves there, and the proxy forwards (or did, and nobody
 /// said otherwise since). What is not known right now takes nothing out of the zone.
 fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> {
     let pair = record.pair.as_ref().filter(|pair| pair.condemned.is_none())?;
+    if planted!(OldStopsNewRecord) && an_older_one_stopped(record, view) {
+        return None;
+    }
     let is_given = given(record, pair, view).is_some();
     let lives = |role| {
         let intent = pair.task(role);
         let unseen = intent.task_arn.is_some() && is_given;
-        intent.is_open() && view.task(intent).map_or(unseen, |task| !task.is_ending())
+        intent.is_open()
+            && view.task(intent).map_or(unseen, |task| !task.is_ending() || planted!(EndingPublished))
     };
     if record.desired == Desired::Asleep || record.name == WILDCARD || !Role::ALL.into_iter().all(lives) {
         return None;
     }
-    let runs = view.task(&pair.proxy).map_or(is_given, |task| task.status == TaskStatus::Running);
+    let runs = view
+        .task(&pair.proxy)
+        .map_or(is_given, |task| task.status == TaskStatus::Running || is_given && planted!(EndingPublished));
     let forwards = match view.beat(&record.name, pair, Role::Proxy).map(|beat| beat.state) {
         Some(SidecarState::Serving) => true,
         Some(SidecarState::Starting) => pair.ready_at.is_some(),
@@ -82,6 +92,15 @@ fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> 
         None => is_given || pair.ready_at.is_some(),
     };
     (runs && forwards).then_some(pair)
+}
+
+/// What a record of the name alone would follow.
+fn an_older_one_stopped(record: &ServiceRecord, view: &View<'_>) -> bool {
+    view.tasks.by_arn.values().any(|task| {
+        let own =
+            task.identity.as_ref().is_some_and(|own| own.service == record.name && own.role == Role::Proxy);
+        own && task.status == TaskStatus::Stopped
+    })
 }
 
 /// The address that the zone holds, or is to hold, for this very pair.

@@ -4,7 +4,7 @@ use super::Step;
 use crate::definition::content;
 use crate::settings::Settings;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Definition, Definitions, ServiceRecord};
+use dormouse_state::{Definition, Definitions, ServiceRecord, planted};
 
 /// The definition of a role.
 pub(super) fn of(definitions: &Definitions, role: Role) -> Option<&Definition> {
@@ -60,6 +60,7 @@ pub(super) fn plan(
         .filter(|intent| intent.is_open())
         .map(|intent| intent.parameters.task_definition.as_str())
         .collect();
-    let free = next.definitions.retired.iter().filter(|arn| !named.contains(&arn.as_str()));
+    let is_free = |arn: &str| !named.contains(&arn) || planted!(DeregistersInUse);
+    let free = next.definitions.retired.iter().filter(|arn| is_free(arn));
     steps.extend(free.map(|arn| Step::Deregister { arn: arn.clone() }));
 }

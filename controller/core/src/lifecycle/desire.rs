@@ -6,7 +6,7 @@ use crate::idle;
 use crate::intent;
 use dormouse_manifests::{IdleAfter, format_duration};
 use dormouse_peer::wire::Role;
-use dormouse_state::{Cause, Desired, ServiceRecord};
+use dormouse_state::{Cause, Desired, ServiceRecord, planted};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -56,7 +56,8 @@ fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Optio
     let pair = next.pair.as_ref().filter(|pair| pair.ready_at.is_some());
     let proven = pair
         .is_none_or(|pair| view.beat(&next.name, pair, Role::Proxy).is_some_and(|beat| beat.at >= idle_at));
-    (idle_at <= now && proven).then(|| ("idle", format!("not used for {}", format_duration(after))))
+    (idle_at <= now && (proven || planted!(IdlenessUnproven)))
+        .then(|| ("idle", format!("not used for {}", format_duration(after))))
 }
 
 /// The container's wish to sleep. It counts once for a pair: a request that came after it is worth more.
@@ -85,7 +86,7 @@ fn asks_to_wake(
     if next.deleting {
         return None;
     }
-    if has_new_requests(next, view) {
+    if has_new_requests(next, view) && !planted!(LateRequestIgnored) {
         return Some(("request", "a request came while it was falling asleep"));
     }
     // Put to sleep by hand while a window is open, it stays asleep until that one opens again.

@@ -25,7 +25,7 @@ use crate::settings::Settings;
 use crate::status;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, Pair, PairId, RunParameters, ServiceRecord, TaskIntent};
+use dormouse_state::{Desired, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -144,7 +144,7 @@ pub struct Plan {
 pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Plan {
     let mut next = record.clone();
     let mut steps = Vec::new();
-    if view.tasks.listed_at.is_none() {
+    if view.tasks.listed_at.is_none() && !planted!(BeforeListing) {
         return Plan { record: next, steps, requeue: None };
     }
     settle::settle(&mut next, view, now);
@@ -153,7 +153,7 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     definitions::plan(settings, &mut next, waits, view.compared, &mut steps);
     pairs::plan(settings, &mut next, view, now, &mut steps);
     status::update(settings, &mut next, view, now, &mut steps);
-    if next.deleting && is_gone(&next, view) {
+    if next.deleting && (is_gone(&next, view) || planted!(RowGoesFirst)) {
         steps.push(Step::Remove);
     }
     let requeue = requeue(settings, &next, view, &steps, now);
@@ -236,6 +236,9 @@ fn requeue(
 
 /// Seconds between tries: 5, 10, 20 … 300.
 pub fn backoff(tries: u32) -> Duration {
+    if planted!(NoBackoff) {
+        return Duration::ZERO;
+    }
     Duration::from_secs(5u64.saturating_mul(1 << tries.min(10)).min(300))
 }
 

@@ -8,7 +8,7 @@ use crate::intent::{later, since};
 use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent};
+use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub(super) fn plan(
 /// A half without its other half is of no use, nor is one that never came up.
 fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let Some(pair) = next.pair.as_mut() else { return };
+    if planted!(BlindForTheGrace) && since(now, pair.intended_at) < STUCK_AFTER {
+        return;
+    }
     let ended = Role::ALL.iter().find(|role| !pair.task(**role).is_open());
     let stuck = Role::ALL.iter().find(|role| {
         let intent = pair.task(**role);
@@ -91,8 +94,10 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
     }
     let (name, drain) = (next.name.clone(), next.spec.drain);
     let (Some(pair), Some(rest)) = (next.pair.as_mut(), next.rest.as_mut()) else { return };
-    let Some(withdrawn_at) = next.dns.withdrawn_at else { return };
-    if pair.condemned.is_some() || now < later(withdrawn_at, settings.dns_ttl) {
+    let forgotten = if planted!(ResolversForgetAtOnce) { Duration::ZERO } else { settings.dns_ttl };
+    let withdrawn_at = next.dns.withdrawn_at.or(planted!(StopsWhileFound).then_some(Timestamp::MIN));
+    let Some(withdrawn_at) = withdrawn_at else { return };
+    if pair.condemned.is_some() || now < later(withdrawn_at, forgotten) {
         return;
     }
     let drain_at = *rest.drain_at.get_or_insert(now);
@@ -105,7 +110,7 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
         pair.ready_at.is_none() && beat.map_or(!is_up, |beat| beat.state == SidecarState::Starting);
     let drained = at_proxy.is_some()
         && beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
-    let late = now >= later(drain_at, drain);
+    let late = now >= later(drain_at, drain) || planted!(NoDrain);
     if !(late || open == 0 && (never_served || drained)) {
         return;
     }
@@ -144,7 +149,7 @@ fn retire(
     let young = since(now, next.created_at) < WITHDRAW_FIRST;
     let stray =
         |arn: &String| view.tasks.by_arn.get(arn).and_then(|task| Some((task, task.identity.as_ref()?)));
-    for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn)) {
+    for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn) && !planted!(StraysStay)) {
         let waits = stray(arn).is_some_and(|(task, own)| match own.role {
             Role::Proxy => {
                 let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
@@ -180,7 +185,8 @@ fn retire(
         if lives && may_be_found(address) && since(now, since_when) < WITHDRAW_FIRST {
             continue;
         }
-        let role = if pair.proxy.is_open() { Role::Proxy } else { Role::Service };
+        let first = if planted!(ServiceBeforeProxy) { Role::Service } else { Role::Proxy };
+        let role = if pair.task(first).is_open() { first } else { first.peer() };
         let intent = pair.task_mut(role);
         let Some(arn) = intent.task_arn.clone().filter(|_| intent.is_open()) else { continue };
         let cluster = intent.parameters.cluster.clone();
@@ -199,12 +205,15 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
     }
     // Two generations at the most: a pair that does not want to go must not let others pile up.
     let generations = next.retiring.iter().filter(|pair| !pair.is_over()).count();
-    if generations + next.strays.len().div_ceil(2) >= 2 {
+    if generations + next.strays.len().div_ceil(2) >= 2 && !planted!(PileUp) {
         return;
     }
     let registered = |role| definitions::of(&next.definitions, role).and_then(|known| known.arn.clone());
     let (Some(proxy), Some(service)) = (registered(Role::Proxy), registered(Role::Service)) else { return };
-    let attempt = next.last_pair.filter(|last| last.epoch == next.epoch).map_or(1, |last| last.attempt + 1);
+    let attempt = next
+        .last_pair
+        .filter(|last| last.epoch == next.epoch)
+        .map_or(1, |last| last.attempt + u32::from(!planted!(SameAttempt)));
     let id = PairId { epoch: next.epoch, attempt };
     let incarnation = next.created_at.as_millisecond().to_string();
     next.retry_at = None;
@@ -256,10 +265,13 @@ fn run(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Ve
         Room::Yes => true,
         Room::No { reason, .. } => !NO_PROSPECTS.contains(reason) || pair.service.task_arn.is_some(),
     };
+    let answers =
+        view.beat(&name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
     for role in Role::ALL {
         let own = identity(&name, pair.id, role);
         let intent = pair.task_mut(role);
         let waits = match role {
+            Role::Proxy if planted!(ProxyAfterService) && !answers => true,
             Role::Proxy => !prospects,
             Role::Service => *view.room != Room::Yes,
         };

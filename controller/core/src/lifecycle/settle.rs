@@ -6,7 +6,7 @@ use crate::intent::since;
 use crate::naming::SIDECAR_CONTAINER;
 use crate::observed::{Task, TaskStatus};
 use dormouse_peer::wire::Role;
-use dormouse_state::{Pair, PairId, ServiceRecord, TaskEnd, TaskIntent};
+use dormouse_state::{DnsChange, Pair, PairId, ServiceRecord, TaskEnd, TaskIntent, planted};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
                 continue;
             }
             if intent.task_arn.is_none()
+                && !planted!(NeverAdopts)
                 && let Some(task) =
                     view.tasks.by_arn.values().find(|task| task.identity.as_ref() == Some(&own))
             {
@@ -50,7 +51,7 @@ pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
     for event in events {
         next.note(now, "TaskEnded", event);
     }
-    strays(next, view);
+    strays(next, view, now);
 }
 
 fn end(
@@ -68,7 +69,11 @@ fn end(
         };
         // RunTask is repeated until the pair is condemned: only what is listed after that tells.
         let settled = since(view.tasks.listed_at?, attempted_at.max(leaving)) >= NEVER_RAN_AFTER;
-        return if settled { gone("NeverRan", "RunTask started nothing", now) } else { None };
+        return if settled || planted!(UnansweredNeverRan) {
+            gone("NeverRan", "RunTask started nothing", now)
+        } else {
+            None
+        };
     };
     match view.tasks.by_arn.get(arn) {
         Some(task) if task.status == TaskStatus::Stopped => Some(TaskEnd {
@@ -81,7 +86,11 @@ fn end(
         None => {
             let missing = view.tasks.missing.contains(arn);
             let fresh = intent.started_at.is_some_and(|at| since(now, at) < MISSING_GRACE);
-            if missing && !fresh { gone("Missing", "ECS knows nothing of it any more", now) } else { None }
+            if missing && (!fresh || planted!(MissingIsGone)) {
+                gone("Missing", "ECS knows nothing of it any more", now)
+            } else {
+                None
+            }
         }
     }
 }
@@ -123,9 +132,18 @@ fn words(task: &Task) -> String {
     if codes.is_empty() { reason } else { format!("{reason} ({})", codes.join(", ")) }
 }
 
+/// A proxy that this record does not know may have a record in the zone that it does not know either, or one that was
+/// taken out a moment ago: when resolvers have forgotten it is to be found out.
+fn doubt_the_zone(next: &mut ServiceRecord, pair: PairId, now: Timestamp) {
+    if next.dns.pending.is_none() && next.dns.withdrawn_at.take().is_some() {
+        next.dns.pending =
+            Some(DnsChange { address: None, pair, intended_at: now, change_id: None, seen: false });
+    }
+}
+
 /// Tasks with this service's mark that no open intent of it names: a row was lost, or a call outlived its
 /// intent.
-fn strays(next: &mut ServiceRecord, view: &View<'_>) {
+fn strays(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let tasks = view.tasks;
     // Whatever is over or long gone needs no intent any more.
     next.strays.retain(|arn, _| {
@@ -133,7 +151,8 @@ fn strays(next: &mut ServiceRecord, view: &View<'_>) {
             && !tasks.missing.contains(arn)
     });
     for task in tasks.by_arn.values() {
-        let Some(own) = task.identity.as_ref().filter(|own| own.service == next.name) else { continue };
+        let is_own = |name: &str| name == next.name || planted!(PrefixMatch) && name.starts_with(&next.name);
+        let Some(own) = task.identity.as_ref().filter(|own| is_own(&own.service)) else { continue };
         let id = PairId { epoch: own.epoch, attempt: own.attempt };
         // Newer than all that this record knows: the row before it was lost, and its names are used up. (If it
         // is the record that is behind, it cannot be written, and nothing comes of this plan.)
@@ -146,9 +165,12 @@ fn strays(next: &mut ServiceRecord, view: &View<'_>) {
             .filter(|pair| pair.id == id)
             .map(|pair| pair.task(own.role))
             .any(|intent| intent.task_arn.as_ref().map_or(intent.is_open(), |arn| *arn == task.arn));
-        if named || task.is_ending() {
+        // One that ends by itself is followed to its end: until then its names are not free.
+        if named || task.status == TaskStatus::Stopped {
             continue;
         }
-        next.strays.entry(task.arn.clone()).or_insert_with(|| task.cluster.clone());
+        if next.strays.insert(task.arn.clone(), task.cluster.clone()).is_none() && own.role == Role::Proxy {
+            doubt_the_zone(next, id, now);
+        }
     }
 }

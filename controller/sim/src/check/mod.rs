@@ -1,30 +1,42 @@
-//! What must always be true, and what must come true: small named checks over the truth.
+//! What must always be true, asked of the truth at every effect; and what must come true.
+//!
+//! An invariant is a function of the world and of a [`Moment`], which says what is wrong, if anything. [`ALL`] is the
+//! table of them. What they need to know of the past is in [`Audit`]; it changes after they have looked.
 //!
 //! # Layout
 //!
-//! - [`audit`](Audit): what the checks remember; violations
-//! - `calls`: at the moment a controller makes a call
-//! - `world`: after an effect, and as time passes
-//! - `rows`: at each write of the store
-//! - `end`: once faults have ceased long ago
+//! - [`moment`]: the moments at which they look
+//! - [`memory`]: what they remember of a run
+//! - `names`, `tasks`, `fleet`, `leading`, `calls`, `intents`, `answers`: S1 to S17
+//! - `liveness`: L1 to L9
+//! - `report`: how ports, driver and truth tell of moments
 
+mod answers;
 mod calls;
-mod end;
-mod rows;
-mod world;
+mod fleet;
+mod intents;
+mod leading;
+mod liveness;
+pub mod memory;
+pub mod moment;
+mod names;
+mod report;
+mod tasks;
 
-pub use calls::*;
-pub use end::*;
-pub use rows::*;
-pub use world::*;
+pub use liveness::is_at_rest;
+pub use memory::Audit;
+pub use moment::Moment;
+pub use report::*;
 
-use crate::profile::Ms;
-use crate::truth::requests::Answers;
-use dormouse_core::budget::Kind;
-use dormouse_manifests::ServiceSpec;
-use dormouse_peer::token::Identity;
-use dormouse_state::{CapacityMemory, ServiceRecord};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::profile::{MINUTE, Ms, SECOND};
+use crate::sim::Sim;
+
+/// The lease that controllers have.
+pub const LEASE: Ms = 15 * SECOND;
+/// A world without faults comes to rest within this.
+pub const SETTLES_IN: Ms = 15 * MINUTE;
+/// And stays so for this.
+pub const RESTS_FOR: Ms = 30 * MINUTE;
 
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,67 +49,112 @@ pub struct Violation {
     pub what: String,
 }
 
-/// What the checks remember of a run.
-#[derive(Debug, Default)]
-pub struct Audit {
-    /// What became of requests.
-    pub answers: Answers,
-    /// What was found.
-    pub violations: Vec<Violation>,
-    /// Mutating calls by when they were made, newest last.
-    pub mutations: u64,
-    /// When the last mutating call was made, and which.
-    pub last_mutation: (Ms, String),
-    /// By how much controllers' wall clocks are wrong, together.
-    pub slack: Ms,
-    /// Rows as they were last written.
-    pub rows: BTreeMap<String, ServiceRecord>,
-    /// The capacity row as it was last written.
-    pub capacity: CapacityMemory,
-    /// Service → when what is desired of it last changed.
-    pub desired_since: BTreeMap<String, Ms>,
-    /// Since when no controller was to be heard; `None` while one leads.
-    pub calm_since: Option<Ms>,
-    specs: BTreeMap<String, ServiceSpec>,
-    runs: BTreeSet<Identity>,
-    stops: BTreeSet<String>,
-    terminations: BTreeSet<String>,
-    hashes: BTreeSet<String>,
-    retired: BTreeSet<String>,
-    addresses: BTreeSet<(String, Option<String>)>,
-    targets: u32,
-    drains: BTreeMap<String, Ms>,
-    probes: BTreeMap<String, Ms>,
-    planned_ends: BTreeMap<(String, String), Ms>,
-    leases: BTreeMap<usize, Ms>,
-    calls: BTreeMap<Kind, VecDeque<Ms>>,
-    wildcard_served: bool,
-    once: BTreeSet<(&'static str, String)>,
+/// A property of every run.
+pub struct Invariant {
+    /// `S1` … `S17`, `L1` … `L9`.
+    pub id: &'static str,
+    /// In two words.
+    pub name: &'static str,
+    /// In a sentence.
+    pub says: &'static str,
+    /// What is wrong at a moment.
+    pub check: fn(&Sim, &Moment<'_>) -> Option<String>,
 }
 
-impl Audit {
-    /// An audit of controllers whose clocks are wrong by so much.
-    pub fn new(slack: Ms) -> Audit {
-        Audit { slack, ..Audit::default() }
-    }
+macro_rules! invariants {
+    ($($(#[doc = $says:literal])+ $id:ident $name:literal $module:ident::$check:ident,)+) => {
+        /// Every invariant.
+        pub const ALL: &[Invariant] = &[$(Invariant {
+            id: stringify!($id),
+            name: $name,
+            says: concat!($($says),+),
+            check: $module::$check,
+        }),+];
+    };
+}
 
-    /// A declared service's spec, as it was declared last.
-    pub fn spec(&self, service: &str) -> Option<&ServiceSpec> {
-        self.specs.get(service)
-    }
+invariants! {
+    /// A change of ours hits a name that is absent, or a record that we made and nobody changed since.
+    S1 "own DNS" names::s1_own_dns,
+    /// Once the wildcard is published, every declared name resolves; a record and its ownership TXT change together.
+    S2 "no gap" names::s2_no_gap,
+    /// No record leads to a planned end; 30 s after an unplanned one (120 s while throttled) none does.
+    S3 "no stale DNS" names::s3_no_stale_dns,
+    /// At most one task of a service and role; two only of different pairs, for ten minutes; one ever for a token.
+    S4 "one pair" tasks::s4_one_pair,
+    /// A proxy is stopped once nobody can find it and nothing is in flight, or its drain is over; its service after it.
+    S5 "no cut" tasks::s5_no_cut,
+    /// Only what carries this installation's mark is stopped, terminated or deregistered.
+    S6 "only ours" tasks::s6_only_ours,
+    /// An instance is terminated after 15 s of DRAINING, with nothing on it and nobody waiting for it.
+    S7 "no busy kill" fleet::s7_no_busy_kill,
+    /// SetDesiredCapacity never lowers the desired capacity, nor raises it above the maximum.
+    S8 "monotone capacity" fleet::s8_monotone_capacity,
+    /// What is in service and not chosen for removal is protected from scale-in, after 30 s.
+    S9 "protection" fleet::s9_protection,
+    /// What a wake wants is not stopped, nor put to sleep while used; nothing is done for an older epoch.
+    S10 "wake beats sleep" tasks::s10_wake_beats_sleep,
+    /// A later leader's row is not written by an earlier one; the lease is changed by its holder; no call without it.
+    S11 "fence" leading::s11_fence,
+    /// Two controllers never hold a lease that is good at the same time, and all else holds while two believe to lead.
+    S12 "split brain" leading::s12_split_brain,
+    /// Nothing is created, destroyed or taken for gone that an incomplete reading does not show.
+    S13 "unknown is not absent" calls::s13_unknown_is_not_absent,
+    /// Half of AWS's rates over any minute; retries of RunTask 5, 10, 20 … 300 s apart; one removal in ten a minute.
+    S14 "budget" calls::s14_budget,
+    /// Every call that creates or destroys has a durable intent from before it.
+    S15 "intent first" intents::s15_intent_first,
+    /// Ready is said after a probe of the address that users are led to, at most 10 s old.
+    S16 "truth of ready" answers::s16_truth_of_ready,
+    /// An accepted request gets one answer: the service's, or a refusal; no planned end cuts it off.
+    S17 "no lost request" answers::s17_no_lost_request,
+    /// What is awake is ready 2 s after the cloud's own delays, or says why not within ten minutes.
+    L1 "wake" liveness::l1_wake,
+    /// What sleeps is gone after propagation, TTL, drain, stop time-out and 60 s; what is idle sleeps.
+    L2 "sleep" liveness::l2_sleep,
+    /// Eight minutes after the last task no instance is left; no more of them than are of use.
+    L3 "zero" liveness::l3_zero,
+    /// Fifteen minutes after the last fault and wish all is as desired, and nothing is changed any more.
+    L4 "convergence" liveness::l4_convergence,
+    /// So it is after a crash at every single effect, and at pairs of them.
+    L5 "crash anywhere" liveness::l5_crash_anywhere,
+    /// A dead leader is replaced within 17.4 s by one that waits, and that one has read everything soon after.
+    L6 "takeover" liveness::l6_takeover,
+    /// What is woken is tried within 60 s, however many calls are throttled.
+    L7 "no starvation" liveness::l7_no_starvation,
+    /// What an outsider removes is put back, or said to be in conflict; at most once in five minutes.
+    L8 "drift" liveness::l8_drift,
+    /// A task, instance or record of ours that nobody intends is gone within five minutes.
+    L9 "no leak" liveness::l9_no_leak,
+}
 
-    /// Writes a violation down; the same words once.
-    pub fn violate(&mut self, at: Ms, id: &'static str, what: String) {
-        if self.once.insert((id, what.clone())) {
-            self.violations.push(Violation { at, id, what });
+/// Has every invariant look.
+pub fn look(sim: &mut Sim, moment: &Moment<'_>) {
+    for invariant in ALL {
+        if let Some(what) = (invariant.check)(sim, moment) {
+            sim.violate(invariant.id, what);
         }
     }
+    memory::remember(sim, moment);
 }
 
-impl crate::sim::Sim {
+impl Sim {
     /// Writes a violation down.
     pub fn violate(&mut self, id: &'static str, what: String) {
         self.trace.note(self.now, format_args!("VIOLATION {id}: {what}"));
         self.audit.violate(self.now, id, what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn all_are_there_in_order() {
+        let safety = (1..=17).map(|number| format!("S{number}"));
+        let ids: Vec<String> = safety.chain((1..=9).map(|number| format!("L{number}"))).collect();
+        assert_eq!(ALL.iter().map(|invariant| invariant.id).collect::<Vec<_>>(), ids);
+        assert!(ALL.iter().all(|invariant| !invariant.says.trim().is_empty()));
     }
 }

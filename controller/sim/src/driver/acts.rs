@@ -1,10 +1,11 @@
 //! What people, machines and bad luck do, and the end of it.
 
 use super::Driver;
+use crate::check;
 use crate::client;
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
 use crate::queue::Event;
-use crate::script::Act;
+use crate::script::{Act, name_of};
 use crate::sim::Sim;
 use crate::truth::zone::Which;
 use dormouse::plane::{Asked, Plane as _};
@@ -21,13 +22,18 @@ impl Driver {
             let mut sim = self.world.sim();
             let now = sim.now;
             sim.trace.note(now, format_args!("· {act:?}"));
+            if !matches!(act, Act::Wake(_) | Act::Ask { .. }) {
+                check::disturbed(&mut sim);
+            }
         }
         match act {
             Act::Crash(controller, down) => return self.end_process(controller, down, "crashes"),
             Act::Freeze(controller, span) => {
                 if let Some(process) = &self.processes[controller] {
                     process.freeze(true);
-                    self.world.sim().plan(span, Event::Thaw(controller));
+                    let mut sim = self.world.sim();
+                    check::down(&mut sim, controller);
+                    sim.plan(span, Event::Thaw(controller));
                 }
                 return;
             }
@@ -52,7 +58,7 @@ impl Driver {
                 return;
             }
             Act::Delete(service) | Act::Wake(service) | Act::Sleep(service) => {
-                let name = format!("svc{service}");
+                let name = name_of(service);
                 let Some(process) = self.front() else { return };
                 let plane = process.plane.clone();
                 process.spawn(async move {
@@ -108,18 +114,23 @@ impl Driver {
             Act::Disconnect(nth, span) => sim.disconnect(nth, span),
             Act::Stranger(lives) => sim.stranger_task(lives),
             Act::Record(service, set) => {
-                let name = naming::record_name(&format!("svc{service}"), &sim.settings.domain);
+                let name = naming::record_name(&name_of(service), &sim.settings.domain);
                 sim.operator_record(Which::Public, &name, set.then_some("192.0.2.66"));
             }
             Act::PrivateRecord(service, set) => {
                 if let Some(zone) = sim.settings.private_zone.clone() {
-                    let name = format!("svc{service}.proxy.{}", zone.name);
+                    let name = format!("{}.proxy.{}", name_of(service), zone.name);
                     sim.operator_record(Which::Private, &name, set.then_some("192.0.2.66"));
                 }
             }
             Act::Outage(aws, span) => {
                 let until = sim.now + span;
                 sim.truth.outages.insert(aws, until);
+            }
+            Act::Undo(service, count, gap) => {
+                for nth in 0..count {
+                    sim.plan(nth * gap, Event::Do(Box::new(move |sim| sim.undo_record(service))));
+                }
             }
             Act::Rebalance => sim.rebalance(),
             Act::Spot(service) => {
@@ -133,22 +144,20 @@ impl Driver {
 
     /// Somebody deletes a row of the table: nobody remembers the service any more.
     fn lose_row(&self, service: usize) {
-        let name = format!("svc{service}");
+        let name = name_of(service);
         let Some(Ok(Some(row))) = self.rows.service(&name).now_or_never() else { return };
         let _ = self.rows.delete_service(&name, row.version, None).now_or_never();
         let mut sim = self.world.sim();
-        let now = sim.now;
-        sim.audit.rows.remove(&name);
         sim.truth.lost_rows.insert(name.clone());
-        sim.audit.desired_since.insert(name, now);
+        check::row_removed(&mut sim, None, &name);
     }
 
     /// Faults cease: what is broken is mended, and the world is left alone.
     pub(super) fn calm(&mut self) {
         let mut sim = self.world.sim();
+        check::calm(&mut sim);
         sim.profile = Profile { stale: 0, ..Profile::CALM };
         sim.calm = true;
-        sim.audit.calm_since = Some(sim.now);
         let now = sim.now;
         sim.trace.note(now, format_args!("CALM"));
         let domain = sim.settings.domain.clone();
@@ -183,6 +192,14 @@ impl Driver {
 }
 
 impl Sim {
+    /// Takes a record of ours out.
+    fn undo_record(&mut self, service: usize) {
+        let name = naming::record_name(&name_of(service), &self.settings.domain);
+        if self.truth.zone.ours.contains(&(name.clone(), "A".to_owned())) && !self.calm {
+            self.operator_record(Which::Public, &name, None);
+        }
+    }
+
     /// The newest task of a service's role that is there.
     fn newest(&self, service: usize, role: Role) -> Option<String> {
         let name = self.truth.services.get(service)?;

@@ -53,7 +53,7 @@ impl Probe for Port {
             task.role() == Some(Role::Proxy) && task.service() == Some(service) && task.runs()
         });
         if is_proxy && sim.state_of(&owner).is_some_and(|state| state != SidecarState::Draining) {
-            check::probed(&mut sim, service);
+            check::probed(&mut sim, service, address);
             return Ok(());
         }
         Err("it does not serve yet".to_owned())

@@ -2,6 +2,7 @@
 
 use super::Port;
 use crate::check;
+use crate::truth::zone::Which;
 use async_trait::async_trait;
 use dormouse_aws::Cloud;
 use dormouse_aws::count::Calls;
@@ -34,7 +35,12 @@ impl Port {
 #[async_trait]
 impl Tasks for Port {
     async fn list(&self, cluster: &str, started_by: &str) -> Result<Vec<String>, CloudError> {
-        self.read("ecs:ListTasks", Kind::Read, |sim| Ok(sim.list_tasks(cluster, started_by))).await
+        self.read("ecs:ListTasks", Kind::Read, |sim| {
+            let part = if cluster == sim.settings.proxy_cluster { "proxies" } else { "services" };
+            check::was_read(sim, self.controller, part);
+            Ok(sim.list_tasks(cluster, started_by))
+        })
+        .await
     }
 
     async fn describe(
@@ -50,8 +56,13 @@ impl Tasks for Port {
     async fn run(&self, call: &RunCall) -> Result<RunAnswer, CloudError> {
         let kind = if call.parameters.launch == Launch::Ec2 { Kind::Modify } else { Kind::RunFargate };
         let owned = call.clone();
-        self.change("ecs:RunTask", kind, |sim| check::run_called(sim, call), move |sim| sim.run_task(&owned))
-            .await
+        self.change(
+            "ecs:RunTask",
+            kind,
+            |sim| check::run_called(sim, self.controller, call),
+            move |sim| sim.run_task(&owned),
+        )
+        .await
     }
 
     async fn stop(&self, _cluster: &str, arn: &str, reason: &str) -> Result<(), CloudError> {
@@ -107,7 +118,11 @@ impl Tasks for Port {
 #[async_trait]
 impl Instances for Port {
     async fn instances(&self, _cluster: &str) -> Result<Vec<Instance>, CloudError> {
-        self.read("ecs:DescribeContainerInstances", Kind::Read, |sim| Ok(sim.describe_instances())).await
+        self.read("ecs:DescribeContainerInstances", Kind::Read, |sim| {
+            check::was_read(sim, self.controller, "instances");
+            Ok(sim.describe_instances())
+        })
+        .await
     }
 
     async fn set_draining(&self, _cluster: &str, arns: &[String], draining: bool) -> Result<(), CloudError> {
@@ -117,6 +132,9 @@ impl Instances for Port {
             Kind::Modify,
             |_| {},
             move |sim| {
+                if draining {
+                    check::before_drain(sim, &arns);
+                }
                 sim.set_draining(&arns, draining);
                 Ok(())
             },
@@ -128,7 +146,11 @@ impl Instances for Port {
 #[async_trait]
 impl Groups for Port {
     async fn group(&self, _name: &str) -> Result<Group, CloudError> {
-        self.read("autoscaling:DescribeAutoScalingGroups", Kind::Scale, |sim| Ok(sim.describe_group())).await
+        self.read("autoscaling:DescribeAutoScalingGroups", Kind::Scale, |sim| {
+            check::was_read(sim, self.controller, "group");
+            Ok(sim.describe_group())
+        })
+        .await
     }
 
     async fn launch_failure(&self, _name: &str) -> Result<Option<String>, CloudError> {
@@ -141,7 +163,7 @@ impl Groups for Port {
             Kind::Scale,
             |sim| check::desired_called(sim, desired),
             move |sim| {
-                check::s8_monotone_capacity(sim, desired);
+                check::before_desired(sim, desired);
                 sim.set_desired(desired)
             },
         )
@@ -188,6 +210,9 @@ impl Zones for Port {
     async fn records(&self, zone: &str) -> Result<Vec<RecordSet>, CloudError> {
         self.read("route53:ListResourceRecordSets", Kind::Zone, |sim| {
             let which = sim.which(zone);
+            if which == Which::Public {
+                check::was_read(sim, self.controller, "zone");
+            }
             Ok(sim.list_zone(which))
         })
         .await

@@ -87,11 +87,19 @@ impl SimStore {
 #[async_trait]
 impl Store for SimStore {
     async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError> {
-        self.read(self.rows.service(name)).await
+        let row = self.read(self.rows.service(name)).await?;
+        if let Some(row) = &row {
+            check::row_read(&mut self.port.world.sim(), self.port.controller, &row.value);
+        }
+        Ok(row)
     }
 
     async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
-        self.read(self.rows.services()).await
+        let rows = self.read(self.rows.services()).await?;
+        let mut sim = self.port.world.sim();
+        rows.iter().for_each(|row| check::row_read(&mut sim, self.port.controller, &row.value));
+        drop(sim);
+        Ok(rows)
     }
 
     async fn put_service(
@@ -101,7 +109,7 @@ impl Store for SimStore {
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
         self.write("put_service", self.rows.put_service(record, expected, fence), |sim, _| {
-            check::row_written(sim, record)
+            check::row_written(sim, self.port.controller, fence, record)
         })
         .await
     }
@@ -113,7 +121,7 @@ impl Store for SimStore {
         fence: Option<u64>,
     ) -> Result<(), StoreError> {
         self.write("delete_service", self.rows.delete_service(name, expected, fence), |sim, ()| {
-            check::row_removed(sim, name)
+            check::row_removed(sim, Some(self.port.controller), name)
         })
         .await
     }
@@ -142,13 +150,15 @@ impl Store for SimStore {
     async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError> {
         let began = self.port.world.now();
         let (controller, epoch, released) = (self.port.controller, next.epoch, next.nonce.is_empty());
-        self.write("put_lease", self.rows.put_lease(next, expected), |sim, ()| {
-            if !released {
-                check::lease_held(sim, controller, began);
-            }
+        let effect = async {
+            let before = self.rows.lease().await?;
+            self.rows.put_lease(next, expected).await.map(|()| before)
+        };
+        let written = self.write("put_lease", effect, |sim, before| {
+            check::lease_written(sim, controller, began, before.as_ref(), next);
             sim.truth.leader = (!released).then_some((controller, epoch));
-        })
-        .await
+        });
+        written.await.map(drop)
     }
 
     async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {

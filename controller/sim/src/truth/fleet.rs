@@ -6,7 +6,7 @@ use crate::queue::Event;
 use crate::sim::Sim;
 use dormouse_aws::ports::CloudError;
 use dormouse_core::observed::{Group, Instance, Member, Resources, TaskStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an instance has.
 const SIZE: Resources = Resources { cpu: 2048, memory: 3904 };
@@ -30,6 +30,8 @@ pub struct SimMember {
     pub active: bool,
     /// Since when DRAINING.
     pub draining_since: Option<Ms>,
+    /// When it joined the cluster.
+    pub joined_at: Ms,
     /// Since when InService.
     pub in_service_at: Option<Ms>,
     /// What it has.
@@ -42,6 +44,8 @@ pub struct SimMember {
 pub struct SimFleet {
     /// Instances by EC2 id.
     pub members: BTreeMap<String, SimMember>,
+    /// Container instances that are gone.
+    pub gone: BTreeSet<String>,
     /// Smallest size.
     pub min: u32,
     /// Largest size.
@@ -118,6 +122,7 @@ impl Sim {
             connected: false,
             active: false,
             draining_since: None,
+            joined_at: 0,
             in_service_at: None,
             size: SIZE,
             step: 0,
@@ -156,6 +161,7 @@ impl Sim {
             }
             "InService" if !member.joined => {
                 (member.joined, member.connected, member.active) = (true, true, true);
+                member.joined_at = self.now;
                 self.trace.note(self.now, format_args!("{id} joins as {}", member.arn));
             }
             "InService" => {
@@ -165,6 +171,7 @@ impl Sim {
             _ => {
                 let arn = member.arn.clone();
                 self.truth.fleet.members.remove(id);
+                self.truth.fleet.gone.insert(arn.clone());
                 self.trace.note(self.now, format_args!("{id} is gone"));
                 self.tasks_of(&arn).iter().for_each(|task| self.over(task));
                 self.plan(0, Event::Group);

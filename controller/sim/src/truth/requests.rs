@@ -47,6 +47,7 @@ impl Sim {
             proxy.sidecar.in_flight += 1;
             proxy.sidecar.requests += 1;
             proxy.sidecar.used_at = self.now;
+            proxy.sidecar.asked_at = self.now;
         }
         self.truth.requests.insert(id, request);
         if sent {

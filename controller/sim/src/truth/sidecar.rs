@@ -33,6 +33,8 @@ pub struct Sidecar {
     pub requests: u64,
     /// Last use.
     pub used_at: Ms,
+    /// When a request last came.
+    pub asked_at: Ms,
     /// When the controller last answered.
     pub told_at: Ms,
     /// The user's container wishes to sleep; since when that was first answered.
@@ -58,6 +60,7 @@ impl Sidecar {
             in_flight: 0,
             requests: 0,
             used_at: now,
+            asked_at: 0,
             told_at: now,
             wish: None,
             seq: 0,

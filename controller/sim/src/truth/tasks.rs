@@ -33,6 +33,8 @@ pub struct SimTask {
     pub created: Ms,
     /// When somebody asked for its stop, and whether that was a controller of ours.
     pub stop_asked: Option<(Ms, bool)>,
+    /// When its end began.
+    pub ended_at: Option<Ms>,
     /// When it was over.
     pub stopped_at: Option<Ms>,
     /// Grows with each step of its life; what was planned for another step is void.
@@ -130,6 +132,7 @@ impl Sim {
             size,
             created: self.now,
             stop_asked: None,
+            ended_at: None,
             stopped_at: None,
             step: 0,
             public: None,
@@ -169,6 +172,7 @@ impl Sim {
             size,
             created: self.now,
             stop_asked: None,
+            ended_at: None,
             stopped_at: None,
             step: 0,
             public: None,
@@ -346,6 +350,7 @@ impl Sim {
     fn end_task(&mut self, arn: &str, code: &str, reason: &str, exit: Option<(&str, i32)>) {
         let Some(task) = self.truth.tasks.get_mut(arn) else { return };
         task.seen.stopping = true;
+        task.ended_at.get_or_insert(self.now);
         task.seen.stop_code = Some(code.to_owned());
         task.seen.stopped_reason = Some(reason.to_owned());
         if let Some((container, code)) = exit {
@@ -378,6 +383,7 @@ impl Sim {
         }
         task.seen.status = TaskStatus::Stopped;
         task.seen.stopping = true;
+        task.ended_at.get_or_insert(self.now);
         task.stopped_at = Some(self.now);
         task.step += 1;
         self.trace.note(self.now, format_args!("{arn} is STOPPED"));

@@ -103,6 +103,9 @@ impl Sim {
             self.trace.note(self.now, format_args!("batch refused: {why}"));
             return ChangeAnswer::Refused(vec![why]);
         }
+        if ours && which == Which::Public {
+            crate::check::before_batch(self, &ordered);
+        }
         for change in &ordered {
             let (set, verb) = match change {
                 Change::Create(set) => (set, "create"),
@@ -113,10 +116,15 @@ impl Sim {
                 self.now,
                 format_args!("{who} {verb} {} {} {}", set.kind, set.name, set.values.join(" ")),
             );
-            match which {
-                Which::Public if ours => crate::check::before_record(self, change),
-                Which::Private if ours => self.before_private_record(change),
-                _ => {}
+            if which == Which::Private && ours {
+                self.before_private_record(change);
+            }
+            if which == Which::Public
+                && !ours
+                && matches!(change, Change::Delete(_))
+                && self.truth.zone.ours.contains(&key(set))
+            {
+                crate::check::removed_by_others(self, set);
             }
             match (change, ours) {
                 (Change::Create(set), true) => self.zone(which).ours.insert(key(set)),
@@ -126,7 +134,7 @@ impl Sim {
         let id = format!("change-{}", self.truth.number());
         let zone = self.zone(which);
         zone.sets = next;
-        zone.pending.push(Pending { id: id.clone(), changes: ordered });
+        zone.pending.push(Pending { id: id.clone(), changes: ordered.clone() });
         zone.history.push(now, zone.sets.values().cloned().collect());
         let after = self.span(self.profile.insync);
         self.plan(after, Event::Insync(id.clone()));
@@ -135,7 +143,7 @@ impl Sim {
             self.zone(which).busy_until = until;
         }
         if which == Which::Public {
-            crate::check::after_zone(self);
+            crate::check::after_zone(self, ours.then_some(&ordered));
         }
         ChangeAnswer::Accepted { change_id: id }
     }
@@ -174,6 +182,7 @@ impl Sim {
             zone.arrived.insert(pending.id);
         }
         self.trace.note(self.now, format_args!("{id} is INSYNC"));
+        crate::check::after_zone(self, None);
     }
 
     /// ListResourceRecordSets, as of a while ago.

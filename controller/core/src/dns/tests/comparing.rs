@@ -161,6 +161,7 @@ fn other_types_of_the_name_are_not_in_the_way() {
 #[test]
 fn several_records_of_one_owner_change_together() {
     let both = |proxy: &str, service: &str| Wanted {
+        seen: true,
         pair: PairId { epoch: 1, attempt: 1 },
         address: service.into(),
         records: [

@@ -100,7 +100,10 @@ fn a_lost_change_id_is_made_up_for_by_waiting() {
         let (mut scene, mut zone, _) = if want.is_some() { fresh() } else { published() };
         let began = scene.now;
         step(&mut scene, want.as_ref(), &mut zone, None);
-        scene.pass(59);
+        scene.pass(1);
+        step(&mut scene, want.as_ref(), &mut zone, None);
+        assert!(scene.record.dns.pending.as_ref().is_some_and(|pending| pending.seen), "it was made");
+        scene.pass(58);
         let plan = step(&mut scene, want.as_ref(), &mut zone, None);
         assert_eq!((plan.memories.len(), plan.requeue), (0, Some(secs(1))));
         scene.pass(1);
@@ -224,6 +227,7 @@ fn a_foreign_wildcard_is_a_conflict() {
 #[test]
 fn the_private_zone_follows() {
     let want = |proxy: &str| Wanted {
+        seen: true,
         pair: PairId { epoch: 1, attempt: 1 },
         address: proxy.into(),
         records: [("hello.proxy.corp".to_owned(), vec![proxy.to_owned()])].into(),
@@ -244,6 +248,7 @@ fn the_private_zone_follows() {
 #[test]
 fn in_the_private_zone_a_conflict_leaves_no_stale_record() {
     let want = |proxy: &str| Wanted {
+        seen: true,
         pair: PairId { epoch: 1, attempt: 1 },
         address: proxy.into(),
         records: [
@@ -264,4 +269,37 @@ fn in_the_private_zone_a_conflict_leaves_no_stale_record() {
         apply(&mut zone, &plan.groups);
         assert_eq!(zone.iter().map(|set| set.values[0].as_str()).collect::<Vec<_>>(), ["203.0.113.7"]);
     }
+}
+
+#[test]
+fn what_somebody_takes_out_is_put_back_once_in_five_minutes() {
+    let (mut scene, _, want) = published();
+    let undone = || Zone::new([txt("hello", "1.1", "192.0.2.1")]);
+    let plan = step(&mut scene, Some(&want), &mut undone(), Some("C2"));
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (1, 0), "at once");
+    scene.pass(100);
+    // On its way, arrived, or made without an answer: undone is undone.
+    for memory in [scene.record.dns.clone(), {
+        let mut arrived = scene.record.dns.clone();
+        settled(&mut arrived, scene.now);
+        arrived
+    }] {
+        scene.record.dns = memory;
+        let plan = step(&mut scene, Some(&want), &mut undone(), None);
+        assert_eq!((plan.groups.len(), plan.conflicts.len(), plan.requeue), (0, 1, Some(secs(200))));
+    }
+    // A new pair is nobody's fight.
+    let other = wanted("hello", 2, "192.0.2.2");
+    assert_eq!(plan_hello(&scene, Some(&other), &undone()).groups.len(), 1);
+    scene.pass(200);
+    let plan = step(&mut scene, Some(&want), &mut undone(), Some("C3"));
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (1, 0));
+}
+
+#[test]
+fn nothing_is_put_into_the_zone_for_what_is_not_seen() {
+    let (mut scene, _, want) = published();
+    let unseen = Wanted { seen: false, ..want };
+    let plan = step(&mut scene, Some(&unseen), &mut Zone::default(), None);
+    assert_eq!((plan.groups, plan.memories.len()), (Vec::new(), 0));
 }

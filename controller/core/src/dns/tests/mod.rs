@@ -37,6 +37,7 @@ fn txt(service: &str, pair: &str, address: &str) -> RecordSet {
 
 fn wanted(service: &str, attempt: u32, address: &str) -> Wanted {
     Wanted {
+        seen: true,
         pair: PairId { epoch: 1, attempt },
         address: address.into(),
         records: [(format!("{service}.example.com"), vec![address.to_owned()])].into(),

@@ -93,6 +93,7 @@ fn nor_when_it_was_published_and_not_ready_yet() {
         pair: scene.pair().id,
         intended_at: scene.now,
         change_id: None,
+        seen: false,
     };
     scene.record.dns = DnsMemory { pending: Some(change), ..DnsMemory::default() };
     assert_eq!(want(&scene), Some(address(1)));

@@ -42,6 +42,7 @@ fn each_step_on_the_way_up_is_the_reason_why_it_is_not_ready() {
             pair: scene.pair().id,
             intended_at: scene.now,
             change_id: None,
+            seen: false,
         }),
         ..DnsMemory::default()
     };

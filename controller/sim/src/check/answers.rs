@@ -1,0 +1,67 @@
+//! S16 and S17: what users are told.
+
+use super::Moment;
+use crate::profile::SECOND;
+use crate::sim::Sim;
+use crate::truth::requests::Request;
+use dormouse_peer::wire::Role;
+use dormouse_state::{ConditionType, ServiceRecord};
+
+/// Whether a row says that its service is ready.
+pub fn is_ready(row: &ServiceRecord) -> bool {
+    row.conditions.iter().any(|known| known.kind == ConditionType::Ready && known.status)
+}
+
+/// When a row says for the first time that its service is ready.
+pub fn s16_truth_of_ready(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let Moment::Row { before, row, .. } = moment else { return None };
+    if !is_ready(row) || before.is_some_and(is_ready) {
+        return None;
+    }
+    let arn = row.pair.as_ref().and_then(|pair| pair.proxy.task_arn.as_ref());
+    let address = arn.and_then(|arn| sim.truth.tasks.get(arn)?.public.clone()).unwrap_or_default();
+    let probed = sim.audit.probes.get(&(row.name.clone(), address)).copied();
+    // The write itself takes up to five seconds.
+    let allowed = 16 * SECOND + sim.audit.slack;
+    probed
+        .is_none_or(|at| sim.now - at > allowed)
+        .then(|| format!("{} is said to be ready, last probed {probed:?}", row.name))
+}
+
+/// When a request is cut off: not by a planned end, before the drain's time is over. At the end of all: each one has
+/// had its answer.
+pub fn s17_no_lost_request(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match *moment {
+        Moment::Cut(arn, request) => cut(sim, arn, request),
+        Moment::Unanswered(arn, request) => unanswered(sim, arn, request),
+        Moment::End => {
+            let (id, request) = sim.truth.requests.iter().next()?;
+            Some(format!("request {id} for {} was never answered", request.service))
+        }
+        _ => None,
+    }
+}
+
+fn cut(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
+    let (asked, true) = sim.truth.tasks.get(arn)?.stop_asked? else { return None };
+    let service = request.answers.as_ref().and_then(|arn| sim.truth.tasks.get(arn));
+    let early = sim.now + SECOND < asked + sim.audit.drain_of(&request.service);
+    (early && service.is_some_and(|task| task.runs()))
+        .then(|| format!("a request of {} was cut off at {arn}", request.service))
+}
+
+/// What the activator forwards is not cut off by the planned end of its service.
+fn unanswered(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
+    let task = sim.truth.tasks.get(arn)?;
+    let (asked, true) = task.stop_asked? else { return None };
+    let late = request.since + sim.audit.drain_of(&request.service) < asked + SECOND + sim.audit.slack;
+    let leads = sim.audit.leader();
+    let own = request.activator.is_some() && request.activator == leads;
+    // Without its proxy a service is of no use to others: that end was not planned.
+    let proxy = task.seen.identity.as_ref().and_then(|own| super::tasks::half(sim, own, Role::Proxy));
+    let alone =
+        proxy.is_some_and(|proxy| proxy.seen.stopping && !proxy.stop_asked.is_some_and(|(_, ours)| ours));
+    (own && !alone && !late).then(|| {
+        format!("a request of {} at the activator was cut off by the stop of {arn}", request.service)
+    })
+}

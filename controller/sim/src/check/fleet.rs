@@ -1,0 +1,81 @@
+//! S7 to S9: instances and their group.
+
+use super::Moment;
+use crate::profile::{MINUTE, SECOND};
+use crate::sim::Sim;
+use dormouse_peer::wire::Role;
+use dormouse_state::{Desired, ServiceRecord};
+
+/// At each termination: it has drained for long enough, and nothing is on it. When it is intended: nobody has waited
+/// for an instance for so long that this one would have been kept.
+pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match moment {
+        Moment::Terminate(id) => {
+            let member =
+                sim.truth.fleet.members.get(*id).filter(|member| member.lifecycle != "Terminating")?;
+            let slack = sim.audit.slack + 2 * SECOND;
+            let drained = member.draining_since.is_some_and(|since| sim.now + slack >= since + 15 * SECOND);
+            if member.joined && !drained {
+                return Some(format!("{id} is terminated, draining since {:?}", member.draining_since));
+            }
+            let busy = sim.truth.tasks.values().find(|task| {
+                // What ends is neither listed nor counted by ECS: without its row, which named it, nobody knows.
+                let known = !task.seen.stopping || sim.audit.names(&task.seen.arn);
+                known && task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
+            })?;
+            Some(format!("{id} is terminated with {} on it", busy.seen.arn))
+        }
+        Moment::Capacity(memory) => {
+            let ends =
+                |id: &String| memory.removals.get(id).is_some_and(|removal| removal.terminate_at.is_some());
+            let known = |id: &String| sim.audit.terminations.contains(id);
+            let id = memory.removals.keys().find(|id| ends(id) && !known(id))?;
+            let usable =
+                sim.truth.fleet.members.get(id).is_some_and(|member| {
+                    member.joined && member.connected && member.lifecycle == "InService"
+                });
+            let waits = sim.audit.rows.values().find(|row| waits_for_long(sim, row)).filter(|_| usable)?;
+            Some(format!("{id} is to be terminated, and {} waits for an instance", waits.name))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a service has waited for an instance longer than any reading is old.
+fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
+    let waits = row.pair.as_ref().is_some_and(|pair| {
+        pair.condemned.is_none() && pair.service.is_open() && pair.service.task_arn.is_none()
+    });
+    let there = sim.truth.tasks.values().any(|task| {
+        task.is_there() && task.role() == Some(Role::Service) && task.service() == Some(&row.name)
+    });
+    let since = sim.audit.woken.get(&row.name).copied().unwrap_or(sim.now);
+    let known = sim.audit.desired_since.get(&row.name).copied().unwrap_or(sim.now);
+    let tried = sim.audit.tries.get(&row.name).map_or(sim.now, |(_, _, at, _)| *at);
+    row.desired == Desired::Awake
+        && waits
+        && !there
+        && since.max(known).max(tried) + 2 * MINUTE + sim.audit.slack < sim.now
+}
+
+/// At each SetDesiredCapacity that takes effect.
+pub fn s8_monotone_capacity(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let Moment::Desired(desired) = moment else { return None };
+    let fleet = &sim.truth.fleet;
+    (*desired < fleet.desired || *desired > fleet.max)
+        .then(|| format!("desired capacity {} → {desired}, maximum {}", fleet.desired, fleet.max))
+}
+
+/// As time passes without faults: what is in service has its protection after 30 s.
+pub fn s9_protection(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    if !matches!(moment, Moment::Tick) || sim.calm_for() < 90 * SECOND {
+        return None;
+    }
+    let bare = sim.truth.fleet.members.values().find(|member| {
+        member.lifecycle == "InService"
+            && !member.protected
+            && member.in_service_at.is_some_and(|at| at + 30 * SECOND + 2 * SECOND < sim.now)
+            && !sim.audit.capacity.removals.contains_key(&member.id)
+    })?;
+    Some(format!("{} is not protected", bare.id))
+}

@@ -1,0 +1,52 @@
+//! S11 and S12: the lease and its fence.
+
+use super::{LEASE, Moment};
+use crate::sim::Sim;
+
+/// At each write and call of a leader: its epoch is not behind that of the row, its lease is still good; and the
+/// lease itself is renewed and released by its holder, and taken by others when its time is over.
+pub fn s11_fence(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match *moment {
+        Moment::Call { controller, operation, changes: true, .. } => {
+            let good = sim.audit.leases.get(&controller).is_some_and(|began| sim.now < began + LEASE);
+            (!good).then(|| format!("{operation} after the lease of controller {controller} ran out"))
+        }
+        Moment::Row { fence, row, before, .. } => {
+            let held = sim.audit.fences.get(&row.name).copied().unwrap_or(0);
+            if fence.is_some_and(|fence| fence < held) {
+                return Some(format!("{} is written by leader {fence:?} after leader {held}", row.name));
+            }
+            // What only a leader decides, written by nobody in particular.
+            let acts = before.is_some_and(|before| before.pair != row.pair || before.dns != row.dns);
+            (fence.is_none() && acts && !woken_anew(before, row))
+                .then(|| format!("{} is planned without a fence", row.name))
+        }
+        Moment::Lease { controller, before, next, .. } => {
+            let before = before?;
+            let holder = format!("controller {controller}");
+            if next.epoch == before.epoch {
+                let own = before.holder == holder && !before.nonce.is_empty();
+                return (!own).then(|| format!("{holder} renews or releases the lease of {}", before.holder));
+            }
+            (next.epoch < before.epoch)
+                .then(|| format!("epoch {} of the lease follows {}", next.epoch, before.epoch))
+        }
+        _ => None,
+    }
+}
+
+/// A forced sleep's pair is condemned by the wake that comes next: that is no leader's.
+fn woken_anew(before: Option<&dormouse_state::ServiceRecord>, row: &dormouse_state::ServiceRecord) -> bool {
+    before.is_some_and(|before| row.epoch > before.epoch)
+}
+
+/// When the lease is taken from another: its holder may make no call any more, by its own clock.
+pub fn s12_split_brain(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let Moment::Lease { controller, before: Some(before), next, .. } = moment else { return None };
+    if next.nonce.is_empty() || before.nonce.is_empty() || next.epoch == before.epoch {
+        return None;
+    }
+    let other =
+        sim.audit.leases.iter().find(|(other, began)| *other != controller && sim.now < *began + LEASE)?;
+    Some(format!("controller {controller} takes the lease that controller {} may still act on", other.0))
+}

@@ -1,0 +1,418 @@
+//! L1 to L9: what comes true once there are no faults.
+
+use super::answers::is_ready;
+use super::{Moment, RESTS_FOR, SETTLES_IN};
+use crate::profile::{MINUTE, Ms, SECOND};
+use crate::sim::Sim;
+use crate::truth::sidecar::millis;
+use crate::truth::tasks::SimTask;
+use crate::truth::zone::lookup;
+use dormouse_core::lifecycle;
+use dormouse_core::naming;
+use dormouse_core::observed::TaskStatus;
+use dormouse_manifests::IdleAfter;
+use dormouse_peer::wire::Role;
+use dormouse_state::{ConditionType, Desired, Phase, ServiceRecord};
+
+/// Whether nothing was changed and nothing wished for long enough, without faults: nothing more will come.
+pub fn is_at_rest(sim: &Sim) -> bool {
+    let Some(calm) = sim.audit.calm_since else { return false };
+    let desired = sim.audit.desired_since.values().copied().max().unwrap_or(0);
+    sim.now > calm.max(desired).max(sim.audit.last_mutation.0) + RESTS_FOR
+}
+
+fn holds(row: &ServiceRecord, kind: ConditionType) -> bool {
+    row.conditions.iter().any(|known| known.kind == kind && known.status)
+}
+
+fn is_explained(row: &ServiceRecord) -> bool {
+    holds(row, ConditionType::Degraded) || holds(row, ConditionType::Conflict)
+}
+
+/// When a first pair becomes ready in a world without faults: how much of the wait was ours. As time passes: not
+/// ready for ten minutes, and no word why. At the end: ready, by one pair that its name leads to.
+pub fn l1_wake(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match *moment {
+        Moment::Row { before: Some(before), row, .. } if is_ready(row) && !is_ready(before) => {
+            let own = own_share(sim, row)?;
+            (own > 2 * SECOND)
+                .then(|| format!("{} was ready {own} ms after all that it waited for", row.name))
+        }
+        Moment::Tick => {
+            let silent = sim
+                .audit
+                .since
+                .iter()
+                .find(|(key, since)| key.starts_with("unready ") && sim.now > **since + 11 * MINUTE)?;
+            Some(format!("{} for ten minutes, and nothing says why", silent.0))
+        }
+        Moment::End => sim
+            .audit
+            .rows
+            .values()
+            .filter(|row| row.desired == Desired::Awake)
+            .find_map(|row| is_up(sim, row)),
+        _ => None,
+    }
+}
+
+/// Of a wake, the time that neither the cloud nor the container took; `None`: it cannot be told.
+fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
+    let pair = row.pair.as_ref().filter(|pair| pair.id.attempt == 1 && pair.id.epoch == row.epoch)?;
+    let woken = *sim.audit.woken.get(&row.name)?;
+    let undisturbed = sim.faultless_since().is_some_and(|since| since <= woken)
+        && sim.audit.disturbed_at + MINUTE < woken
+        && sim.audit.leads_since < woken
+        && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied()
+        && sim.audit.desired_since.get(&row.name) == Some(&woken);
+    if !undisturbed || !row.retiring.is_empty() {
+        return None;
+    }
+    let task = |role| super::tasks::half(sim, &lifecycle::identity(&row.name, pair.id, role), role);
+    let (proxy, service) = (task(Role::Proxy)?, task(Role::Service)?);
+    let on = service.seen.container_instance.as_ref()?;
+    let joined = sim.truth.fleet.members.values().find(|member| member.arn == *on)?.joined_at;
+    let placed = service.created.saturating_sub(woken.max(joined));
+    let up = service.sidecar.answers_at.max(proxy.sidecar.started_at);
+    Some(placed + sim.now.saturating_sub(up))
+}
+
+fn is_up(sim: &Sim, row: &ServiceRecord) -> Option<String> {
+    if !is_ready(row) {
+        if !is_explained(row) {
+            return Some(format!("{} is awake, not ready, and does not say why", row.name));
+        }
+        let why = row.conditions.iter().find(|known| known.kind == ConditionType::Degraded);
+        let why = why.map(|known| format!("{}: {}", known.reason, known.message)).unwrap_or_default();
+        let expected = holds(row, ConditionType::Conflict) || is_crowded(sim);
+        return (!expected).then(|| format!("{} is not ready in a world without faults: {why}", row.name));
+    }
+    let running = |role| -> Vec<&SimTask> {
+        let of_role = tasks_of(sim, &row.name).filter(|task| task.role() == Some(role));
+        of_role.filter(|task| task.seen.status == TaskStatus::Running).collect()
+    };
+    if let Some((role, count)) =
+        Role::ALL.map(|role| (role, running(role).len())).into_iter().find(|(_, count)| *count != 1)
+    {
+        return Some(format!("{} is ready with {count} {role} tasks", row.name));
+    }
+    let public = running(Role::Proxy).first().and_then(|task| task.public.clone());
+    let name = naming::record_name(&row.name, &sim.settings.domain);
+    let found = lookup(&sim.truth.zone.served, &name, &sim.settings.domain).0;
+    (found != public).then(|| format!("{} is ready and leads to {found:?} instead of {public:?}", row.name))
+}
+
+fn tasks_of<'a>(sim: &'a Sim, name: &str) -> impl Iterator<Item = &'a SimTask> {
+    sim.truth.tasks.values().filter(move |task| task.is_there() && task.service() == Some(name))
+}
+
+/// Whether the group has no room for all that is awake.
+fn is_crowded(sim: &Sim) -> bool {
+    let max = usize::try_from(sim.truth.fleet.max).unwrap_or(usize::MAX);
+    let awake = || sim.audit.rows.values().filter(|row| row.desired == Desired::Awake);
+    let large = awake().filter(|row| row.spec.cpu > 1024).count();
+    awake().count() > max * 3 || large > max || large == max && awake().count() > 1
+}
+
+/// As time passes: what sleeps is gone when its time is over, and what nobody has used for long sleeps. At the end:
+/// nothing leads to it either.
+pub fn l2_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match moment {
+        Moment::Tick => sim.audit.rows.values().find_map(|row| {
+            if sim.audit.lasts(&format!("asleep {}", row.name), sim.now) > time_to_sleep(sim, row)
+                && let Some(task) = tasks_of(sim, &row.name).next()
+            {
+                return Some(format!("{} is to sleep for long, and {} is there", row.name, task.seen.arn));
+            }
+            let IdleAfter::After(after) = row.spec.idle_after else { return None };
+            let unused = sim.audit.lasts(&format!("unused {}", row.name), sim.now);
+            (unused > millis(after) + 2 * MINUTE)
+                .then(|| format!("{} is awake, and nobody has used it for {} s", row.name, unused / SECOND))
+        }),
+        Moment::End => sim.audit.rows.values().filter(|row| row.desired == Desired::Asleep).find_map(|row| {
+            let key = (naming::record_name(&row.name, &sim.settings.domain), "A".to_owned());
+            if sim.truth.zone.ours.contains(&key) {
+                return Some(format!("{} sleeps and has a record", row.name));
+            }
+            (row.phase != Phase::Asleep)
+                .then(|| format!("{} is to sleep and said to be {:?}", row.name, row.phase))
+        }),
+        _ => None,
+    }
+}
+
+/// Propagation, TTL, drain, stop time-outs, and a minute.
+fn time_to_sleep(sim: &Sim, row: &ServiceRecord) -> Ms {
+    let (drain, ttl) = (millis(row.spec.drain), millis(sim.settings.dns_ttl));
+    sim.profile.insync.1 + ttl + drain + 30 * SECOND + 60 * SECOND
+}
+
+/// As time passes: eight minutes without a task, and instances are there. At the end: no more than are of use.
+pub fn l3_zero(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match moment {
+        Moment::Tick if sim.audit.lasts("empty", sim.now) > 8 * MINUTE => {
+            let left = members(sim).find(|member| member.joined)?;
+            Some(format!("{} runs, and for eight minutes there was no task", left.id))
+        }
+        Moment::End => {
+            let strangers =
+                sim.truth.tasks.values().any(|task| task.is_there() && task.seen.identity.is_none());
+            let awake = sim.audit.rows.values().filter(|row| row.desired == Desired::Awake).count();
+            let (living, min, desired) = (members(sim).count(), sim.truth.fleet.min, sim.truth.fleet.desired);
+            let most = awake.max(usize::try_from(min).unwrap_or(0));
+            (!strangers && (living > most || awake == 0 && desired > min))
+                .then(|| format!("{awake} services are awake on {living} instances, {desired} desired"))
+        }
+        _ => None,
+    }
+}
+
+fn members(sim: &Sim) -> impl Iterator<Item = &crate::truth::fleet::SimMember> {
+    sim.truth.fleet.members.values().filter(|member| member.lifecycle != "Terminating")
+}
+
+/// At the end: nothing was changed any more once all was as desired, and nothing is half-way.
+pub fn l4_convergence(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    if !matches!(moment, Moment::End) {
+        return None;
+    }
+    let desired = sim.audit.desired_since.values().copied().max().unwrap_or(0);
+    let rest = desired.max(sim.audit.calm_since.unwrap_or(0)) + SETTLES_IN;
+    let (at, what) = &sim.audit.last_mutation;
+    if *at > rest {
+        return Some(format!("{what} long after the last fault and wish"));
+    }
+    sim.audit.rows.values().find_map(|row| half_way(sim, row))
+}
+
+fn half_way(sim: &Sim, row: &ServiceRecord) -> Option<String> {
+    if row.deleting {
+        return Some(format!("{} is still being deleted", row.name));
+    }
+    let there = row.phase == if row.desired == Desired::Awake { Phase::Awake } else { Phase::Asleep };
+    let expected = there || is_explained(row) && (holds(row, ConditionType::Conflict) || is_crowded(sim));
+    (!expected || !row.retiring.is_empty())
+        .then(|| format!("{} is {:?}, to be {:?}", row.name, row.phase, row.desired))
+}
+
+/// At the end of a run in which a controller crashed at an effect: as without it.
+pub fn l5_crash_anywhere(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let crashed = sim.crash.as_ref().is_some_and(|crash| !crash.effects.is_empty());
+    if !matches!(moment, Moment::End) || !crashed {
+        return None;
+    }
+    let astray = sim.audit.rows.values().find_map(|row| half_way(sim, row))?;
+    Some(format!("after the crash {astray}"))
+}
+
+/// When the lease changes hands, and as time passes without a leader.
+pub fn l6_takeover(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    // A renewal that is lost, a look that fails: each costs the time between two looks.
+    let margin = if sim.is_faultless() { SECOND / 2 } else { 30 * SECOND };
+    let waits = || {
+        let vacant = sim.audit.vacant_since?;
+        let up = sim.audit.running.iter().filter(|(controller, _)| !sim.audit.down.contains(controller));
+        let candidate = up.map(|(_, running)| running.since).min()?;
+        // Without the table there is no lease.
+        let calm = sim.audit.calm_since.unwrap_or(0);
+        let began = vacant.max(candidate).max(sim.last_outage()).max(calm);
+        Some(sim.now - began.min(sim.now))
+    };
+    match *moment {
+        Moment::Tick | Moment::Lease { .. } if waits().is_some_and(|waits| waits > 17_400 + margin) => {
+            Some(format!("no leader for {} ms, and one waits", waits()?))
+        }
+        Moment::Tick if sim.is_faultless() && sim.audit.vacant_since.is_none() => {
+            let controller = sim.audit.leader()?;
+            let running = sim.audit.running.get(&controller)?;
+            let since = sim.audit.leads_since.max(running.since).max(sim.faultless_since()?);
+            let blind = ["proxies", "services", "group", "instances", "zone"]
+                .iter()
+                .find(|part| !running.read.contains(*part))?;
+            (sim.now > since + 10 * SECOND)
+                .then(|| format!("the new leader has not read the {blind} after 10 s"))
+        }
+        _ => None,
+    }
+}
+
+/// As time passes: a service was woken, a leader leads, nothing of its past is in the way, and no call was made for it.
+pub fn l7_no_starvation(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    if !matches!(moment, Moment::Tick) {
+        return None;
+    }
+    let starved = sim
+        .audit
+        .since
+        .iter()
+        .find(|(key, since)| key.starts_with("untried ") && sim.now > **since + MINUTE)?;
+    Some(format!("{} for a minute", starved.0))
+}
+
+/// At each record that we put back: not more often than once in five minutes. As time passes without faults: a
+/// service that is ready is found, or there is said to be a conflict.
+pub fn l8_drift(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match *moment {
+        Moment::Zone(Some(changes)) => changes.iter().find_map(|change| {
+            let dormouse_core::dns::Change::Create(set) = change else { return None };
+            let record = (set.name.clone(), set.values.clone());
+            let last = sim.audit.put_back.get(&record).filter(|_| set.kind == "A")?;
+            let again = sim.audit.removed_by_others.contains(&record)
+                && super::memory::is_put_back(Some(changes), &set.name);
+            let ago = sim.now - last + sim.audit.slack + SECOND;
+            (again && ago < 5 * MINUTE).then(|| format!("{} is put back again after {ago} ms", set.name))
+        }),
+        Moment::Tick => {
+            let lasts = |word: &str, most: Ms| {
+                let late = |(key, since): &(&String, &Ms)| key.starts_with(word) && sim.now > **since + most;
+                sim.audit
+                    .since
+                    .iter()
+                    .find(late)
+                    .map(|(key, _)| format!("{key} for {} minutes", most / MINUTE))
+            };
+            lasts("astray ", 6 * MINUTE).or_else(|| lasts("broken ", 2 * MINUTE))
+        }
+        _ => None,
+    }
+}
+
+/// As time passes without faults: five minutes of a task that no pair names, of a half without its other half, of
+/// an instance that drains and does not go. At the end: TXTs of services that are gone.
+pub fn l9_no_leak(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match moment {
+        Moment::Tick => {
+            let leak = sim
+                .audit
+                .since
+                .iter()
+                .find(|(key, since)| key.starts_with("leaked ") && sim.now > **since + 5 * MINUTE)?;
+            Some(format!("{} for five minutes", leak.0))
+        }
+        Moment::End => {
+            let domain = &sim.settings.domain;
+            let wildcard = naming::owner_name(dormouse_core::dns::WILDCARD, domain);
+            let known = |name: &String| {
+                *name == wildcard || sim.audit.rows.keys().any(|row| naming::owner_name(row, domain) == *name)
+            };
+            let (name, _) = sim.truth.zone.ours.iter().find(|(name, kind)| kind == "TXT" && !known(name))?;
+            Some(format!("{name} is left in the zone"))
+        }
+        _ => None,
+    }
+}
+
+/// Since when what is to pass has not.
+pub fn keep_time(sim: &mut Sim) {
+    let calm = sim.calm_for() > 0 || sim.is_faultless();
+    let leads = sim.audit.vacant_since.is_none() && sim.audit.leader().is_some();
+    let mut held: Vec<String> = Vec::new();
+    for row in sim.audit.rows.values() {
+        let (name, awake) = (&row.name, row.desired == Desired::Awake);
+        let ready = is_ready(row);
+        if leads && awake && is_untried(sim, row) {
+            held.push(format!("untried {name} is woken and no call is made for it"));
+        }
+        if !calm {
+            continue;
+        }
+        if awake && !ready && !is_explained(row) {
+            held.push(format!("unready {name} is awake and not ready"));
+        }
+        if !awake {
+            held.push(format!("asleep {name}"));
+        }
+        if awake && ready && is_unused(sim, row) {
+            held.push(format!("unused {name}"));
+        }
+        if awake && row.pair.as_ref().is_some_and(|pair| is_over(sim, &row.name, pair.id)) {
+            held.push(format!("broken {name} is to be awake, and its pair is over"));
+        }
+        if awake && ready && !holds(row, ConditionType::Conflict) && is_astray(sim, row) {
+            held.push(format!("astray {name} is ready, and its name leads elsewhere"));
+        }
+    }
+    if calm {
+        held.extend(leaks(sim));
+        if sim.truth.tasks.values().all(|task| !task.is_there())
+            && sim.audit.rows.values().all(|row| row.desired == Desired::Asleep)
+        {
+            held.push("empty".to_owned());
+        }
+    }
+    let now = sim.now;
+    let before = std::mem::take(&mut sim.audit.since);
+    let since = |key: String| (before.get(&key).copied().unwrap_or(now), key);
+    sim.audit.since = held.into_iter().map(since).map(|(at, key)| (key, at)).collect();
+}
+
+fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
+    let woken = sim.audit.woken.get(&row.name).copied().unwrap_or(0);
+    let tried = sim.audit.tried.get(&row.name).is_some_and(|at| *at >= woken);
+    let free = row.retiring.is_empty() && row.strays.is_empty() && row.failures == 0 && !row.deleting;
+    // A standby writes the wake down, and the leader learns of it when it reads the table.
+    let led =
+        sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
+    let undisturbed = sim.last_outage() + MINUTE < sim.now;
+    undisturbed
+        && !tried
+        && free
+        && led
+        && row.pair.as_ref().is_none_or(|pair| pair.id.epoch == row.epoch)
+        && sim.audit.desired_since.get(&row.name) == Some(&woken)
+}
+
+fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
+    let proxy = row.pair.as_ref().and_then(|pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?));
+    let Some(proxy) = proxy else { return false };
+    let needed = sim.audit.rows.values().any(|other| {
+        let busy = other.desired == Desired::Awake || other.phase != Phase::Asleep;
+        busy && other.spec.depends_on.contains(&row.name)
+    });
+    let asked = sim.truth.requests.values().any(|request| request.service == row.name);
+    let lately = proxy.sidecar.used_at + 16 * SECOND > sim.now;
+    !needed && !asked && !lately && row.awake_until.is_none() && row.spec.awake.is_empty()
+}
+
+/// Whether a half of a pair that is to serve is over.
+fn is_over(sim: &Sim, name: &str, id: dormouse_state::PairId) -> bool {
+    let half = |role| super::tasks::half(sim, &lifecycle::identity(name, id, role), role);
+    Role::ALL.into_iter().any(|role| half(role).is_some_and(|task| !task.is_there()))
+}
+
+fn is_astray(sim: &Sim, row: &ServiceRecord) -> bool {
+    let proxy = row.pair.as_ref().and_then(|pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?));
+    let name = naming::record_name(&row.name, &sim.settings.domain);
+    proxy.is_some_and(|proxy| lookup(&sim.truth.zone.sets, &name, &sim.settings.domain).0 != proxy.public)
+}
+
+fn leaks(sim: &Sim) -> Vec<String> {
+    let intended = |task: &SimTask| {
+        let rows = sim.audit.rows.values().flat_map(|row| row.pairs());
+        rows.into_iter().any(|pair| {
+            Role::ALL.iter().any(|role| pair.task(*role).task_arn.as_ref() == Some(&task.seen.arn))
+        })
+    };
+    let mut leaks = Vec::new();
+    for task in sim.truth.tasks.values().filter(|task| task.is_there() && !task.seen.stopping) {
+        let Some(own) = &task.seen.identity else { continue };
+        if !intended(task) {
+            leaks.push(format!("leaked {} ({own}) runs, and nobody intends it", task.seen.arn));
+        }
+        if super::tasks::half(sim, own, own.role.peer()).is_some_and(|other| !other.is_there()) {
+            leaks.push(format!("leaked {} ({own}) runs without its other half", task.seen.arn));
+        }
+    }
+    let used = |arn: &String| {
+        sim.truth
+            .tasks
+            .values()
+            .any(|task| task.is_there() && task.seen.container_instance.as_ref() == Some(arn))
+    };
+    for member in
+        members(sim).filter(|member| member.draining_since.is_some() && !member.active && !used(&member.arn))
+    {
+        leaks.push(format!("leaked {} drains, and stays", member.id));
+    }
+    leaks
+}

@@ -1,0 +1,391 @@
+//! What the invariants remember of a run.
+
+use super::{Moment, Violation};
+use crate::profile::{MINUTE, Ms};
+use crate::sim::Sim;
+use crate::truth::requests::Answers;
+use dormouse_core::budget::Kind;
+use dormouse_core::dns::Change;
+use dormouse_core::lifecycle;
+use dormouse_core::observed::RecordSet;
+use dormouse_manifests::ServiceSpec;
+use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
+use dormouse_state::{CapacityMemory, Definition, Desired, PairId, RunParameters, ServiceRecord};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A controller as a process.
+#[derive(Debug, Default)]
+pub struct Running {
+    /// Since when it runs without a break.
+    pub since: Ms,
+    /// Parts of the cloud that it has read completely.
+    pub read: BTreeSet<&'static str>,
+    /// Service → newest epoch that it has read or written.
+    pub epochs: BTreeMap<String, u64>,
+    /// Its calls of the last minute.
+    pub calls: BTreeMap<Kind, VecDeque<Ms>>,
+    /// RunTask → when it was last called, and how often before that.
+    pub runs: BTreeMap<Identity, (Ms, u32)>,
+}
+
+/// What a proxy said last, and a controller that leads has heard.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    /// When it came in.
+    pub at: Ms,
+    /// Requests since its start.
+    pub requests: u64,
+}
+
+/// The flip to sleep, as it truly was.
+#[derive(Debug, Clone)]
+pub struct Flip {
+    /// When.
+    pub at: Ms,
+    /// The proxy.
+    pub proxy: String,
+    /// Requests that it had taken.
+    pub requests: u64,
+}
+
+/// What the checks remember of a run.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// What became of requests.
+    pub answers: Answers,
+    /// What was found.
+    pub violations: Vec<Violation>,
+    /// Calls that changed something.
+    pub mutations: u64,
+    /// When the last of them was made, and which.
+    pub last_mutation: (Ms, String),
+    /// By how much controllers' wall clocks are wrong, together.
+    pub slack: Ms,
+    /// Rows as they were last written.
+    pub rows: BTreeMap<String, ServiceRecord>,
+    /// The capacity row as it was last written.
+    pub capacity: CapacityMemory,
+    /// Service → when what is desired of it last changed.
+    pub desired_since: BTreeMap<String, Ms>,
+    /// Service → when it was last woken.
+    pub(super) woken: BTreeMap<String, Ms>,
+    /// By which controller.
+    pub(super) woken_by: BTreeMap<String, usize>,
+    /// Since when there are no faults; `None` before.
+    pub calm_since: Option<Ms>,
+    /// When something last went wrong that is no fault of a call: a crash, a kill, an operator.
+    pub disturbed_at: Ms,
+    /// There were faults before it was calm.
+    pub had_faults: bool,
+    /// Controllers that are gone or frozen.
+    pub(super) down: BTreeSet<usize>,
+    /// Controllers as processes.
+    pub running: BTreeMap<usize, Running>,
+    /// Controller → when the write of its lease began that last held.
+    pub(super) leases: BTreeMap<usize, Ms>,
+    /// The lease as it was last written: when, and by whom.
+    pub(super) lease_at: Ms,
+    /// Since when the controller that leads is gone, and when it wrote its lease last.
+    pub vacant_since: Option<Ms>,
+    /// When the lease last changed hands.
+    pub(super) leads_since: Ms,
+    /// Row → the latest leader that wrote it.
+    pub(super) fences: BTreeMap<String, u64>,
+    pub(super) specs: BTreeMap<String, ServiceSpec>,
+    pub(super) runs: BTreeMap<Identity, RunParameters>,
+    /// Identity and incarnation → the one task that it ever had.
+    pub(super) tasks: BTreeMap<(Identity, String), String>,
+    pub(super) stops: BTreeSet<String>,
+    pub(super) terminations: BTreeSet<String>,
+    pub(super) terminated: VecDeque<(Ms, String)>,
+    pub(super) hashes: BTreeMap<String, String>,
+    pub(super) retired: BTreeSet<String>,
+    pub(super) addresses: BTreeSet<(String, Option<String>)>,
+    /// Capacities that were intended, and until when that counts.
+    pub(super) targets: BTreeMap<u32, Ms>,
+    pub(super) drains: BTreeMap<String, Ms>,
+    pub(super) flips: BTreeMap<String, Flip>,
+    pub(super) heard: BTreeMap<String, Heard>,
+    /// Service and address → when a probe last succeeded.
+    pub(super) probes: BTreeMap<(String, String), Ms>,
+    /// Service and address → when its proxy was stopped as planned.
+    pub(super) planned_ends: BTreeMap<(String, String), Ms>,
+    /// Service → pairs of one epoch and generation: when the newest was intended, and how many were lost.
+    pub(super) tries: BTreeMap<String, (PairId, u64, Ms, u32)>,
+    /// Service → when a call was last made for it.
+    pub(super) tried: BTreeMap<String, Ms>,
+    pub(super) wildcard_served: bool,
+    /// Name and addresses of records of ours that somebody else removed.
+    pub removed_by_others: BTreeSet<(String, Vec<String>)>,
+    /// The same → when we last put it back.
+    pub(super) put_back: BTreeMap<(String, Vec<String>), Ms>,
+    /// Since when something is not as it should be: a property's key → then.
+    pub(super) since: BTreeMap<String, Ms>,
+    once: BTreeSet<(&'static str, String)>,
+}
+
+impl Audit {
+    /// An audit of controllers whose clocks are wrong by so much.
+    pub fn new(slack: Ms) -> Audit {
+        Audit { slack, ..Audit::default() }
+    }
+
+    /// A declared service's spec, as it was declared last.
+    pub fn spec(&self, service: &str) -> Option<&ServiceSpec> {
+        self.specs.get(service)
+    }
+
+    /// Whether a row names a task.
+    pub(super) fn names(&self, arn: &str) -> bool {
+        let pairs = self.rows.values().flat_map(ServiceRecord::pairs);
+        let named = pairs.flat_map(|pair| Role::ALL.map(|role| pair.task(role).task_arn.as_deref()));
+        let strays = self.rows.values().flat_map(|row| row.strays.keys().map(String::as_str));
+        named.flatten().chain(strays).any(|known| known == arn)
+    }
+
+    /// Writes a violation down; the same words once.
+    pub fn violate(&mut self, at: Ms, id: &'static str, what: String) {
+        if self.once.insert((id, what.clone())) {
+            self.violations.push(Violation { at, id, what });
+        }
+    }
+
+    /// A service's drain.
+    pub(super) fn drain_of(&self, service: &str) -> Ms {
+        self.spec(service).map_or(0, |spec| crate::truth::sidecar::millis(spec.drain))
+    }
+
+    /// How long something has been so, by its key; zero when it is not.
+    pub(super) fn lasts(&self, key: &str, now: Ms) -> Ms {
+        self.since.get(key).map_or(0, |since| now - since)
+    }
+}
+
+/// What is known after a moment.
+pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
+    let now = sim.now;
+    match *moment {
+        Moment::Call { controller, operation, kind, changes } => {
+            if changes {
+                sim.audit.mutations += 1;
+                sim.audit.last_mutation = (now, operation.to_owned());
+            }
+            let calls = sim.audit.running.entry(controller).or_default().calls.entry(kind).or_default();
+            while calls.front().is_some_and(|at| at + MINUTE < now) {
+                calls.pop_front();
+            }
+            calls.push_back(now);
+        }
+        Moment::Run(controller, call) => {
+            let running = sim.audit.running.entry(controller).or_default();
+            let tries = running.runs.get(&call.identity).map_or(0, |(_, tries)| tries + 1);
+            running.runs.insert(call.identity.clone(), (now, tries));
+            sim.audit.tried.insert(call.identity.service.clone(), now);
+        }
+        Moment::Register(hash) => {
+            if let Some(service) = sim.audit.hashes.get(hash).cloned() {
+                sim.audit.tried.insert(service, now);
+            }
+        }
+        Moment::Terminate(id) => {
+            let terminated = &mut sim.audit.terminated;
+            if terminated.iter().all(|(_, known)| known != id) {
+                terminated.push_back((now, id.to_owned()));
+            }
+        }
+        Moment::Stop(arn) => stopped(sim, arn),
+        Moment::Task(arn) => {
+            if let Some(task) = sim.truth.tasks.get(arn)
+                && let Some(identity) = &task.seen.identity
+            {
+                let key = (identity.clone(), task.token.clone());
+                sim.audit.tasks.entry(key).or_insert_with(|| arn.to_owned());
+            }
+        }
+        Moment::Batch(_) | Moment::Desire(_) | Moment::Desired(_) | Moment::Drain(_) | Moment::End => {}
+        Moment::Zone(ours) => zone(sim, ours),
+        Moment::Row { controller, fence, before, row } => written(sim, controller, fence, before, row),
+        Moment::Removed(_, name) => {
+            sim.audit.rows.remove(name);
+            sim.audit.fences.remove(name);
+            sim.audit.running.values_mut().for_each(|running| {
+                running.epochs.remove(name);
+            });
+            sim.audit.desired_since.insert(name.to_owned(), now);
+        }
+        Moment::Capacity(memory) => {
+            let audit = &mut sim.audit;
+            // A call that was made for it may still take effect a while later.
+            audit.targets.retain(|_, until| *until > now);
+            if let Some(target) = audit.capacity.target {
+                audit.targets.insert(target, now + MINUTE);
+            }
+            if let Some(target) = memory.target {
+                audit.targets.insert(target, Ms::MAX);
+            }
+            let terminated = memory.removals.iter().filter(|(_, removal)| removal.terminate_at.is_some());
+            audit.terminations.extend(terminated.map(|(id, _)| id.clone()));
+            audit.capacity = memory.clone();
+        }
+        Moment::Lease { controller, began, before, next } => {
+            let audit = &mut sim.audit;
+            audit.lease_at = now;
+            if next.nonce.is_empty() {
+                audit.leases.remove(&controller);
+                audit.vacant_since = Some(now);
+            } else {
+                audit.leases.insert(controller, began);
+                if before.is_none_or(|before| before.epoch != next.epoch) {
+                    audit.leads_since = now;
+                    audit.vacant_since = None;
+                }
+            }
+        }
+        Moment::Unreachable(..) => sim.audit.answers.unreachable += 1,
+        Moment::Deregister(_) | Moment::Cut(..) | Moment::Unanswered(..) | Moment::Tick => {}
+    }
+}
+
+fn stopped(sim: &mut Sim, arn: &str) {
+    let Some(task) = sim.truth.tasks.get(arn).filter(|task| task.is_there() && !task.seen.stopping) else {
+        return;
+    };
+    let Some((service, address)) = task.service().map(str::to_owned).zip(task.public.clone()) else { return };
+    let pair = task.seen.identity.as_ref();
+    let served =
+        pair.is_some_and(|own| super::tasks::half(sim, own, Role::Service).is_some_and(|other| other.runs()));
+    if task.runs() && served {
+        let now = sim.now;
+        sim.audit.planned_ends.insert((service, address), now);
+    }
+}
+
+fn zone(sim: &mut Sim, ours: Option<&[Change]>) {
+    let now = sim.now;
+    let wildcard = (format!("*.{}", sim.settings.domain), "A".to_owned());
+    sim.audit.wildcard_served |= sim.truth.zone.served.contains_key(&wildcard);
+    for change in ours.into_iter().flatten() {
+        let Change::Create(set) = change else { continue };
+        let record = (set.name.clone(), set.values.clone());
+        if set.kind == "A" && sim.audit.removed_by_others.remove(&record) && is_put_back(ours, &set.name) {
+            sim.audit.put_back.insert(record, now);
+        }
+    }
+}
+
+/// Whether a batch makes a record of a name for the pair that it was made for before: its TXT stays.
+pub fn is_put_back(batch: Option<&[Change]>, name: &str) -> bool {
+    let label = name.split('.').next().unwrap_or_default();
+    let is_txt = |set: &RecordSet| set.kind == "TXT" && set.name.split('.').next() == Some(label);
+    !batch.into_iter().flatten().any(|change| is_txt(change.set()))
+}
+
+fn written(
+    sim: &mut Sim,
+    controller: usize,
+    fence: Option<u64>,
+    before: Option<&ServiceRecord>,
+    row: &ServiceRecord,
+) {
+    let now = sim.now;
+    let name = &row.name;
+    if before.is_none_or(|before| {
+        (before.desired, before.epoch, before.deleting, before.generation)
+            != (row.desired, row.epoch, row.deleting, row.generation)
+    }) {
+        sim.audit.desired_since.insert(name.clone(), now);
+        sim.trace.note(
+            now,
+            format_args!("{name}: desired {:?}, epoch {}, deleting {}", row.desired, row.epoch, row.deleting),
+        );
+    }
+    if before.is_none_or(|before| before.phase != row.phase) {
+        sim.trace.note(now, format_args!("{name}: phase {:?}", row.phase));
+    }
+    if row.desired == Desired::Awake && before.is_none_or(|before| before.epoch != row.epoch) {
+        sim.audit.woken.insert(name.clone(), now);
+        sim.audit.woken_by.insert(name.clone(), controller);
+    }
+    if row.desired == Desired::Asleep && before.is_some_and(|before| before.desired == Desired::Awake) {
+        let proxy = row.pair.as_ref().and_then(|pair| pair.proxy.task_arn.clone());
+        let flip = proxy.and_then(|proxy| {
+            let requests = sim.truth.tasks.get(&proxy)?.sidecar.requests;
+            Some(Flip { at: now, proxy, requests })
+        });
+        sim.audit.flips.remove(name);
+        sim.audit.flips.extend(flip.map(|flip| (name.clone(), flip)));
+    }
+    if row.desired == Desired::Awake {
+        sim.audit.flips.remove(name);
+    }
+    let audit = &mut sim.audit;
+    audit.specs.insert(name.clone(), row.spec.clone());
+    let epoch = audit.running.entry(controller).or_default().epochs.entry(name.clone()).or_default();
+    *epoch = row.epoch.max(*epoch);
+    if let Some(fence) = fence {
+        let held = audit.fences.entry(name.clone()).or_default();
+        *held = fence.max(*held);
+    }
+    for pair in row.pairs() {
+        for role in Role::ALL {
+            let intent = pair.task(role);
+            if intent.attempted_at.is_some() {
+                let identity = lifecycle::identity(name, pair.id, role);
+                audit.runs.insert(identity, intent.parameters.clone());
+            }
+            if let (Some(_), Some(arn)) = (intent.stop_at, &intent.task_arn) {
+                audit.stops.insert(arn.clone());
+            }
+        }
+    }
+    audit.stops.extend(row.strays.keys().cloned());
+    let known = [&row.definitions.proxy, &row.definitions.service];
+    let hashes = known.into_iter().flatten().map(|Definition { hash, .. }| (hash.clone(), name.clone()));
+    audit.hashes.extend(hashes);
+    audit.retired.extend(row.definitions.retired.iter().cloned());
+    if let Some(pending) = &row.dns.pending {
+        audit.addresses.insert((name.clone(), pending.address.clone()));
+    }
+    if let Some(pair) = row.pair.as_ref() {
+        let lost = match audit.tries.get(name) {
+            Some((last, ..)) if *last == pair.id => None,
+            Some((last, generation, _, lost))
+                if last.epoch == pair.id.epoch && *generation == row.generation =>
+            {
+                Some(lost + 1)
+            }
+            _ => Some(0),
+        };
+        if let Some(lost) = lost {
+            audit.tries.insert(name.clone(), (pair.id, row.generation, now, lost));
+        }
+        // One that lasted did not fail.
+        if pair.ready_at.is_some()
+            && let Some((_, _, _, lost)) = audit.tries.get_mut(name)
+        {
+            *lost = 0;
+        }
+    }
+    match row.rest.as_ref().and_then(|rest| rest.drain_at) {
+        Some(_) => {
+            audit.drains.entry(name.clone()).or_insert(now);
+        }
+        // A condemned pair is on its way out whatever is wished since: its drain counts.
+        None if row.retiring.is_empty() => {
+            audit.drains.remove(name);
+        }
+        None => {}
+    }
+    if sim.trace.is_kept() {
+        for event in row
+            .events
+            .iter()
+            .rev()
+            .take_while(|event| before.is_none_or(|before| !before.events.contains(event)))
+        {
+            sim.trace.remark(now, format_args!("  {name}: {} {}", event.reason, event.message));
+        }
+    }
+    sim.audit.rows.insert(name.clone(), row.clone());
+}

@@ -1,0 +1,116 @@
+//! S1 to S3: the zone.
+
+use super::Moment;
+use crate::profile::{MINUTE, Ms, SECOND};
+use crate::sim::Sim;
+use crate::truth::tasks::SimTask;
+use crate::truth::zone::lookup;
+use dormouse_core::dns::Change;
+use dormouse_core::naming;
+use dormouse_core::observed::{RecordSet, TaskStatus};
+
+/// At each change of a batch of ours: what is deleted is what we made, byte by byte. (What is created is absent, or
+/// Route 53 refuses; there is no upsert to make.)
+pub fn s1_own_dns(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let Moment::Batch(changes) = moment else { return None };
+    let foreign = changes.iter().find(|change| {
+        let set = change.set();
+        matches!(change, Change::Delete(_))
+            && !sim.truth.zone.ours.contains(&(set.name.clone(), set.kind.clone()))
+    })?;
+    Some(format!("{} {} is deleted and not ours", foreign.set().kind, foreign.set().name))
+}
+
+/// After each change of the zone: every declared name resolves, by what the API holds and by what name servers have.
+/// After each of ours: the ownership TXT says what the records are.
+pub fn s2_no_gap(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let Moment::Zone(ours) = *moment else { return None };
+    let zone = &sim.truth.zone;
+    let domain = &sim.settings.domain;
+    if let Some(set) =
+        ours.into_iter().flatten().map(Change::set).find(|set| set.kind == "A" && !is_owned(sim, set))
+    {
+        return Some(format!("{} and its ownership TXT tell different things", set.name));
+    }
+    if !sim.audit.wildcard_served {
+        return None;
+    }
+    let resolves = |name: &str| {
+        let name = naming::record_name(name, domain);
+        [&zone.sets, &zone.served].into_iter().all(|sets| lookup(sets, &name, domain).0.is_some())
+    };
+    let lost = sim.audit.rows.keys().find(|name| !resolves(name))?;
+    Some(format!("{lost} does not resolve any more"))
+}
+
+/// Whether an A record is there exactly if its owner's TXT says so.
+fn is_owned(sim: &Sim, set: &RecordSet) -> bool {
+    let zone = &sim.truth.zone;
+    let Some(name) = set.name.strip_suffix(&format!(".{}", sim.settings.domain)) else { return false };
+    let owner = if name == "*" { dormouse_core::dns::WILDCARD } else { name };
+    let txt = zone.sets.get(&(naming::owner_name(owner, &sim.settings.domain), "TXT".to_owned()));
+    let says = |address: &str| {
+        let word = format!("\"a={}:{address}\"", set.name);
+        txt.is_some_and(|txt| txt.values.contains(&word))
+    };
+    match zone.sets.get(&(set.name.clone(), "A".to_owned())) {
+        Some(now) => says(&now.values.join("+")),
+        None => !says(&set.values.join("+")),
+    }
+}
+
+/// A record is made for a task that runs (readings may be a minute old), and none stays 30 s past its end. Nobody is
+/// led to a proxy that was stopped as planned.
+pub fn s3_no_stale_dns(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    // While AWS does not answer at all, nobody can know.
+    if sim.last_outage() + 2 * MINUTE > sim.now && !matches!(moment, Moment::Unreachable(..)) {
+        return None;
+    }
+    match moment {
+        Moment::Batch(changes) => changes.iter().find_map(|change| match change {
+            Change::Create(set) if is_of_a_service(sim, set) => {
+                let age = ended_for(sim, set);
+                let allowed = if sim.is_faultless() { 30 * SECOND } else { 3 * MINUTE };
+                (age > allowed)
+                    .then(|| format!("{} is given {:?}, which no task of it has", set.name, set.values))
+            }
+            _ => None,
+        }),
+        Moment::Tick => {
+            // While calls fail and readings are old, it takes a leader some tries.
+            let allowed =
+                if sim.calm_for() > MINUTE || sim.is_faultless() { 30 * SECOND } else { 4 * MINUTE };
+            if sim.audit.led_for(sim.now) < allowed + 10 * SECOND {
+                return None;
+            }
+            let ours = |set: &&RecordSet| sim.truth.zone.ours.contains(&(set.name.clone(), set.kind.clone()));
+            let sets = sim.truth.zone.sets.values().filter(|set| is_of_a_service(sim, set)).filter(ours);
+            let stale = sets.into_iter().find(|set| ended_for(sim, set) > allowed)?;
+            Some(format!("{} leads to a task that is over", stale.name))
+        }
+        Moment::Unreachable(service, address) => {
+            let planned = sim.audit.planned_ends.get(&((*service).to_owned(), (*address).to_owned()))?;
+            // Record sets of operators have longer lives in caches than ours.
+            (sim.now < planned + 5 * MINUTE)
+                .then(|| format!("a request for {service} was led to {address}, whose proxy was stopped"))
+        }
+        _ => None,
+    }
+}
+
+fn is_of_a_service(sim: &Sim, set: &RecordSet) -> bool {
+    set.kind == "A" && !set.name.starts_with('*') && set.name.ends_with(&sim.settings.domain)
+}
+
+/// For how long the proxy that a record leads to has been over; for ever when there is none.
+fn ended_for(sim: &Sim, set: &RecordSet) -> Ms {
+    let leads_here = |task: &&SimTask| {
+        task.public.as_ref().is_some_and(|address| set.values.contains(address))
+            && task.service().is_some_and(|name| naming::record_name(name, &sim.settings.domain) == set.name)
+    };
+    let newest = sim.truth.tasks.values().filter(leads_here).max_by_key(|task| task.created);
+    newest.map_or(Ms::MAX, |task| {
+        let ended = task.seen.status > TaskStatus::Running || task.seen.stopping;
+        if ended { sim.now - task.ended_at.unwrap_or(sim.now) } else { 0 }
+    })
+}

@@ -1,0 +1,231 @@
+//! How ports, driver and truth tell of moments.
+
+use super::memory::{Heard, Running};
+use super::{Audit, LEASE, Moment, look};
+use crate::profile::{Ms, Profile};
+use crate::queue::Report;
+use crate::sim::Sim;
+use crate::truth::requests::Request;
+use dormouse_aws::ports::RunCall;
+use dormouse_core::budget::Kind;
+use dormouse_core::dns::Change;
+use dormouse_core::observed::RecordSet;
+use dormouse_state::{CapacityMemory, Lease, ServiceRecord};
+
+impl Audit {
+    /// The controller that wrote the lease last, and may act on it.
+    pub fn leader(&self) -> Option<usize> {
+        self.leases.iter().max_by_key(|(_, began)| **began).map(|(controller, _)| *controller)
+    }
+
+    /// For how long one and the same controller has led.
+    pub fn led_for(&self, now: Ms) -> Ms {
+        if self.vacant_since.is_some() { 0 } else { now - self.leads_since }
+    }
+}
+
+impl Sim {
+    /// For how long there have been no faults, after there were some.
+    pub fn calm_for(&self) -> Ms {
+        self.audit.calm_since.map_or(0, |since| self.now - since)
+    }
+
+    /// Whether no call fails, and no reading is old.
+    pub fn is_faultless(&self) -> bool {
+        self.profile == Profile::CALM && self.read.is_none() && self.last_outage() == 0
+    }
+
+    /// When the last outage ends or ended; zero: there was none.
+    pub fn last_outage(&self) -> Ms {
+        self.truth.outages.values().copied().max().unwrap_or(0)
+    }
+
+    /// Since when that is so.
+    pub fn faultless_since(&self) -> Option<Ms> {
+        self.is_faultless().then(|| self.audit.calm_since.filter(|_| self.audit.had_faults).unwrap_or(0))
+    }
+}
+
+/// A controller makes a call.
+pub fn called(sim: &mut Sim, controller: usize, operation: &str, kind: Kind, changes: bool) {
+    look(sim, &Moment::Call { controller, operation, kind, changes });
+}
+
+/// A controller has read a part of the cloud completely.
+pub fn was_read(sim: &mut Sim, controller: usize, part: &'static str) {
+    sim.audit.running.entry(controller).or_default().read.insert(part);
+}
+
+/// A controller has read a row.
+pub fn row_read(sim: &mut Sim, controller: usize, row: &ServiceRecord) {
+    let epochs = &mut sim.audit.running.entry(controller).or_default().epochs;
+    let epoch = epochs.entry(row.name.clone()).or_default();
+    *epoch = row.epoch.max(*epoch);
+}
+
+/// RunTask is called.
+pub fn run_called(sim: &mut Sim, controller: usize, call: &RunCall) {
+    look(sim, &Moment::Run(controller, call));
+}
+
+/// RegisterTaskDefinition is called.
+pub fn register_called(sim: &mut Sim, hash: &str) {
+    look(sim, &Moment::Register(hash));
+}
+
+/// DeregisterTaskDefinition is called.
+pub fn deregister_called(sim: &mut Sim, arn: &str) {
+    look(sim, &Moment::Deregister(arn));
+}
+
+/// SetDesiredCapacity is called.
+pub fn desired_called(sim: &mut Sim, desired: u32) {
+    look(sim, &Moment::Desire(desired));
+}
+
+/// SetDesiredCapacity is about to take effect.
+pub fn before_desired(sim: &mut Sim, desired: u32) {
+    look(sim, &Moment::Desired(desired));
+}
+
+/// Instances are about to be drained.
+pub fn before_drain(sim: &mut Sim, arns: &[String]) {
+    look(sim, &Moment::Drain(arns));
+}
+
+/// TerminateInstance is about to take effect.
+pub fn before_terminate(sim: &mut Sim, id: &str) {
+    look(sim, &Moment::Terminate(id));
+}
+
+/// StopTask is about to take effect.
+pub fn before_stop(sim: &mut Sim, arn: &str) {
+    look(sim, &Moment::Stop(arn));
+}
+
+/// A task has changed.
+pub fn after_task(sim: &mut Sim, arn: &str) {
+    look(sim, &Moment::Task(arn));
+}
+
+/// A batch of ours is about to take effect.
+pub fn before_batch(sim: &mut Sim, changes: &[Change]) {
+    look(sim, &Moment::Batch(changes));
+}
+
+/// The zone has changed; by us, with this batch.
+pub fn after_zone(sim: &mut Sim, ours: Option<&[Change]>) {
+    look(sim, &Moment::Zone(ours));
+}
+
+/// Somebody else takes out a record that was ours.
+pub fn removed_by_others(sim: &mut Sim, set: &RecordSet) {
+    sim.audit.removed_by_others.insert((set.name.clone(), set.values.clone()));
+}
+
+/// A client was led where nobody answers.
+pub fn unreachable(sim: &mut Sim, service: &str, address: &str) {
+    look(sim, &Moment::Unreachable(service, address));
+}
+
+/// A request was cut off.
+pub fn cut(sim: &mut Sim, arn: &str, request: &Request) {
+    look(sim, &Moment::Cut(arn, request));
+}
+
+/// A request lost the task that was to answer it.
+pub fn unanswered(sim: &mut Sim, arn: &str, request: &Request) {
+    look(sim, &Moment::Unanswered(arn, request));
+}
+
+/// A row was written.
+pub fn row_written(sim: &mut Sim, controller: usize, fence: Option<u64>, row: &ServiceRecord) {
+    let before = sim.audit.rows.get(&row.name).cloned();
+    look(sim, &Moment::Row { controller, fence, before: before.as_ref(), row });
+}
+
+/// A row was removed, by a controller or by hand.
+pub fn row_removed(sim: &mut Sim, controller: Option<usize>, name: &str) {
+    let now = sim.now;
+    sim.trace.note(now, format_args!("{name}: its row is removed"));
+    look(sim, &Moment::Removed(controller, name));
+}
+
+/// The capacity row was written.
+pub fn capacity_written(sim: &mut Sim, memory: &CapacityMemory) {
+    let now = sim.now;
+    sim.trace.remark(now, format_args!("  capacity: {memory:?}"));
+    look(sim, &Moment::Capacity(memory));
+}
+
+/// The lease was written.
+pub fn lease_written(sim: &mut Sim, controller: usize, began: Ms, before: Option<&Lease>, next: &Lease) {
+    look(sim, &Moment::Lease { controller, began, before, next });
+}
+
+/// Time has passed.
+pub fn audit(sim: &mut Sim) {
+    super::liveness::keep_time(sim);
+    look(sim, &Moment::Tick);
+}
+
+/// The run is over.
+pub fn at_end(sim: &mut Sim) {
+    look(sim, &Moment::End);
+}
+
+/// A controller's process starts, or goes on after it was frozen.
+pub fn up(sim: &mut Sim, controller: usize, anew: bool) {
+    let running = sim.audit.running.entry(controller).or_default();
+    if anew {
+        *running = Running::default();
+    }
+    running.since = sim.now;
+    sim.audit.down.remove(&controller);
+    let lease = sim.audit.leases.get(&controller);
+    if sim.audit.leader() == Some(controller) && lease.is_some_and(|began| sim.now < began + LEASE) && !anew {
+        sim.audit.vacant_since = None;
+    }
+    disturbed(sim);
+}
+
+/// A controller's process is gone, or frozen for a while.
+pub fn down(sim: &mut Sim, controller: usize) {
+    sim.audit.down.insert(controller);
+    disturbed(sim);
+    // One whose lease ran out before has lost it already.
+    let led = sim.audit.leader() == Some(controller) && sim.audit.vacant_since.is_none();
+    if led {
+        sim.audit.vacant_since = Some(sim.now);
+    }
+}
+
+/// From here on there are no faults.
+pub fn calm(sim: &mut Sim) {
+    sim.audit.had_faults = !sim.is_faultless();
+    sim.audit.calm_since = Some(sim.now);
+}
+
+/// Something went wrong, or somebody did something.
+pub fn disturbed(sim: &mut Sim) {
+    sim.audit.disturbed_at = sim.now;
+}
+
+/// A proxy's report was heard by a controller that leads.
+pub fn heard(sim: &mut Sim, report: &Report) {
+    if let Some(activity) = report.beat.activity {
+        let heard = Heard { at: sim.now, requests: activity.requests };
+        sim.audit.heard.insert(report.arn.clone(), heard);
+    }
+}
+
+/// A proxy of a service was given an address: it may be found there again.
+pub fn address_given(sim: &mut Sim, service: &str, address: &str) {
+    sim.trace.note(sim.now, format_args!("a proxy of {service} gets {address}"));
+    sim.audit.planned_ends.remove(&(service.to_owned(), address.to_owned()));
+}
+
+/// A probe of an address, through the path that users take, found the service's proxy.
+pub fn probed(sim: &mut Sim, service: &str, address: &str) {
+    sim.audit.probes.insert((service.to_owned(), address.to_owned()), sim.now);
+}

@@ -1,0 +1,264 @@
+//! S4 to S6, S10: tasks, and who may end them.
+
+use super::Moment;
+use crate::profile::{MINUTE, Ms, SECOND};
+use crate::sim::Sim;
+use crate::truth::sidecar::millis;
+use crate::truth::tasks::SimTask;
+use dormouse_core::dns::Change;
+use dormouse_core::lifecycle;
+use dormouse_core::naming;
+use dormouse_core::observed::TaskStatus;
+use dormouse_manifests::IdleAfter;
+use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
+use dormouse_state::{Desired, PairId, ServiceRecord};
+use std::collections::BTreeMap;
+
+/// A role's task of the pair that an identity names.
+pub fn half<'a>(sim: &'a Sim, own: &Identity, role: Role) -> Option<&'a SimTask> {
+    let wanted = Identity { role, ..own.clone() };
+    let named = sim.truth.tasks.values().filter(|task| task.seen.identity.as_ref() == Some(&wanted));
+    // A service that was deleted and declared again gives the same names again.
+    named.max_by_key(|task| task.created)
+}
+
+/// After each change of a task: of its service and role there is one, or two of different pairs; and its identity
+/// never had another task. As time passes: two that nobody stops are there for ten minutes at most.
+pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match moment {
+        Moment::Task(arn) => {
+            let task = sim.truth.tasks.get(*arn)?;
+            let own = task.seen.identity.as_ref()?;
+            let known = sim.audit.tasks.get(&(own.clone(), task.token.clone()));
+            if let Some(other) = known.filter(|other| other.as_str() != *arn) {
+                return Some(format!("{own} has {arn}, and had {other}"));
+            }
+            let there = sim.truth.tasks.values().filter(|task| task.is_there());
+            let same = there
+                .filter_map(|task| task.seen.identity.as_ref())
+                .filter(|other| other.service == own.service && other.role == own.role);
+            let (mut twice, mut many) = (0, 0);
+            for other in same {
+                many += 1;
+                twice += u32::from(other == own);
+            }
+            if twice > 1 {
+                return Some(format!("{own} runs twice"));
+            }
+            // A row that somebody took away is not counted with: its tasks are strays first.
+            let most =
+                if sim.audit.rows.get(&own.service).is_some_and(|row| row.strays.is_empty()) { 2 } else { 3 };
+            (many > most).then(|| format!("{many} {} tasks of {}", own.role, own.service))
+        }
+        Moment::Tick if sim.calm_for() > 10 * MINUTE => {
+            let mut count: BTreeMap<_, u32> = BTreeMap::new();
+            for task in sim.truth.tasks.values() {
+                let old = task.created + 10 * MINUTE < sim.now;
+                if let Some(own) = task.seen.identity.as_ref().filter(|_| task.is_there() && old) {
+                    *count.entry((&own.service, own.role)).or_default() += 1;
+                }
+            }
+            let ((service, role), _) = count.into_iter().find(|(_, count)| *count > 1)?;
+            Some(format!("two {role} tasks of {service} for more than ten minutes"))
+        }
+        _ => None,
+    }
+}
+
+/// At each StopTask: a proxy that serves is told to drain, is found by nobody any more, and has nothing in flight
+/// or had its drain's time; a service task goes after its proxy.
+pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    let Moment::Stop(arn) = moment else { return None };
+    let task = sim.truth.tasks.get(*arn).filter(|task| task.is_there() && !task.seen.stopping)?;
+    let own = task.seen.identity.as_ref()?;
+    // Its row was taken away: whoever made it cannot tell it to drain.
+    let stray = sim.audit.rows.get(&own.service).is_none_or(|row| row.strays.contains_key(*arn));
+    match own.role {
+        Role::Proxy if stray => task.runs().then(|| is_found(sim, task, &own.service)).flatten(),
+        Role::Proxy => {
+            // Without its service it serves nobody: that end was not planned.
+            let serves =
+                half(sim, own, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
+            (task.runs() && serves).then(|| cuts(sim, task, &own.service)).flatten()
+        }
+        Role::Service => {
+            let proxy = half(sim, own, Role::Proxy)?;
+            (proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping)
+                .then(|| format!("{arn} ({own}) is stopped before its proxy"))
+        }
+    }
+}
+
+/// Whether somebody may still be led to it.
+fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
+    let arn = &task.seen.arn;
+    let slack = sim.audit.slack + SECOND;
+    let ttl: Ms = sim.settings.dns_ttl.as_millis().try_into().unwrap_or(Ms::MAX);
+    let name = naming::record_name(service, &sim.settings.domain);
+    if let Some(address) = &task.public {
+        match sim.withdrawn_since(&name, address) {
+            None => return Some(format!("{arn} of {service} is stopped and still found at {address}")),
+            Some(since) if since > 0 && sim.now + slack < since + ttl => {
+                let ago = sim.now - since;
+                return Some(format!("{arn} of {service} is stopped {ago} ms after its record went"));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+fn cuts(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
+    if let found @ Some(_) = is_found(sim, task, service) {
+        return found;
+    }
+    let arn = &task.seen.arn;
+    let slack = sim.audit.slack + SECOND;
+    let began = sim.audit.drains.get(service).copied();
+    let over = began.is_some_and(|began| sim.now + slack >= began + sim.audit.drain_of(service));
+    if task.sidecar.in_flight > 0 && !over {
+        let open = task.sidecar.in_flight;
+        return Some(format!("{arn} of {service} is stopped with {open} in flight, drains since {began:?}"));
+    }
+    // It has heard from the controller since its drain began, and was not told.
+    let told = began.is_none_or(|began| task.sidecar.told_at < began + 5 * SECOND + slack);
+    (!told && !task.sidecar.draining)
+        .then(|| format!("{arn} of {service} is stopped and was never told to drain"))
+}
+
+/// At each call that ends something: it is ours.
+pub fn s6_only_ours(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match moment {
+        Moment::Stop(arn) => {
+            let task = sim.truth.tasks.get(*arn).filter(|task| task.is_there())?;
+            let own =
+                task.seen.identity.is_some() && task.started_by == naming::started_by(&sim.settings.install);
+            (!own).then(|| format!("{arn} is stopped and not ours"))
+        }
+        Moment::Deregister(arn) => {
+            let known = sim.truth.definitions.get(*arn)?;
+            (known.install != sim.settings.install).then(|| format!("{arn} is deregistered and not ours"))
+        }
+        Moment::Drain(arns) => {
+            let ours = |arn: &String| sim.truth.fleet.members.values().any(|member| member.arn == *arn);
+            let gone = |arn: &String| sim.truth.fleet.gone.contains(arn);
+            let foreign = arns.iter().find(|arn| !ours(arn) && !gone(arn))?;
+            Some(format!("{foreign} is drained and not of our group"))
+        }
+        _ => None,
+    }
+}
+
+/// What is to serve is not stopped; its record is not withdrawn while it works. A service is put to sleep for
+/// idleness only if truly nobody used it, and ends only if no request came since that its proxy told of. Nothing is
+/// done for an epoch that is known to be over, and no wake is forgotten.
+pub fn s10_wake_beats_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
+    match *moment {
+        Moment::Stop(arn) => {
+            let task = sim.truth.tasks.get(arn).filter(|task| task.is_there() && !task.seen.stopping)?;
+            let own = task.seen.identity.as_ref()?;
+            let pair = sim.audit.rows.get(&own.service)?.pair.as_ref()?;
+            let serves = pair.condemned.is_none() && pair.task(own.role).task_arn.as_deref() == Some(arn);
+            serves.then(|| format!("{arn} ({own}) is stopped and its pair is to serve"))
+        }
+        Moment::Run(controller, call) => {
+            let own = &call.identity;
+            let known = *sim.audit.running.get(&controller)?.epochs.get(&own.service)?;
+            let row =
+                sim.audit.rows.get(&own.service).filter(|row| row.epoch == known && own.epoch < known)?;
+            // A wake that found a pair kept it.
+            let kept = row.pairs().any(|pair| {
+                (pair.id.epoch, pair.id.attempt) == (own.epoch, own.attempt) && pair.condemned.is_none()
+            });
+            (!kept).then(|| format!("RunTask {own}, and epoch {known} is known"))
+        }
+        Moment::Batch(changes) => changes.iter().find_map(|change| takes_down(sim, change, changes)),
+        Moment::Row { before: Some(before), row, .. } => {
+            if row.epoch < before.epoch {
+                return Some(format!("{}: what was written of epoch {} is lost", row.name, before.epoch));
+            }
+            if row.epoch == before.epoch && before.desired == Desired::Asleep && row.desired == Desired::Awake
+            {
+                return Some(format!("{} wakes without a new epoch", row.name));
+            }
+            if let Some(id) = revived(before, row) {
+                return Some(format!("pair {id} of {} was to end, and is to serve again", row.name));
+            }
+            slept_while_used(sim, before, row).or_else(|| missed_a_request(sim, before, row))
+        }
+        _ => None,
+    }
+}
+
+/// A pair whose end is taken back.
+fn revived(before: &ServiceRecord, row: &ServiceRecord) -> Option<PairId> {
+    let condemned = before.pairs().filter(|pair| pair.condemned.is_some()).map(|pair| pair.id);
+    let serves = |id| row.pairs().any(|pair| pair.id == id && pair.condemned.is_none());
+    condemned.into_iter().find(|id| serves(*id))
+}
+
+/// A record of ours is taken out, and nothing put in its place, while its pair is to serve and does.
+fn takes_down(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
+    let Change::Delete(set) = change else { return None };
+    let service = set.name.strip_suffix(&format!(".{}", sim.settings.domain)).filter(|_| set.kind == "A")?;
+    let replaced = batch
+        .iter()
+        .any(|other| matches!(other, Change::Create(new) if new.name == set.name && new.kind == "A"));
+    let row = sim.audit.rows.get(service).filter(|row| row.desired == Desired::Awake && !replaced)?;
+    let pair = row.pair.as_ref().filter(|pair| pair.condemned.is_none() && pair.ready_at.is_some())?;
+    let works = Role::ALL.into_iter().all(|role| {
+        half(sim, &lifecycle::identity(service, pair.id, role), role)
+            .is_some_and(|task| task.seen.status == TaskStatus::Running && !task.seen.stopping)
+    });
+    let proxy = half(sim, &lifecycle::identity(service, pair.id, Role::Proxy), Role::Proxy)?;
+    let steady = sim.now > sim.audit.desired_since.get(service).copied().unwrap_or(0) + MINUTE;
+    // An address may have been another pair's before, and its record still be there.
+    let txt = (naming::owner_name(service, &sim.settings.domain), "TXT".to_owned());
+    let of_this_pair = format!("pair={}\"", pair.id);
+    let txt = sim.truth.zone.sets.get(&txt);
+    let leads_there = txt.is_some_and(|txt| txt.values.iter().any(|value| value.ends_with(&of_this_pair)));
+    let serves = works && proxy.sidecar.knows_peer() && !proxy.sidecar.draining;
+    (serves && steady && leads_there)
+        .then(|| format!("{} is taken out and its pair {} serves", set.name, pair.id))
+}
+
+/// Put to sleep for idleness although its proxy or the activator was used within the idle time.
+fn slept_while_used(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Option<String> {
+    let idle = row.last_sleep.as_ref().is_some_and(|cause| cause.origin == "idle");
+    if before.desired == Desired::Asleep || row.desired == Desired::Awake || !idle {
+        return None;
+    }
+    let IdleAfter::After(after) = row.spec.idle_after else { return None };
+    let proxy = row.pair.as_ref().and_then(|pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?))?;
+    // What is on its way to the controller, or comes while the row is being written, takes it back later.
+    let unheard = if sim.is_faultless() { 8 * SECOND } else { 50 * SECOND } + sim.audit.slack;
+    let (used_at, asked_at) = (proxy.sidecar.used_at, proxy.sidecar.asked_at);
+    let open = proxy.sidecar.in_flight > 0 && asked_at + unheard < sim.now;
+    let lately = used_at + unheard < sim.now && used_at + millis(after) > sim.now + SECOND + sim.audit.slack;
+    (proxy.runs() && proxy.sidecar.requests > 0 && (open || lately)).then(|| {
+        format!("{} falls asleep for idleness, used {} s ago", row.name, (sim.now - used_at) / SECOND)
+    })
+}
+
+/// Ended although its proxy told of a request that came after the flip.
+fn missed_a_request(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Option<String> {
+    let flip = sim.audit.flips.get(&row.name)?;
+    let ends = row.retiring.iter().any(|pair| {
+        let own = pair.proxy.task_arn.as_ref() == Some(&flip.proxy);
+        own && before.pair.as_ref().is_some_and(|was| was.id == pair.id && was.condemned.is_none())
+    });
+    let forced = before.rest.as_ref().is_some_and(|rest| rest.forced) || before.deleting;
+    let heard = sim.audit.heard.get(&flip.proxy)?;
+    let proxy = sim.truth.tasks.get(&flip.proxy)?;
+    // It came a while after the flip, was told of, and there was time to write.
+    let told = heard.requests > flip.requests
+        && heard.at + 8 * SECOND < sim.now
+        && proxy.sidecar.asked_at > flip.at + 2 * SECOND + sim.audit.slack
+        && proxy.sidecar.asked_at < heard.at;
+    let dead = half(sim, proxy.seen.identity.as_ref()?, Role::Service)
+        .is_none_or(|task| !task.runs() || task.seen.stopping);
+    (ends && told && !forced && !dead && proxy.runs()).then(|| {
+        format!("{} ends, and its proxy told of a request that came after it was to sleep", row.name)
+    })
+}
