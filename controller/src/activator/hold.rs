@@ -6,11 +6,12 @@ use super::slots::Slot;
 use super::tunnel::Used;
 use super::{local, tunnel};
 use crate::forward::{self, Ahead, Failure, From, Guarded};
-use crate::plane::{InUse, PlaneError};
+use crate::plane::{Asked, InUse, PlaneError};
 use crate::problem::Problem;
 use crate::waker::{Refused, Waking};
 use axum::body::Body;
 use axum::response::IntoResponse as _;
+use dormouse_state::Desired;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use std::net::SocketAddr;
@@ -23,6 +24,9 @@ use tokio::time::{Instant, sleep_until};
 /// Until the same address is tried again after nobody listened there; doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often one that waits looks whether the service is still wanted.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// One request that is to reach its service. Many wait at a time: it has what it needs of the service's view, and no
 /// more.
@@ -78,6 +82,7 @@ impl Held<'_> {
                 },
                 refused = self.end_of_patience(deadline) => return refused,
                 error = body.read_on(), if reads_ahead => return self.unreadable(&error),
+                () = tokio::time::sleep(LOOK) => self.wake_again(),
             }
         }
         let request = Request::from_parts(parts, body);
@@ -147,6 +152,17 @@ impl Held<'_> {
         tokio::select! {
             () = sleep_until(deadline) => self.too_late(),
             () = self.activator.closing.cancelled() => self.stopping(),
+        }
+    }
+
+    /// Somebody may have put the service to sleep meanwhile: whoever waits for it wakes it anew.
+    fn wake_again(&self) {
+        let activator = self.activator;
+        let Some(view) = activator.plane.service(self.name()) else { return };
+        if view.status.desired == Desired::Asleep {
+            let reason = "a request that waits at the activator".to_owned();
+            // Not awaited: what it comes to is seen at the next look.
+            drop(activator.waker.wake(&view, self.from.client, Asked { origin: "request", reason }));
         }
     }
 

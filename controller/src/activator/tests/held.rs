@@ -35,6 +35,30 @@ async fn a_request_is_held_until_the_service_answers() {
     assert_eq!(rig.activator.held(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_wakes_again_what_was_put_to_sleep_meanwhile() {
+    let rig = rig().await;
+    let service = echo().await;
+    let mut held = Box::pin(rig.answer(get("/")));
+    while rig.plane.wakes() < 1 {
+        assert!(futures::poll!(&mut held).is_pending());
+        tokio::task::yield_now().await;
+    }
+    rig.plane.update("hello", |view| view.status.desired = Desired::Asleep);
+    let again = async {
+        while rig.plane.wakes() < 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        rig.plane.set_backend("hello", Some(service.address));
+        std::future::pending().await
+    };
+    let answer = tokio::select! {
+        answer = held => answer,
+        () = again => unreachable!(),
+    };
+    assert_eq!((answer.status(), rig.plane.wakes()), (StatusCode::OK, 2));
+}
+
 #[tokio::test]
 async fn a_thousand_are_held_and_all_are_answered() {
     let rig = rig().await;
