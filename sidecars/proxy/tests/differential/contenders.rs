@@ -74,6 +74,11 @@ fn hyper() -> Contender {
     Contender { who: Who::Hyper, address, recorder, child: None, _directory: None }
 }
 
+/// Whether nginx is installed.
+pub fn has_nginx() -> bool {
+    ["/usr/sbin/nginx", "/usr/bin/nginx"].iter().any(|program| std::path::Path::new(program).is_file())
+}
+
 fn nginx() -> Option<Contender> {
     let installed = |program: &&str| {
         Command::new(program).arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
