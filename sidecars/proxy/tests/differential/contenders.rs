@@ -74,16 +74,16 @@ fn hyper() -> Contender {
     Contender { who: Who::Hyper, address, recorder, child: None, _directory: None }
 }
 
-/// Whether nginx is installed.
-pub fn has_nginx() -> bool {
-    ["/usr/sbin/nginx", "/usr/bin/nginx"].iter().any(|program| std::path::Path::new(program).is_file())
-}
-
-fn nginx() -> Option<Contender> {
+/// Where nginx is installed.
+pub fn nginx_program() -> Option<&'static str> {
     let installed = |program: &&str| {
         Command::new(program).arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
-    let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(installed)?;
+    ["nginx", "/usr/sbin/nginx"].into_iter().find(installed)
+}
+
+fn nginx() -> Option<Contender> {
+    let program = nginx_program()?;
     let recorder = Recorder::start();
     let directory = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

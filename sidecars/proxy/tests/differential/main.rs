@@ -269,7 +269,7 @@ fn go<T: Sync>(
 
 #[test]
 fn requests() {
-    if !contenders::has_nginx() {
+    if contenders::nginx_program().is_none() {
         eprintln!(
             "skipped: nginx is not installed (`make nginx`); without it beside, the rig is not steady yet"
         );
