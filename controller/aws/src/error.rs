@@ -1,5 +1,6 @@
 //! AWS's errors, sorted by what can be done about them: by code and status, never by message.
 
+use crate::grants;
 use crate::ports::CloudError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -26,8 +27,11 @@ const LATER: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// Codes that say who the caller is was not accepted, or not enough. Source: AWS General Reference, "Common
-/// Errors"; those that begin with `AccessDenied` are added.
+/// Codes that say that the caller may not, beside those that begin with `AccessDenied`. Source: AWS General
+/// Reference, "Common Errors"; Amazon EC2 API Reference, "Error codes".
+const FORBIDDEN: &[&str] = &["NotAuthorized", "UnauthorizedOperation"];
+
+/// Codes that say that it was not accepted who the caller is. Source: AWS General Reference, "Common Errors".
 const DENIED: &[&str] = &[
     "AuthFailure",
     "ExpiredToken",
@@ -36,10 +40,8 @@ const DENIED: &[&str] = &[
     "InvalidClientTokenId",
     "InvalidSignatureException",
     "MissingAuthenticationToken",
-    "NotAuthorized",
     "OptInRequired",
     "SignatureDoesNotMatch",
-    "UnauthorizedOperation",
     "UnrecognizedClientException",
 ];
 
@@ -67,7 +69,9 @@ fn answered(operation: &'static str, status: u16, code: Option<&str>, message: O
     let code = code.unwrap_or("");
     if status == 429 || LATER.contains(&code) {
         CloudError::Throttled { operation }
-    } else if code.starts_with("AccessDenied") || DENIED.contains(&code) {
+    } else if code.starts_with("AccessDenied") || FORBIDDEN.contains(&code) {
+        CloudError::Denied { operation, message: grants::explained(operation, &message) }
+    } else if DENIED.contains(&code) {
         CloudError::Denied { operation, message }
     } else if status >= 500 {
         CloudError::Unknown { operation, message: format!("HTTP {status} {code}: {message}") }

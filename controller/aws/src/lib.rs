@@ -15,6 +15,7 @@
 //! - [`route53`]: hosted zones
 //! - [`ec2`]: public addresses of network interfaces
 //! - [`error`]: AWS's errors, sorted by what can be done about them
+//! - `grants`: which statement of the shipped policy allows an action
 //! - [`count`]: how many calls were made, and how they went
 
 pub mod autoscaling;
@@ -25,6 +26,7 @@ pub mod ecs_definitions;
 pub mod ecs_instances;
 pub mod ecs_tasks;
 pub mod error;
+mod grants;
 pub mod ports;
 pub mod route53;
 mod tmp;

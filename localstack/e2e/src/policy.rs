@@ -10,6 +10,14 @@ use std::fs;
 /// # Panics
 /// When the policy names something that this world does not have.
 pub fn enforce(control: &Control, ids: &Value, install: &str) {
+    enforce_without(control, ids, install, &[]);
+}
+
+/// The same, less some actions.
+///
+/// # Panics
+/// When the policy names something that this world does not have.
+pub fn enforce_without(control: &Control, ids: &Value, install: &str, actions: &[&str]) {
     let path = infrastructure().join("policies/controller.json");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     for (name, value) in names(ids, install) {
@@ -17,7 +25,8 @@ pub fn enforce(control: &Control, ids: &Value, install: &str) {
     }
     assert!(!text.contains("${"), "a name of the policy that a seeded world does not have: {text}");
     let policy: Value = serde_json::from_str(&text).expect("the policy is JSON");
-    control.post("iam", &json!({"key": ids["env"]["AWS_ACCESS_KEY_ID"], "policy": policy}));
+    let denied = json!({"Statement": [{"Effect": "Deny", "Action": actions, "Resource": "*"}]});
+    control.post("iam", &json!({"key": ids["env"]["AWS_ACCESS_KEY_ID"], "policy": [policy, denied]}));
 }
 
 /// What the template's names are here.

@@ -7,6 +7,7 @@ use dormouse_e2e::http::Request;
 use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::paths::infrastructure;
+use dormouse_e2e::policy;
 use dormouse_e2e::run::run;
 use dormouse_e2e::stack::{self, INSTALL, REGISTRY};
 use dormouse_e2e::tasks::{Role, Task};
@@ -186,6 +187,24 @@ fn a_deployment_into_a_wrong_zone_is_refused_before_anything_is_made() {
     let wrong = stack::deploy(address, &["Domain=elsewhere.test"]);
     assert!(said(&wrong).contains("no public hosted zone for elsewhere.test"), "{}", said(&wrong));
     assert_eq!(world.calls("cloudformation.CreateChangeSet"), 0);
+}
+
+#[test]
+fn a_missing_permission_is_named_with_the_statement_that_gives_it() {
+    run(Options::default().expect_error("ecs.RunTask AccessDenied"), |world| {
+        let controller = world.controller();
+        controller.declare(&Manifest::app("hello"));
+        policy::enforce_without(&world.control, &world.ids, INSTALL, &["ecs:RunTask"]);
+        controller.api.wake("hello");
+        let shown = controller.until("the refusal shows", "hello", |service| service.is("Degraded"));
+        let (reason, message) = shown.why("Degraded");
+        assert_eq!(reason, "CallRefused", "{message}");
+        for part in ["ecs:RunTask on resource: arn:", "by RunTasks of policies/controller.json"] {
+            assert!(message.contains(part), "{message}");
+        }
+        policy::enforce(&world.control, &world.ids, INSTALL);
+        controller.ready("hello");
+    });
 }
 
 /// The roles of the stack, each with its policy.
