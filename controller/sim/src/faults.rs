@@ -40,7 +40,7 @@ pub const FAULTS: &[(&str, &str)] = &[
         "an operator sets or removes records of our names, in the public and in the private zone",
     ),
     ("DynamoDB unknown", "reads that fail; writes that fail before, or after, they were made"),
-    ("row lost", "an operator deletes a service's row"),
+    ("row lost", "an operator deletes a service's row, or the lease's"),
     (
         "heartbeats",
         "lost, up to 20 s late and out of order, doubled, forged, sent to the replica that does not lead",

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 29] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -38,6 +38,7 @@ pub const NAMES: [&str; 28] = [
     "foreign-record",
     "foreign-private-record",
     "row-lost",
+    "lease-lost",
     "zone-outage",
     "takeover",
 ];
@@ -111,6 +112,12 @@ pub fn scenario(name: &str) -> Option<Script> {
             ]
         }
         "row-lost" => vec![wake, (up, Act::LoseRow(0)), (up + 2 * MINUTE, Act::Declare(0))],
+        "lease-lost" => vec![
+            wake,
+            (up, Act::LoseLease),
+            (up + 2 * MINUTE, Act::Sleep(0)),
+            (up + 4 * MINUTE, Act::Wake(0)),
+        ],
         "zone-outage" => vec![wake, (up, Act::Outage(Aws::Zone, 2 * MINUTE)), (up + SECOND, Act::Sleep(0))],
         "takeover" => {
             controllers = 2;

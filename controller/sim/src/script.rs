@@ -67,6 +67,8 @@ pub enum Act {
     Outage(Aws, Ms),
     /// Somebody deletes its row from the table.
     LoseRow(usize),
+    /// Somebody deletes the lease's row.
+    LoseLease,
     /// The group moves an instance to another zone.
     Rebalance,
     /// Fargate Spot takes its proxy back, two minutes after it said so.
@@ -130,7 +132,12 @@ impl Act {
             | Act::Freeze(controller, _)
             | Act::Replace(controller)
             | Act::Jump(controller, _) => *controller < controllers,
-            Act::Break(_) | Act::Disconnect(..) | Act::Stranger(_) | Act::Outage(..) | Act::Rebalance => true,
+            Act::LoseLease
+            | Act::Break(_)
+            | Act::Disconnect(..)
+            | Act::Stranger(_)
+            | Act::Outage(..)
+            | Act::Rebalance => true,
         }
     }
 }
@@ -218,6 +225,11 @@ impl Script {
             }
         }
         acts.append(&mut more);
+        // Drawn apart, so that what other seeds do stays as it is.
+        let mut rare = Rng::new(seed ^ 0x1EA5E);
+        if rare.chance(60) {
+            acts.push((rare.between(MINUTE, calm_at - MINUTE), Act::LoseLease));
+        }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.sort_by_key(|(at, _)| *at);

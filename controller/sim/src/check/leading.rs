@@ -21,8 +21,12 @@ pub fn s11_fence(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             (fence.is_none() && acts && !woken_anew(before, row))
                 .then(|| format!("{} is planned without a fence", row.name))
         }
-        Moment::Lease { controller, before, next, .. } => {
-            let before = before?;
+        Moment::Lease { before: None, next, .. } => {
+            let written = sim.audit.fences.values().copied().max().unwrap_or(0);
+            (next.epoch <= written)
+                .then(|| format!("epoch {} of the lease follows epoch {written} of a row", next.epoch))
+        }
+        Moment::Lease { controller, before: Some(before), next, .. } => {
             let holder = format!("controller {controller}");
             if next.epoch == before.epoch {
                 let own = before.holder == holder && !before.nonce.is_empty();
@@ -42,8 +46,9 @@ fn woken_anew(before: Option<&dormouse_state::ServiceRecord>, row: &dormouse_sta
 
 /// When the lease is taken from another: its holder may make no call any more, by its own clock.
 pub fn s12_split_brain(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
-    let Moment::Lease { controller, before: Some(before), next, .. } = moment else { return None };
-    if next.nonce.is_empty() || before.nonce.is_empty() || next.epoch == before.epoch {
+    let Moment::Lease { controller, before, next, .. } = moment else { return None };
+    let is_free = before.is_some_and(|before| before.nonce.is_empty() || before.epoch == next.epoch);
+    if next.nonce.is_empty() || is_free {
         return None;
     }
     let other =

@@ -49,6 +49,7 @@ impl Driver {
                 return;
             }
             Act::LoseRow(service) => return self.lose_row(service),
+            Act::LoseLease => return self.rows.lose_lease(),
             Act::Declare(service) => {
                 self.versions[service] += 1;
                 let manifest = self.manifest(service);
