@@ -14,7 +14,7 @@ use crate::replicas;
 use crate::startup;
 use crate::waker::Waker;
 use anyhow::{Context, bail};
-use dormouse_aws::Cloud;
+use dormouse_aws::{Cloud, Survey};
 use dormouse_state::Store;
 use dormouse_state::dynamodb::DynamoDbStore;
 use std::net::SocketAddr;
@@ -40,6 +40,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let activator_listener = listen(config.activator_listen, "DORMOUSE_ACTIVATOR_LISTEN")?;
     let sdk = dormouse_aws::cloud::sdk_config().await;
     let cloud = Cloud::connect(&sdk);
+    let survey = Survey::connect(&sdk, &cloud);
     let store: Arc<dyn Store> =
         Arc::new(DynamoDbStore::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone()));
 
@@ -48,7 +49,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let resolved = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
-        resolved = startup::resolve(&config, &cloud, &*store) => resolved?,
+        resolved = startup::resolve(&config, &cloud, &survey, &*store) => resolved?,
     };
     let replica_url = resolved.replica_url.clone();
     let settings = config.installation.clone().resolve(resolved);

@@ -1,9 +1,11 @@
-//! What is not configured, found out at the start: the install id, the controller's own addresses, the zones.
+//! What is not configured, found out at the start: the install id, the controller's own addresses, the private zone's
+//! name; and whether what is configured is there.
 
 use crate::config::{ControllerConfig, PublicIp, Resolved};
 use crate::pages::Custom;
 use anyhow::{Context, bail};
-use dormouse_aws::Cloud;
+use dormouse_aws::{Cloud, Survey};
+use dormouse_core::doctor::{self, Finding, Level, Reading};
 use dormouse_core::naming;
 use dormouse_core::settings::PrivateZone;
 use dormouse_state::Store;
@@ -26,37 +28,33 @@ const TRIES: u32 = 30;
 /// Source: Amazon ECS Developer Guide, "Task metadata endpoint version 4".
 const METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
 
-/// A setting that turned out wrong: the program ends with exit code 2.
+/// Settings that turned out wrong, each with its fix: the program ends with exit code 2.
 #[derive(Debug, thiserror::Error)]
-#[error("{variable}: {problem}")]
-pub struct WrongSetting {
-    variable: &'static str,
-    problem: String,
+#[error("{}", .0.join("\nerror: "))]
+pub struct WrongSettings(Vec<String>);
+
+impl WrongSettings {
+    fn one(variable: &str, problem: &str) -> WrongSettings {
+        WrongSettings(vec![format!("{variable}: {problem}")])
+    }
 }
 
-/// Finds out what the configuration leaves open, and whether the zones are what they should be.
+/// Finds out what the configuration leaves open, once what it names was found to be there.
 pub async fn resolve(
     config: &ControllerConfig,
     cloud: &Cloud,
+    survey: &Survey,
     store: &dyn Store,
 ) -> anyhow::Result<Resolved> {
     let wanted = &config.installation;
-    let zone = patiently("the hosted zone", || cloud.zones.zone_name(&wanted.zone)).await?;
-    if wanted.domain != zone && !wanted.domain.ends_with(&format!(".{zone}")) {
-        bail!(WrongSetting {
-            variable: "HOSTED_ZONE_ID",
-            problem: format!(
-                "`{}` is the zone of `{zone}`, which `{}` (DOMAIN) is not in: name the zone of the domain",
-                wanted.zone, wanted.domain
-            ),
-        });
-    }
-    let private_zone = match &wanted.private_zone {
-        Some(id) => {
-            let name = patiently("the private hosted zone", || cloud.zones.zone_name(id)).await?;
-            Some(PrivateZone { id: id.clone(), name })
+    let site = wanted.site();
+    let facts = patiently("what the settings name", || survey.facts(&site)).await?;
+    refuse(doctor::settings(&site, &facts))?;
+    let private_zone = match (&wanted.private_zone, &facts.private_zone) {
+        (Some(id), Some(Reading::Known(zone))) => {
+            Some(PrivateZone { id: id.clone(), name: zone.name.clone() })
         }
-        None => None,
+        _ => None,
     };
     let install = match &wanted.install {
         Some(install) => install.clone(),
@@ -83,15 +81,25 @@ pub async fn resolve(
     Ok(Resolved { install, controller_url, replica_url, wildcard, private_zone })
 }
 
+/// Everything that cannot work, at once; what could not be looked at is logged.
+fn refuse(findings: Vec<Finding>) -> anyhow::Result<()> {
+    let of = |level| findings.iter().filter(move |finding| finding.level == level);
+    for finding in of(Level::Warning) {
+        warn!(setting = finding.about, "{finding}");
+    }
+    let problems: Vec<String> = of(Level::Problem).map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { bail!(WrongSettings(problems)) }
+}
+
 /// The waiting pages of one's own.
 ///
 /// # Errors
-/// Everything that is wrong with them: a [`WrongSetting`].
+/// Everything that is wrong with them: [`WrongSettings`].
 pub fn pages(directory: Option<&Path>) -> anyhow::Result<Custom> {
     let Some(directory) = directory else { return Ok(Custom::default()) };
     let custom = Custom::load(directory).map_err(|wrong| {
         let drawn: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-        WrongSetting { variable: "DORMOUSE_PAGES", problem: format!("not accepted:\n{}", drawn.join("\n")) }
+        WrongSettings::one("DORMOUSE_PAGES", &format!("not accepted:\n{}", drawn.join("\n")))
     })?;
     info!(directory = %directory.display(), pages = ?custom.names().collect::<Vec<_>>(), "pages read");
     Ok(custom)
@@ -176,10 +184,10 @@ async fn metadata(variable: &'static str) -> anyhow::Result<Value> {
     #[allow(clippy::disallowed_methods, reason = "the edge: ECS sets it, nobody configures it")]
     let base = std::env::var(METADATA).ok();
     let Some(base) = base else {
-        bail!(WrongSetting {
+        bail!(WrongSettings::one(
             variable,
-            problem: "not set, and this is not an ECS task that could find out by itself".to_owned(),
-        });
+            "not set, and this is not an ECS task that could find out by itself"
+        ));
     };
     let url: http::Uri = format!("{base}/task").parse().context("the metadata endpoint is no URL")?;
     let host = url.authority().context("the metadata endpoint has no host")?;

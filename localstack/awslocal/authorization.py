@@ -59,6 +59,8 @@ def _ecs(operation: str, given: dict[str, Any], first: Ask, world: World) -> lis
     tags = {tag["key"]: tag["value"] for tag in given.get("tags") or []}
     first.context |= {f"aws:RequestTag/{key}": [value] for key, value in tags.items()}
     match operation:
+        case "DescribeClusters":
+            first.resources = [world.arn("ecs", f"cluster/{_name(one)}") for one in given["clusters"]]
         case "ListContainerInstances" | "RegisterContainerInstance":
             first.resources = [world.arn("ecs", own)]
         case "ListTasks":

@@ -14,6 +14,8 @@
 //! - `tmp`: the directory that the user's container shares with its sidecar
 //! - [`route53`]: hosted zones
 //! - [`ec2`]: public addresses of network interfaces
+//! - [`survey`]: what an installation's settings name
+//! - `signed`: calls of services of which few are made, without their crates
 //! - [`error`]: AWS's errors, sorted by what can be done about them
 //! - `grants`: which statement of the shipped policy allows an action
 //! - [`count`]: how many calls were made, and how they went
@@ -29,7 +31,10 @@ pub mod error;
 mod grants;
 pub mod ports;
 pub mod route53;
+mod signed;
+pub mod survey;
 mod tmp;
 
 pub use cloud::{Cloud, sdk_config};
 pub use count::{CallCount, Calls};
+pub use survey::Survey;

@@ -174,9 +174,6 @@ pub enum ChangeAnswer {
 /// Hosted zones (Route 53).
 #[async_trait]
 pub trait Zones: Send + Sync {
-    /// Name of a zone, without the trailing dot.
-    async fn zone_name(&self, zone: &str) -> Result<String, CloudError>;
-
     /// All record sets of a zone. All pages.
     async fn records(&self, zone: &str) -> Result<Vec<RecordSet>, CloudError>;
 

@@ -14,7 +14,6 @@ use dormouse_core::dns::Change;
 use dormouse_core::observed::RecordSet;
 use std::sync::Arc;
 
-const ZONE: &str = "route53:GetHostedZone";
 const LIST: &str = "route53:ListResourceRecordSets";
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
 const GET_CHANGE: &str = "route53:GetChange";
@@ -39,14 +38,6 @@ impl Route53Zones {
 
 #[async_trait]
 impl Zones for Route53Zones {
-    async fn zone_name(&self, zone: &str) -> Result<String, CloudError> {
-        let answer = self.calls.settle(ZONE, self.read.get_hosted_zone().id(zone).send().await)?;
-        match answer.hosted_zone() {
-            Some(zone) => Ok(plain_name(zone.name())),
-            None => Err(incomplete(ZONE, "an answer without a zone")),
-        }
-    }
-
     async fn records(&self, zone: &str) -> Result<Vec<RecordSet>, CloudError> {
         let mut records = Vec::new();
         let (mut name, mut kind, mut identifier) = (None, None, None);
@@ -162,7 +153,7 @@ fn translate(set: &ResourceRecordSet) -> RecordSet {
 /// would make the name another one.
 ///
 /// Source: Amazon Route 53 Developer Guide, "DNS domain name format".
-fn plain_name(name: &str) -> String {
+pub(crate) fn plain_name(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name.strip_suffix('.').unwrap_or(name);
     while let Some(at) = rest.find('\\') {

@@ -18,6 +18,7 @@
 //! - [`status`]: phase and conditions, derived from what is observed
 //! - [`dns`]: wanted records against a zone
 //! - [`capacity`]: wanted service tasks against instances
+//! - [`doctor`]: what is wrong with where an installation lives
 //! - [`budget`]: how many calls may be made
 //! - [`lease`]: when to take, renew and give up the lease
 //! - [`view`]: a service, an instance and an event as the API shows them
@@ -27,6 +28,7 @@ pub mod budget;
 pub mod capacity;
 pub mod definition;
 pub mod dns;
+pub mod doctor;
 pub mod explain;
 pub mod guard;
 pub mod idle;

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::config::{self, ControllerArgs, Log, LogFormat};
 use crate::exit::Exit;
-use crate::startup::WrongSetting;
+use crate::startup::WrongSettings;
 use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 
@@ -24,7 +24,7 @@ pub(super) fn run(args: &ControllerArgs, out: Output) -> Result<Exit, Failure> {
     match runtime.block_on(crate::run::run(config)) {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
-            let wrong = error.downcast_ref::<WrongSetting>().is_some();
+            let wrong = error.downcast_ref::<WrongSettings>().is_some();
             Err(Failure::new(if wrong { Exit::Usage } else { Exit::Failed }, format!("{error:#}")))
         }
     }

@@ -3,6 +3,7 @@
 use super::Secret;
 use crate::activator::Limits;
 use crate::trust::TrustedProxies;
+use dormouse_core::doctor::Site;
 use dormouse_core::settings::{PrivateZone, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -106,6 +107,21 @@ pub struct Resolved {
 }
 
 impl Installation {
+    /// Where it is to live.
+    pub fn site(&self) -> Site {
+        Site {
+            domain: self.domain.clone(),
+            zone: self.zone.clone(),
+            private_zone: self.private_zone.clone(),
+            proxy_cluster: self.proxy_cluster.clone(),
+            service_cluster: self.service_cluster.clone(),
+            group: self.group.clone(),
+            proxy_subnets: self.proxy_subnets.clone(),
+            service_subnets: self.service_subnets.clone(),
+            security_groups: self.security_groups.clone(),
+        }
+    }
+
     /// The settings that decisions depend on, once everything is known.
     pub fn resolve(self, resolved: Resolved) -> Settings {
         Settings {

@@ -63,7 +63,8 @@ async fn errors_of_xml_services() {
 async fn words_of_aws_reach_the_reader() {
     let aws = Recorded::new([json_error(400, "AccessDeniedException", "no identity-based policy allows it")]);
     let error = aws.cloud().tasks.list("services", "dormouse/i").await.unwrap_err();
-    let words = "ecs:ListTasks is not allowed: no identity-based policy allows it";
+    let words = "ecs:ListTasks is not allowed: no identity-based policy allows it \
+                 (ecs:ListTasks is allowed by ListTasks of policies/controller.json)";
     assert_eq!(error.to_string(), words);
 
     let aws = Recorded::new([Answer::Broken]);

@@ -11,3 +11,4 @@ mod errors;
 mod local;
 mod recorded;
 mod route53;
+mod survey;

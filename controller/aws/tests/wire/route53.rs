@@ -92,15 +92,6 @@ async fn sets_that_are_more_than_values_are_special() {
     }
 }
 
-#[tokio::test]
-async fn a_zone_has_a_name() {
-    let aws = Recorded::new([xml(&format!(
-        "<GetHostedZoneResponse {NAMESPACE}><HostedZone><Id>/hostedzone/Z1</Id><Name>Example.com.</Name>
-        <CallerReference>c</CallerReference></HostedZone></GetHostedZoneResponse>"
-    ))]);
-    assert_eq!(aws.cloud().zones.zone_name("Z1").await.unwrap(), "example.com");
-}
-
 fn change_info(root: &str, status: &str) -> Answer {
     xml(&format!(
         "<{root} {NAMESPACE}><ChangeInfo><Id>/change/C123</Id><Status>{status}</Status>

@@ -201,12 +201,6 @@ impl Groups for Port {
 
 #[async_trait]
 impl Zones for Port {
-    async fn zone_name(&self, zone: &str) -> Result<String, CloudError> {
-        let settings = self.world.sim().settings.clone();
-        let private = settings.private_zone.filter(|private| private.id == zone);
-        Ok(private.map_or(settings.domain, |private| private.name))
-    }
-
     async fn records(&self, zone: &str) -> Result<Vec<RecordSet>, CloudError> {
         self.read("route53:ListResourceRecordSets", Kind::Zone, |sim| {
             let which = sim.which(zone);

@@ -18,6 +18,7 @@
 //! - `zones`: records for private callers
 //! - `declared`: manifests that change
 //! - `deployed`: the CloudFormation template and its policies
+//! - `doctor`: what is wrong with where it lives
 //! - `command_line`: what a user types
 //! - `browser`: what people see
 
@@ -30,6 +31,7 @@ mod command_line;
 mod controller;
 mod declared;
 mod deployed;
+mod doctor;
 mod faults;
 mod foreign;
 mod guard;

@@ -1,0 +1,195 @@
+//! What a survey asks, and how it reads what comes back.
+
+use crate::recorded::{Answer, Recorded, json, json_error, xml, xml_error};
+use dormouse_aws::Survey;
+use dormouse_aws::ports::CloudError;
+use dormouse_core::doctor::facts::{Cluster, HostedZone, ScalingGroup, Subnet};
+use dormouse_core::doctor::{Facts, Reading, Site};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn site() -> Site {
+    Site {
+        domain: "example.com".into(),
+        zone: "Z1".into(),
+        private_zone: None,
+        proxy_cluster: "proxies".into(),
+        service_cluster: "services".into(),
+        group: "asg".into(),
+        proxy_subnets: vec!["subnet-p".into()],
+        service_subnets: vec!["subnet-s".into(), "subnet-p".into()],
+        security_groups: vec!["sg-1".into(), "sg-gone".into()],
+    }
+}
+
+async fn facts(aws: &Recorded) -> Result<Facts, CloudError> {
+    Survey::connect(&aws.config(), &aws.cloud()).facts(&site()).await
+}
+
+fn zone() -> Answer {
+    xml(r#"<GetHostedZoneResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><HostedZone>
+        <Id>/hostedzone/Z1</Id><Name>Example.com.</Name><CallerReference>c</CallerReference>
+        <Config><PrivateZone>false</PrivateZone></Config></HostedZone>
+        <DelegationSet><NameServers><NameServer>ns-1.Example.net.</NameServer></NameServers></DelegationSet>
+        </GetHostedZoneResponse>"#)
+}
+
+fn cluster(name: &str) -> Answer {
+    json(json!({"clusters": [
+        {"clusterName": name, "status": "ACTIVE", "capacityProviders": ["FARGATE", "FARGATE_SPOT"]},
+    ]}))
+}
+
+fn group(inner: &str) -> Answer {
+    xml(&format!(
+        r#"<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">
+        <DescribeAutoScalingGroupsResult><AutoScalingGroups>{inner}</AutoScalingGroups>
+        </DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"#
+    ))
+}
+
+fn asg(template: &str) -> Answer {
+    group(&format!(
+        "<member><AutoScalingGroupName>asg</AutoScalingGroupName><MinSize>0</MinSize><MaxSize>5</MaxSize>
+        <DesiredCapacity>1</DesiredCapacity><DefaultCooldown>300</DefaultCooldown>
+        <HealthCheckType>EC2</HealthCheckType><CreatedTime>2026-01-01T00:00:00Z</CreatedTime>
+        <AvailabilityZones><member>a</member></AvailabilityZones>{template}<Instances>
+        <member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState>
+        <AvailabilityZone>a</AvailabilityZone><HealthStatus>Healthy</HealthStatus>
+        <ProtectedFromScaleIn>true</ProtectedFromScaleIn></member>
+        <member><InstanceId>i-2</InstanceId><LifecycleState>Pending</LifecycleState>
+        <AvailabilityZone>a</AvailabilityZone><HealthStatus>Healthy</HealthStatus>
+        <ProtectedFromScaleIn>true</ProtectedFromScaleIn></member></Instances></member>"
+    ))
+}
+
+fn user_data(base64: &str) -> Answer {
+    xml(&format!(
+        "<DescribeLaunchTemplateVersionsResponse><launchTemplateVersionSet><item><launchTemplateData>
+        <imageId>ami-1</imageId><userData>{base64}</userData></launchTemplateData></item>
+        </launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"
+    ))
+}
+
+fn none_registered() -> Answer {
+    json(json!({"containerInstanceArns": []}))
+}
+
+fn subnets() -> Answer {
+    xml("<DescribeSubnetsResponse><subnetSet>
+        <item><subnetId>subnet-p</subnetId><vpcId>vpc-1</vpcId><availabilityZone>a</availabilityZone></item>
+        <item><subnetId>subnet-s</subnetId><vpcId>vpc-1</vpcId><availabilityZone>b</availabilityZone></item>
+        </subnetSet></DescribeSubnetsResponse>")
+}
+
+fn security_groups() -> Answer {
+    xml("<DescribeSecurityGroupsResponse><securityGroupInfo>
+        <item><groupId>sg-1</groupId><vpcId>vpc-1</vpcId></item>
+        </securityGroupInfo></DescribeSecurityGroupsResponse>")
+}
+
+const TEMPLATE: &str =
+    "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>7</Version></LaunchTemplate>";
+const MIXED: &str = "<MixedInstancesPolicy><LaunchTemplate><LaunchTemplateSpecification>
+    <LaunchTemplateName>own</LaunchTemplateName></LaunchTemplateSpecification></LaunchTemplate></MixedInstancesPolicy>";
+
+fn healthy(template: &str) -> Vec<Answer> {
+    vec![
+        zone(),
+        cluster("proxies"),
+        cluster("services"),
+        asg(template),
+        user_data("RUNTX0NMVVNURVI9c2VydmljZXMK"),
+        none_registered(),
+        subnets(),
+        security_groups(),
+    ]
+}
+
+#[tokio::test]
+async fn everything_is_read() {
+    let aws = Recorded::new(healthy(TEMPLATE));
+    let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<BTreeSet<_>>();
+    let known = Cluster { status: "ACTIVE".into(), providers: set(&["FARGATE", "FARGATE_SPOT"]) };
+    let subnet = |zone: &str| Subnet { vpc: "vpc-1".into(), zone: zone.into() };
+    let expected = Facts {
+        zone: Reading::Known(HostedZone {
+            name: "example.com".into(),
+            private: false,
+            name_servers: vec!["ns-1.example.net".into()],
+        }),
+        private_zone: None,
+        proxy_cluster: Reading::Known(known.clone()),
+        service_cluster: Reading::Known(known),
+        group: Reading::Known(ScalingGroup {
+            members: set(&["i-1"]),
+            zones: set(&["a"]),
+            user_data: Reading::Known("ECS_CLUSTER=services\n".into()),
+        }),
+        registered: Reading::Known(set(&[])),
+        subnets: Reading::Known(BTreeMap::from([
+            ("subnet-p".to_owned(), subnet("a")),
+            ("subnet-s".to_owned(), subnet("b")),
+        ])),
+        security_groups: Reading::Known(BTreeMap::from([("sg-1".to_owned(), "vpc-1".to_owned())])),
+    };
+    assert_eq!(facts(&aws).await.unwrap(), expected);
+    let asked = aws.asked();
+    let form = asked[4].form();
+    assert_eq!((form["LaunchTemplateId"].as_str(), form["LaunchTemplateVersion.1"].as_str()), ("lt-1", "7"));
+    // Each subnet once.
+    assert_eq!(asked[6].form().keys().filter(|key| key.starts_with("Filter.1.Value")).count(), 2);
+}
+
+#[tokio::test]
+async fn a_mixed_instances_policy_has_a_template_too() {
+    let aws = Recorded::new(healthy(MIXED));
+    facts(&aws).await.unwrap();
+    let form = aws.asked()[4].form();
+    let asked = (form["LaunchTemplateName"].as_str(), form["LaunchTemplateVersion.1"].as_str());
+    assert_eq!(asked, ("own", "$Default"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_missing_and_what_is_refused_unread() {
+    let denied = "User: u is not authorized to perform: ecs:DescribeClusters";
+    let unauthorized =
+        "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error>
+        </Errors></Response>";
+    let aws = Recorded::new([
+        xml_error(404, "NoSuchHostedZone", "none"),
+        json(json!({"clusters": [], "failures": [{"arn": "proxies", "reason": "MISSING"}]})),
+        json_error(400, "AccessDeniedException", denied),
+        group(""),
+        json_error(400, "ClusterNotFoundException", "Cluster not found."),
+        Answer::Http(403, unauthorized.into()),
+        security_groups(),
+    ]);
+    let found = facts(&aws).await.unwrap();
+    assert_eq!(found.zone, Reading::Missing);
+    assert_eq!(found.proxy_cluster, Reading::Missing);
+    let Reading::Unread(why) = &found.service_cluster else { panic!("{:?}", found.service_cluster) };
+    assert!(why.contains("ReadClusters of policies/controller.json"), "{why}");
+    assert_eq!(found.group, Reading::Missing);
+    assert_eq!(found.registered, Reading::Missing);
+    let Reading::Unread(why) = &found.subnets else { panic!("{:?}", found.subnets) };
+    assert!(why.contains("ec2:DescribeSubnets is not allowed"), "{why}");
+}
+
+#[tokio::test]
+async fn what_may_be_answered_later_is_an_error() {
+    for answer in [xml_error(400, "Throttling", "slow"), Answer::Broken] {
+        let aws = Recorded::new([answer]);
+        let error = facts(&aws).await.unwrap_err();
+        assert!(matches!(error, CloudError::Throttled { .. } | CloudError::Unknown { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn user_data_may_be_compressed() {
+    let mut answers = healthy(TEMPLATE);
+    answers[4] = user_data("H4sIAAAAAAAA/w==");
+    let found = facts(&Recorded::new(answers)).await.unwrap();
+    let Reading::Known(group) = found.group else { panic!("{:?}", found.group) };
+    assert_eq!(group.user_data, Reading::Unread("the user data is no text".into()));
+}

@@ -1,0 +1,98 @@
+//! What was read of the cloud, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a setting names, as far as it could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// It is there.
+    Known(T),
+    /// It is not there.
+    Missing,
+    /// It could not be read, and why.
+    Unread(String),
+}
+
+/// What the settings say of where an installation lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Public domain, no trailing dot.
+    pub domain: String,
+    /// Public hosted zone's id.
+    pub zone: String,
+    /// Private hosted zone's id, when there is one.
+    pub private_zone: Option<String>,
+    /// Cluster of the proxy tasks.
+    pub proxy_cluster: String,
+    /// Cluster of the service tasks.
+    pub service_cluster: String,
+    /// Auto Scaling group whose instances join it.
+    pub group: String,
+    /// Subnets of proxy tasks.
+    pub proxy_subnets: Vec<String>,
+    /// Subnets of service tasks.
+    pub service_subnets: Vec<String>,
+    /// Security groups of both.
+    pub security_groups: Vec<String>,
+}
+
+/// A hosted zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostedZone {
+    /// Its name, no trailing dot.
+    pub name: String,
+    /// Whether only VPCs see it.
+    pub private: bool,
+    /// Its name servers; none of a private one.
+    pub name_servers: Vec<String>,
+}
+
+/// An ECS cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// `ACTIVE`, or on its way there or out.
+    pub status: String,
+    /// Its capacity providers.
+    pub providers: BTreeSet<String>,
+}
+
+/// An Auto Scaling group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScalingGroup {
+    /// EC2 ids of its instances in service.
+    pub members: BTreeSet<String>,
+    /// Availability zones in which it launches.
+    pub zones: BTreeSet<String>,
+    /// What its instances run at their first start; `Missing` when there is nothing.
+    pub user_data: Reading<String>,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its availability zone.
+    pub zone: String,
+}
+
+/// Everything that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The public zone.
+    pub zone: Reading<HostedZone>,
+    /// The private zone, when there is to be one.
+    pub private_zone: Option<Reading<HostedZone>>,
+    /// Cluster of the proxies.
+    pub proxy_cluster: Reading<Cluster>,
+    /// Cluster of the services.
+    pub service_cluster: Reading<Cluster>,
+    /// The group.
+    pub group: Reading<ScalingGroup>,
+    /// EC2 ids of the instances that are registered in the services' cluster.
+    pub registered: Reading<BTreeSet<String>>,
+    /// Subnets by id; those that are not in it are not there.
+    pub subnets: Reading<BTreeMap<String, Subnet>>,
+    /// The VPC of each security group; those that are not in it are not there.
+    pub security_groups: Reading<BTreeMap<String, String>>,
+}

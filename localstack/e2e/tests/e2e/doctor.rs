@@ -1,0 +1,70 @@
+//! Settings that name what is not there: the controller does not start, and says what to do.
+
+use dormouse_e2e::options::Options;
+use dormouse_e2e::run::run;
+use dormouse_e2e::world::{DOMAIN, World};
+use serde_json::json;
+
+/// Starts a controller with these settings, and answers its exit code and what it said.
+fn refused(world: &World, settings: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut controller = world.controller_with(settings);
+    (controller.ended().code(), controller.log())
+}
+
+/// The shipped policy hides what is not there behind a refusal: it knows only what the stack has.
+fn may_everything(world: &World) {
+    world.control.post("iam", &json!({"key": world.ids["env"]["AWS_ACCESS_KEY_ID"], "policy": ["*"]}));
+}
+
+#[test]
+fn a_controller_whose_settings_name_what_is_not_there_does_not_start() {
+    run(Options::default(), |world| {
+        may_everything(world);
+        let settings = [
+            ("HOSTED_ZONE_ID", "Z0000000000000000000"),
+            ("PROXY_CLUSTER", "nowhere"),
+            ("SERVICE_ASG_NAME", "no-group"),
+            ("SERVICE_SUBNET_IDS", "subnet-00000000000000000"),
+            ("SECURITY_GROUP_ID", "sg-00000000000000000"),
+        ];
+        let (code, said) = refused(world, &settings);
+        assert_eq!(code, Some(2), "{said}");
+        for part in [
+            "HOSTED_ZONE_ID: there is no hosted zone `Z0000000000000000000`: name the public zone",
+            "PROXY_CLUSTER: there is no ECS cluster `nowhere`: make it",
+            "SERVICE_ASG_NAME: there is no Auto Scaling group `no-group`: make it",
+            "SERVICE_SUBNET_IDS: there is no subnet `subnet-00000000000000000`: name one",
+            "SECURITY_GROUP_ID: there is no security group `sg-00000000000000000`: name one",
+        ] {
+            assert!(said.contains(part), "{part}\nis not said: {said}");
+        }
+        assert_eq!(world.calls("dynamodb.UpdateItem"), 0, "nothing was done");
+    });
+}
+
+#[test]
+fn a_group_whose_instances_join_another_cluster_is_refused() {
+    run(Options::default().seed("clusters", json!(["elsewhere"])), |world| {
+        may_everything(world);
+        let (code, said) = refused(world, &[("SERVICE_CLUSTER", "elsewhere")]);
+        assert_eq!(code, Some(2), "{said}");
+        let cluster = world.ids["clusters"][1].as_str().unwrap();
+        let part =
+            format!("its instances join the cluster `{cluster}`, and not `elsewhere` (SERVICE_CLUSTER)");
+        assert!(said.contains(&part) && said.contains("ECS_CLUSTER=elsewhere"), "{said}");
+    });
+}
+
+#[test]
+fn what_the_policy_is_not_for_is_refused_with_its_statement() {
+    run(Options::default().expect_error("ecs.DescribeClusters AccessDenied"), |world| {
+        let (code, said) = refused(world, &[("DOMAIN", "elsewhere.test"), ("PROXY_CLUSTER", "nowhere")]);
+        assert_eq!(code, Some(2), "{said}");
+        let zone = format!("is the zone of `{DOMAIN}`, which `elsewhere.test` (DOMAIN) is not in");
+        let cluster = "cluster/nowhere because no identity-based policy allows the ecs:DescribeClusters action \
+                       (ecs:DescribeClusters is allowed by ReadClusters of policies/controller.json)";
+        for part in [zone.as_str(), "PROXY_CLUSTER: ", cluster] {
+            assert!(said.contains(part), "{part}\nis not said: {said}");
+        }
+    });
+}
