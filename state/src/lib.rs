@@ -31,4 +31,4 @@ pub use pair::{Launch, Pair, PairId, RunParameters, TaskEnd, TaskIntent};
 pub use record::{
     Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord, WakeCount,
 };
-pub use store::{Store, StoreError, Version, Versioned};
+pub use store::{Store, StoreError, Version, Versioned, admit};

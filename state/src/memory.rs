@@ -2,9 +2,8 @@
 
 use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
-use crate::planted;
 use crate::record::ServiceRecord;
-use crate::store::{Store, StoreError, Version, Versioned};
+use crate::store::{Store, StoreError, Version, Versioned, admit};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,17 +47,8 @@ fn check<T>(
     expected: Version,
     fence: Option<u64>,
 ) -> Result<u64, StoreError> {
-    let (version, held) = rows.get(key).map_or((0, 0), |row| (row.version, row.fence));
-    if let Some(epoch) = fence
-        && held > epoch
-        && !planted!(FenceIgnored)
-    {
-        return Err(StoreError::Fenced { key: key.to_owned(), epoch });
-    }
-    if version != expected && !planted!(LastWriteWins) {
-        return Err(StoreError::Conflict { key: key.to_owned() });
-    }
-    Ok(fence.unwrap_or(held))
+    let held = rows.get(key).map_or((0, 0), |row| (row.version, row.fence));
+    admit(key, held, expected, fence)
 }
 
 fn put<T: Clone>(

@@ -2,6 +2,7 @@
 
 use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
+use crate::planted;
 use crate::record::ServiceRecord;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -46,6 +47,24 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// What a row that is `held` at this version, and by this leader's epoch, says to a write: the epoch that holds it from
+/// then on, or why it does not happen. Every store keeps to it, as a condition of its own.
+pub fn admit(
+    key: &str,
+    held: (Version, u64),
+    expected: Version,
+    fence: Option<u64>,
+) -> Result<u64, StoreError> {
+    let (version, leader) = held;
+    if let Some(epoch) = fence.filter(|epoch| leader > *epoch && !planted!(FenceIgnored)) {
+        return Err(StoreError::Fenced { key: key.to_owned(), epoch });
+    }
+    if version != expected && !planted!(LastWriteWins) {
+        return Err(StoreError::Conflict { key: key.to_owned() });
+    }
+    Ok(fence.unwrap_or(leader))
 }
 
 /// What every store does. A write names the version that it replaces (0 = create); an answer that was lost is

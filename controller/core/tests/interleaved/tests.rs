@@ -1,0 +1,80 @@
+//! What holds, and that it would be noticed if it did not.
+
+use crate::controller::Broken;
+use crate::scenarios::SCENARIOS;
+use crate::search::{Report, search};
+use crate::world::World;
+
+/// As deep as is bearable with every change; `DORMOUSE_DEPTH` asks for more.
+const DEPTH: usize = 10;
+
+fn depth() -> usize {
+    // Whoever runs a test may want to know more: there is no configuration to go through.
+    #[allow(clippy::disallowed_methods)]
+    let named = std::env::var("DORMOUSE_DEPTH");
+    named.ok().and_then(|text| text.parse().ok()).unwrap_or(DEPTH)
+}
+
+/// Every order of what may happen in a scenario.
+fn holds(name: &str) {
+    let (_, start) = SCENARIOS.iter().find(|(known, _)| *known == name).unwrap();
+    let Report { worlds, moves, levels, violation } = search(start(), depth());
+    println!("{name}: depth {}, {worlds} worlds, {moves} moves, {levels:?}", depth());
+    if let Some(violation) = violation {
+        panic!("{name}\n{violation}");
+    }
+}
+
+macro_rules! hold {
+    ($($test:ident: $name:literal,)+) => {
+        $(#[test]
+        fn $test() {
+            holds($name);
+        })+
+
+        #[test]
+        fn every_scenario_is_searched() {
+            let searched = [$($name),+];
+            assert_eq!(SCENARIOS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), searched);
+        }
+    };
+}
+
+hold! {
+    a_wake: "a wake",
+    an_answer_is_lost: "a wake, an answer is lost",
+    one_crashes: "a wake, one crashes",
+    taken_back: "a wake that is taken back",
+    a_takeover: "a takeover in the middle of a wake",
+    a_sleep: "a sleep",
+    a_request_comes: "a sleep, a request comes",
+    the_record_is_gone: "a sleep, the record is gone",
+    a_wake_while_it_drains: "a wake while it drains",
+    the_proxy_dies: "the proxy dies",
+    the_service_dies: "the service dies",
+}
+
+/// The first of all scenarios in which something is found.
+fn found(change: impl Fn(&mut World), depth: usize) -> Option<(&'static str, String)> {
+    SCENARIOS.iter().find_map(|(name, start)| {
+        let mut world = start();
+        change(&mut world);
+        let violation = search(world, depth).violation?;
+        println!("{name}\n{violation}");
+        Some((violation.id, violation.to_string()))
+    })
+}
+
+#[test]
+fn a_shell_that_is_wrong_is_found() {
+    let broken = [
+        (Broken::LastWriteWins, "S10"),
+        (Broken::ActsOnConflict, "S15"),
+        (Broken::Unfenced, "S11"),
+        (Broken::BeforeListing, "S13"),
+    ];
+    for (broken, id) in broken {
+        let found = found(|world| world.broken = broken, 8);
+        assert_eq!(found.map(|(id, _)| id), Some(id), "{broken:?}");
+    }
+}
