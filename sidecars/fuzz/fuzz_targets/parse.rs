@@ -10,8 +10,10 @@ mod oracle;
 use dormouse_proxy::http1::chunked::{Chunked, Keep};
 use dormouse_proxy::http1::framing::{self, Framing};
 use dormouse_proxy::http1::{head, rewrite};
+use dormouse_proxy::origin::Origin;
 use libfuzzer_sys::fuzz_target;
 use oracle::Parse;
+use std::net::IpAddr;
 
 fuzz_target!(|bytes: &[u8]| {
     request(bytes);
@@ -23,8 +25,17 @@ fn request(bytes: &[u8]) {
     let mut slots = head::slots();
     let Ok(Some(read)) = head::request(bytes, &mut slots) else { return };
     let Ok(framing) = framing::of_request(&read) else { return };
-    let mut out = Vec::new();
-    rewrite::request(&mut out, &read, framing, "192.0.2.1", "http");
+    let client = IpAddr::from([192, 0, 2, 1]);
+    for trusted in ["", "192.0.2.0/24"] {
+        let mut out = Vec::new();
+        let origin = Origin::new(client, &trusted.parse().unwrap());
+        rewrite::request(&mut out, &read, framing, &origin);
+        same(&bytes[..read.len], &out, framing);
+    }
+}
+
+/// Both heads are of the same request.
+fn same(bytes: &[u8], out: &[u8], framing: Framing) {
     // A whole body, whatever comes in truth.
     let body = match framing {
         Framing::Length(length) if length < 1 << 20 => vec![b'x'; usize::try_from(length).unwrap_or(0)],
@@ -36,7 +47,7 @@ fn request(bytes: &[u8]) {
         Parse::Whole(request, used) if used == head.len() + body.len() => request,
         other => panic!("not the same request: {other:?}"),
     };
-    let (before, after) = (whole(&bytes[..read.len]), whole(&out));
+    let (before, after) = (whole(bytes), whole(out));
     assert_eq!((&before.method, &before.body), (&after.method, &after.body));
     assert_eq!(before.target.split('?').next(), after.target.split('?').next());
     assert!(before.host.is_none() || before.host == after.host);
