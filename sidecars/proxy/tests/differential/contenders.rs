@@ -74,8 +74,7 @@ fn hyper() -> Contender {
     Contender { who: Who::Hyper, address, recorder, child: None, _directory: None }
 }
 
-/// Where nginx is installed.
-pub fn nginx_program() -> Option<&'static str> {
+fn nginx_program() -> Option<&'static str> {
     let installed = |program: &&str| {
         Command::new(program).arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };

@@ -14,6 +14,13 @@ pub struct Explained {
     pub why: &'static str,
 }
 
+impl Explained {
+    /// Whether a head has left before its body is seen to be wrong depends on when bytes arrive: not in every run.
+    pub fn is_a_matter_of_time(&self) -> bool {
+        matches!(self.what, "cut for refused" | "refused for cut")
+    }
+}
+
 const fn line(
     class: &'static str,
     other: Who,
