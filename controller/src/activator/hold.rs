@@ -37,6 +37,8 @@ pub(super) struct Held<'a> {
     pub(super) hold: Duration,
     /// `spec.websocketIdle`.
     pub(super) socket_idle: Option<Duration>,
+    /// `spec.protocol`: the service speaks HTTP/2 alone.
+    pub(super) http2: bool,
     pub(super) host: HeaderValue,
     pub(super) from: From,
     pub(super) in_use: Box<dyn InUse>,
@@ -85,8 +87,17 @@ impl Held<'_> {
                 () = tokio::time::sleep(LOOK) => self.wake_again(),
             }
         }
+        let trailers = forward::takes_trailers(&parts.headers);
         let request = Request::from_parts(parts, body);
         let mut request = forward::outgoing(request, &self.host, self.from);
+        if self.http2 {
+            request = match forward::over_http2(request, trailers) {
+                Ok(request) => request,
+                Err(error) => {
+                    return self.refuse(StatusCode::BAD_REQUEST, "bad-host", error.to_string());
+                }
+            };
+        }
         let mut pause = FIRST_PAUSE;
         loop {
             let current = *backend.borrow_and_update();

@@ -14,6 +14,7 @@ use crate::waker::Refused;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
+use dormouse_manifests::Protocol;
 use dormouse_state::Desired;
 use futures::FutureExt as _;
 use http::header;
@@ -83,6 +84,7 @@ impl Activator {
             activator: &self,
             hold: view.spec.wake.hold,
             socket_idle: view.spec.websocket_idle,
+            http2: view.spec.protocol == Protocol::H2c,
             name,
             host,
             from,

@@ -68,7 +68,14 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Makes the request that goes to the service from the one that came. `host` is what the caller asked for.
-pub fn outgoing<B>(mut request: Request<B>, host: &HeaderValue, from: From) -> Request<B> {
+pub fn outgoing<B>(request: Request<B>, host: &HeaderValue, from: From) -> Request<B> {
+    let mut request = onward(request, host);
+    introduce(request.headers_mut(), host, from);
+    request
+}
+
+/// The same without a word on who asks: what was said of that goes on as it is.
+pub fn onward<B>(mut request: Request<B>, host: &HeaderValue) -> Request<B> {
     let upgrade = wants_upgrade(&request);
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
@@ -84,6 +91,11 @@ pub fn outgoing<B>(mut request: Request<B>, host: &HeaderValue, from: From) -> R
     headers.insert(header::HOST, host.clone());
     // HTTP/2 splits cookies; HTTP/1.1 has one header (RFC 9113, 8.2.3).
     join(headers, &header::COOKIE, "; ");
+    request
+}
+
+/// Who asks. What a stranger says of others counts for nothing.
+fn introduce(headers: &mut HeaderMap, host: &HeaderValue, from: From) {
     if !from.trusted {
         for name in [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, header::FORWARDED] {
             headers.remove(name);
@@ -92,7 +104,31 @@ pub fn outgoing<B>(mut request: Request<B>, host: &HeaderValue, from: From) -> R
     append_address(headers, from);
     headers.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
     headers.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
-    request
+}
+
+/// Whether the caller takes trailers, which a service that speaks gRPC wants to be told.
+pub fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Makes an outgoing request one over HTTP/2: what that has in its target is not said again, and nothing of connections
+/// (RFC 9113, 8.2.2), so that nobody upgrades.
+///
+/// # Errors
+/// The host is none.
+pub fn over_http2<B>(mut request: Request<B>, trailers: bool) -> Result<Request<B>, http::Error> {
+    let headers = request.headers_mut();
+    remove_hop_by_hop(headers);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    let host = headers.remove(header::HOST);
+    let authority = host.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = Uri::builder().scheme("http").authority(authority).path_and_query(path).build()?;
+    *request.version_mut() = Version::HTTP_2;
+    Ok(request)
 }
 
 fn join(headers: &mut HeaderMap, name: &HeaderName, separator: &str) {
@@ -135,6 +171,7 @@ pub fn answer<B>(mut response: Response<B>) -> Response<B> {
 mod tests {
     use super::*;
     use axum::body::Body;
+    use std::net::Ipv4Addr;
 
     fn request(headers: &[(&str, &str)]) -> Request<Body> {
         let mut request = Request::builder().uri("http://hello.example.com/a?b=c");
@@ -143,6 +180,11 @@ mod tests {
         }
         request.body(Body::empty()).unwrap()
     }
+
+    const FROM: From = {
+        let peer = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
+        From { peer, client: peer, trusted: false }
+    };
 
     fn sent(headers: &[(&str, &str)]) -> Request<Body> {
         sent_by(false, headers)
@@ -180,6 +222,26 @@ mod tests {
         let sent = sent(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
         assert_eq!(sent.headers()["connection"], "upgrade");
         assert_eq!(sent.headers()["upgrade"], "websocket");
+    }
+
+    #[test]
+    fn over_http2_nothing_is_of_the_connection() {
+        for (said, trailers) in
+            [(&[("te", "Trailers")][..], true), (&[("te", "gzip, trailers;q=1")], false), (&[], false)]
+        {
+            let trailers_taken = takes_trailers(request(said).headers());
+            assert_eq!(trailers_taken, trailers, "{said:?}");
+            let asked = [said, &[("connection", "upgrade, te"), ("upgrade", "websocket")]].concat();
+            let sent = over_http2(sent(&asked), trailers_taken).unwrap();
+            assert_eq!(sent.version(), Version::HTTP_2);
+            assert_eq!(sent.uri(), "http://hello.example.com/a?b=c");
+            for gone in ["connection", "upgrade", "host"] {
+                assert!(!sent.headers().contains_key(gone), "{gone}");
+            }
+            assert_eq!(sent.headers().contains_key("te"), trailers);
+        }
+        let odd = outgoing(request(&[]), &HeaderValue::from_static("a b"), FROM);
+        assert!(over_http2(odd, false).is_err());
     }
 
     #[test]

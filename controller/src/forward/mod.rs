@@ -5,6 +5,7 @@
 //! - `headers`: what a request and an answer lose and gain on the way
 //! - `ahead`: a request's body, of which a little may be read before it is sent on
 //! - `pool`: idle connections
+//! - `shared`: one connection to each service that speaks HTTP/2
 //! - `counted`: a connection that knows whether anything was read
 //! - `send`: one request to one address
 //! - `guarded`: a body that holds on to something until it ends
@@ -15,8 +16,9 @@ mod guarded;
 mod headers;
 mod pool;
 mod send;
+mod shared;
 
 pub use ahead::Ahead;
 pub use guarded::Guarded;
-pub use headers::{From, answer, outgoing, wants_upgrade};
+pub use headers::{From, answer, onward, outgoing, over_http2, takes_trailers, wants_upgrade};
 pub use send::{Failure, Forwarder};

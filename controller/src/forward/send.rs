@@ -3,7 +3,8 @@
 use super::ahead::Ahead;
 use super::counted::{Count, Counted};
 use super::pool::{Connection, Pool};
-use http::{Method, Request, Response};
+use super::shared::Shared;
+use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -16,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// An address that has not answered by then is one where nothing is.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a request over a new connection keeps others in line: a service that answers takes them one after the other,
 /// and one that is slow is not waited for.
@@ -43,10 +44,11 @@ pub enum Failure {
 #[derive(Debug, Clone, Default)]
 pub struct Forwarder {
     pool: Pool,
+    shared: Shared,
 }
 
 impl Forwarder {
-    /// Sends a request and gives the head of its answer; the bodies stream.
+    /// Sends a request, in the version that it has, and gives the head of its answer; the bodies stream.
     ///
     /// A request is sent again only if not a byte of it was sent, or if it is idempotent, has no body, went over a
     /// connection that was used before, and no byte of an answer was read: then that connection's end and the
@@ -59,6 +61,9 @@ impl Forwarder {
         address: SocketAddr,
         request: Request<Ahead>,
     ) -> Result<Response<Incoming>, Failure> {
+        if request.version() == Version::HTTP_2 {
+            return self.over_shared(address, request).await;
+        }
         let request = match self.over_kept(address, request).await {
             Kept::Answered(response) => return Ok(response),
             Kept::Lost(lost) => return Err(lost),
@@ -86,6 +91,25 @@ impl Forwarder {
             }
         };
         sent.map_err(|(failure, _)| failure)
+    }
+
+    /// Over HTTP/2. Nothing is sent again there: what a service has not begun cannot be told from what it has.
+    async fn over_shared(
+        &self,
+        address: SocketAddr,
+        request: Request<Ahead>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut sender = match self.shared.sender(address).await {
+            Ok(sender) => sender,
+            Err(error) => return Err(Failure::Unsent(Box::new(request), error.to_string())),
+        };
+        sender.try_send_request(request).await.map_err(|mut error| {
+            let words = chain(error.error());
+            match error.take_message() {
+                Some(unsent) => Failure::Unsent(Box::new(unsent), words),
+                None => Failure::Lost(words),
+            }
+        })
     }
 
     /// Over connections that were used before, as long as there are any.
@@ -151,11 +175,19 @@ fn copy(request: &Request<Ahead>) -> Request<Ahead> {
     copy
 }
 
-async fn connect(address: SocketAddr) -> io::Result<Connection> {
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "connecting took too long"))??;
+/// A socket to there.
+pub(super) async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await.map_err(|_| too_late())??;
     stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+pub(super) fn too_late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "connecting took too long")
+}
+
+async fn connect(address: SocketAddr) -> io::Result<Connection> {
+    let stream = open(address).await?;
     let count = Count::default();
     let io = TokioIo::new(Counted::new(stream, count.clone()));
     let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;

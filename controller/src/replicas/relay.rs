@@ -3,7 +3,7 @@
 use super::{REPORT, STANDBY};
 use crate::api::Peer;
 use crate::config::Secret;
-use crate::forward::{Ahead, Failure, Forwarder, From, answer, outgoing};
+use crate::forward::{Ahead, Failure, Forwarder, answer, onward};
 use crate::plane::Plane;
 use crate::problem::Problem;
 use axum::body::Body;
@@ -70,13 +70,7 @@ pub async fn relay(relay: Relay, mut request: Request, next: Next) -> Response {
     let host = host.unwrap_or_else(|| HeaderValue::from_static("controller"));
     let extensions = request.extensions().clone();
     // Who is in front of the controllers is the leader's to judge: what they said goes on as it is.
-    let from = From { peer, client: peer, trusted: true };
-    let chain = request.headers().get_all(crate::trust::X_FORWARDED_FOR).iter().cloned().collect::<Vec<_>>();
-    let mut out = outgoing(request.map(Ahead::new), &host, from);
-    out.headers_mut().remove(crate::trust::X_FORWARDED_FOR);
-    for value in chain {
-        out.headers_mut().append(crate::trust::X_FORWARDED_FOR, value);
-    }
+    let mut out = onward(request.map(Ahead::new), &host);
     out.headers_mut().insert(RELAYED_FOR, proof);
     let answered = tokio::select! {
         answered = relay.forwarder.send(address, out) => answered,

@@ -4,6 +4,7 @@ mod answers;
 mod guarded;
 mod held;
 mod hostile;
+mod http2;
 mod own;
 mod rig;
 mod sent;
