@@ -15,6 +15,11 @@ use tokio::time::timeout;
 /// A service that does not answer a ping is gone: how often it is asked, and how long it may take.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 
+/// Bytes that a service may be ahead of a caller.
+const WINDOW: u32 = 128 * 1024;
+/// The most that there is (RFC 9113, 6.9.1).
+const NO_LIMIT: u32 = (1 << 31) - 1;
+
 type Place = Arc<Turns<Option<SendRequest<Ahead>>>>;
 
 /// The connections, by address.
@@ -55,6 +60,9 @@ async fn connect(address: SocketAddr) -> io::Result<SendRequest<Ahead>> {
         .timer(TokioTimer::new())
         .keep_alive_interval(PING.0)
         .keep_alive_timeout(PING.1)
+        .initial_stream_window_size(WINDOW)
+        // All callers share it: a few that stand still would use it up, and hold up all others.
+        .initial_connection_window_size(NO_LIMIT)
         .handshake(TokioIo::new(stream));
     let shaken = timeout(CONNECT_TIMEOUT, shaken).await.map_err(|_| send::too_late())?;
     let (sender, connection) = shaken.map_err(io::Error::other)?;

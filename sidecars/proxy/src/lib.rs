@@ -16,10 +16,12 @@
 //! - [`origin`]: who asks, as the service is told
 //! - [`upstream`]: the way to the service, and the wait for it
 //! - [`activity`]: the counters, and when they mean "abandoned" (pure)
+//! - [`access`]: the access log
 //! - [`metrics`]: what Prometheus reads
 //! - [`clock`]: the time, read once for each turn of a connection
 //! - [`answer`]: the proxy's own answers: health and problems
 
+pub mod access;
 pub mod activity;
 pub mod answer;
 pub mod cli;

@@ -12,8 +12,6 @@ pub struct Metrics {
     pub connections: AtomicU64,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
-    /// Connections made to the service.
-    pub connects: AtomicU64,
     /// Requests sent again over another connection.
     pub retries: AtomicU64,
     /// Answers that the service broke off.
@@ -68,12 +66,13 @@ pub fn page(proxy: &Proxy) -> Own {
     let idle = format!("{}.{:03}", activity.idle_for_ms / 1000, activity.idle_for_ms % 1000);
     say("idle_seconds", "gauge", "Time since anything happened.", &[("", idle)]);
     say("connections_total", "counter", "Connections of clients taken.", &loaded(&metrics.connections));
-    say("upstream_connects_total", "counter", "Connections made to the service.", &loaded(&metrics.connects));
+    let upstream = &proxy.upstream;
+    say("upstream_connects_total", "counter", "Connections made to the service.", &one(upstream.connects()));
     say(
         "upstream_idle",
         "gauge",
         "Kept connections to the service.",
-        &one(proxy.upstream.pool().len() as u64),
+        &one((upstream.pool().len() + upstream.http2_pool().len()) as u64),
     );
     say(
         "retries_total",

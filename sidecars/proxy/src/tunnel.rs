@@ -1,5 +1,6 @@
 //! Bytes both ways: upgraded HTTP connections and raw ones.
 
+use crate::access::Entry;
 use crate::activity::{Activity, Busy};
 use crate::clock;
 use crate::http1::deadline::Deadline;
@@ -19,6 +20,7 @@ pub async fn raw(proxy: &Proxy, client: &mut Stream, address: SocketAddr) {
     if news {
         proxy.touch();
     }
+    let entry = proxy.settings.access_log.then(Entry::connection);
     match Box::pin(proxy.upstream.connection()).await {
         Ok(mut service) => {
             if proxy.settings.proxy_protocol {
@@ -29,6 +31,9 @@ pub async fn raw(proxy: &Proxy, client: &mut Stream, address: SocketAddr) {
             join(client, &mut service.stream, proxy, socket).await;
         }
         Err(reason) => tracing::warn!("a connection is closed: {reason}"),
+    }
+    if let Some(entry) = entry {
+        entry.write(&address.ip().to_canonical().to_string(), client.written);
     }
 }
 

@@ -62,6 +62,7 @@ pub struct Upstream {
     hold: Duration,
     held: Semaphore,
     connect_timeout: Duration,
+    connects: AtomicU64,
     pool: Pool,
     http2: Arc<http2::Pool>,
     shared: Shared,
@@ -76,6 +77,7 @@ impl Upstream {
             hold,
             held: Semaphore::new(MOST_HELD),
             connect_timeout,
+            connects: AtomicU64::new(0),
             pool: Pool::default(),
             http2: Arc::default(),
             shared: Shared::default(),
@@ -106,6 +108,11 @@ impl Upstream {
     /// It answered a health check: from now on it is not starting any more.
     pub fn has_answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// How many connections were made.
+    pub fn connects(&self) -> u64 {
+        self.connects.load(Ordering::Relaxed)
     }
 
     /// Connections that wait for their next request.
@@ -194,6 +201,7 @@ impl Upstream {
         let Some(to) = address.borrow_and_update().clone() else { return Err(Unavailable::Unknown) };
         match timeout(self.connect_timeout, TcpStream::connect((to.host.as_str(), to.port))).await {
             Ok(Ok(stream)) => {
+                self.connects.fetch_add(1, Ordering::Relaxed);
                 tune(&SockRef::from(&stream));
                 Ok((stream, to))
             }

@@ -1,6 +1,5 @@
 //! A client's connection, from its first byte to its last. While it waits for a request it holds no buffer.
 
-use super::access::Entry;
 use super::deadline::Deadline;
 use super::exchange::After;
 use super::head;
@@ -8,6 +7,7 @@ use super::prepare::{LONGEST_HEAD, Prepared, Reply, prepare};
 use super::rewrite::{self, Persist};
 use super::scratch::{self, Scratch};
 use super::stream::Stream;
+use crate::access::Entry;
 use crate::activity::Busy;
 use crate::clock;
 use crate::front::Purpose;
@@ -115,10 +115,12 @@ impl Client {
             After::Last if self.stream.plain().is_none() => self.linger().await,
             After::Last | After::Close => self.end(),
             After::Tunnel(mut up) => {
-                // The socket counts before the request ends.
-                let socket = proxy.activity.socket();
+                // The socket counts before the request ends, and has its line in the access log when it is over itself.
+                let (socket, entry) = (proxy.activity.socket(), self.entry.take());
                 self.end();
                 tunnel::join(&mut self.stream, &mut up.stream, proxy, socket).await;
+                self.entry = entry;
+                self.end();
             }
         }
         false

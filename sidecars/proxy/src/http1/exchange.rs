@@ -223,7 +223,6 @@ impl Exchange {
         };
         match connected {
             Ok(mut up) => {
-                Metrics::count(&proxy.metrics.connects);
                 up.stream.hold(&self.first);
                 self.first = Vec::new();
                 self.is_broken = false;

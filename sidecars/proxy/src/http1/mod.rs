@@ -19,10 +19,8 @@
 //! - [`exchange`]: one request, one answer
 //! - [`prepare`]: what becomes of a request's head
 //! - [`answer`]: what becomes of an answer's head
-//! - [`access`]: the access log
 //! - [`connection`]: a client's connection, from its first byte to its last
 
-pub mod access;
 pub mod answer;
 pub mod chunked;
 pub mod connection;

@@ -1,6 +1,5 @@
 //! What becomes of a request's head: it is refused, answered here, or sent on at once over a kept connection.
 
-use super::access::Entry;
 use super::connection::Client;
 use super::exchange::Exchange;
 use super::flow::{Broken, Encode, Flow, To};
@@ -9,6 +8,7 @@ use super::head::{self, Refusal, Request};
 use super::pool::{Connection, KEPT_FOR};
 use super::rewrite;
 use super::scratch::Scratch;
+use crate::access::Entry;
 use crate::activity::Activity;
 use crate::answer::{self, Own};
 use crate::front::Purpose;
@@ -105,7 +105,9 @@ pub fn prepare(
     }
     client.begin(proxy);
     if proxy.settings.access_log {
-        client.entry = Some(Entry::of(&request, client.stream.written));
+        let protocol = if request.old { "HTTP/1.0" } else { "HTTP/1.1" };
+        let (target, host) = (request.target.path, request.target.host.unwrap_or_default());
+        client.entry = Some(Entry::request(protocol, request.method, target, host, client.stream.written));
     }
     head.clear();
     rewrite::request(head, &request, body, &client.origin);

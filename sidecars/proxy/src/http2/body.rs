@@ -1,7 +1,10 @@
 //! Bodies on their way through: never held, only counted.
 
-use crate::activity::{Activity, Busy};
-use crate::http2::pool::{Connection, Pool};
+use crate::activity::Busy;
+use crate::http2::pool::Connection;
+use crate::http2::streams::Stream;
+use crate::metrics::Metrics;
+use crate::proxy::Proxy;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -21,7 +24,7 @@ const EXPECT: Duration = Duration::from_secs(1);
 pub struct RequestBody {
     inner: Option<Incoming>,
     gate: Option<Gate>,
-    activity: Arc<Activity>,
+    proxy: Arc<Proxy>,
 }
 
 /// Holds a body back until the service says 100, or nothing for a second.
@@ -33,8 +36,8 @@ struct Gate {
 
 impl RequestBody {
     /// This body; `None` for none.
-    pub fn new(inner: Option<Incoming>, activity: Arc<Activity>) -> RequestBody {
-        RequestBody { inner, gate: None, activity }
+    pub fn new(inner: Option<Incoming>, proxy: Arc<Proxy>) -> RequestBody {
+        RequestBody { inner, gate: None, proxy }
     }
 
     /// Nothing is read, and so the client is not told to go on, before the other end says so.
@@ -73,9 +76,7 @@ impl Body for RequestBody {
             this.gate = None;
         }
         let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(inner).poll_frame(cx));
-        this.activity.moved(length(frame.as_ref()));
-        Poll::Ready(frame)
+        poll_counted(inner, cx, &this.proxy).map(|(frame, _)| frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -87,37 +88,56 @@ impl Body for RequestBody {
     }
 }
 
-/// An answer's body, on its way to the client: the service's, or a short text of the proxy's own.
+/// An answer's body, on its way to the client, with what ends when it has been sent: hyper drops it when the last byte is
+/// sent, or when the client is gone.
 #[derive(Debug)]
-pub enum ResponseBody {
+pub struct ResponseBody {
+    content: Content,
+    stream: Stream,
+}
+
+impl ResponseBody {
+    /// The body of the answer to this stream's request.
+    pub fn new(content: Content, stream: Stream) -> ResponseBody {
+        ResponseBody { content, stream }
+    }
+}
+
+/// What a body is: the service's, or a short text of the proxy's own.
+#[derive(Debug)]
+pub enum Content {
     /// The proxy's own words.
     Own(Option<Bytes>),
     /// The service's.
     Carried(Carried),
 }
 
-/// The service's answer, with what ends when it has been sent.
+/// The service's answer.
 #[derive(Debug)]
 pub struct Carried {
     inner: Incoming,
     ended: bool,
     connection: Option<Connection>,
-    pool: Arc<Pool>,
-    activity: Arc<Activity>,
+    proxy: Arc<Proxy>,
     _busy: Busy,
 }
 
 impl Carried {
-    /// A body that comes over this connection, which goes back to the pool at its end; `None`: it is shared. The request counts as
-    /// in flight until this is dropped: hyper does so when the last byte is sent, or when the client is gone.
-    pub fn new(
-        inner: Incoming,
-        connection: Option<Connection>,
-        pool: Arc<Pool>,
-        activity: Arc<Activity>,
-        busy: Busy,
-    ) -> Carried {
-        Carried { inner, ended: false, connection, pool, activity, _busy: busy }
+    /// A body that comes over this connection, which goes back to the pool at its end; `None`: it is shared. The request
+    /// counts as in flight until this is dropped.
+    pub fn new(inner: Incoming, connection: Option<Connection>, proxy: Arc<Proxy>, busy: Busy) -> Carried {
+        Carried { inner, ended: false, connection, proxy, _busy: busy }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<(Counted, usize)> {
+        let (frame, bytes) = ready!(poll_counted(&mut self.inner, cx, &self.proxy));
+        // After trailers nobody asks for more.
+        self.ended = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
+        if let Some(Err(error)) = &frame {
+            Metrics::count(&self.proxy.metrics.broken);
+            tracing::warn!("the service broke its answer off: {error}");
+        }
+        Poll::Ready((frame, bytes))
     }
 }
 
@@ -126,7 +146,7 @@ impl Drop for Carried {
         let ended = self.ended || self.inner.is_end_stream();
         // Otherwise it is closed: the rest of an answer that nobody wants is not worth reading.
         if let Some(connection) = self.connection.take().filter(|_| ended) {
-            self.pool.keep(connection);
+            self.proxy.upstream.http2_pool().keep(connection);
         }
     }
 }
@@ -135,42 +155,44 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let carried = match &mut *self {
-            ResponseBody::Own(text) => return Poll::Ready(text.take().map(|t| Ok(Frame::data(t)))),
-            ResponseBody::Carried(carried) => carried,
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Counted> {
+        let (frame, bytes) = match &mut self.content {
+            Content::Own(text) => {
+                let text = text.take();
+                let bytes = text.as_ref().map_or(0, Bytes::len);
+                (text.map(|text| Ok(Frame::data(text))), bytes)
+            }
+            Content::Carried(carried) => ready!(carried.poll_frame(cx)),
         };
-        let frame = ready!(Pin::new(&mut carried.inner).poll_frame(cx));
-        // After trailers nobody asks for more.
-        carried.ended = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
-        carried.activity.moved(length(frame.as_ref()));
-        if let Some(Err(error)) = &frame {
-            tracing::warn!("the service broke its answer off: {error}");
-        }
+        self.stream.bytes += bytes as u64;
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            ResponseBody::Own(text) => text.is_none(),
-            ResponseBody::Carried(carried) => carried.inner.is_end_stream(),
+        match &self.content {
+            Content::Own(text) => text.is_none(),
+            Content::Carried(carried) => carried.inner.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            ResponseBody::Own(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
-            ResponseBody::Carried(carried) => carried.inner.size_hint(),
+        match &self.content {
+            Content::Own(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+            Content::Carried(carried) => carried.inner.size_hint(),
         }
     }
 }
 
-fn length<E>(frame: Option<&Result<Frame<Bytes>, E>>) -> usize {
-    match frame {
+/// What a body gives next.
+type Counted = Option<Result<Frame<Bytes>, hyper::Error>>;
+
+/// The next frame, and how many bytes of a body it has, which count as use.
+fn poll_counted(inner: &mut Incoming, cx: &mut Context<'_>, proxy: &Proxy) -> Poll<(Counted, usize)> {
+    let frame = ready!(Pin::new(inner).poll_frame(cx));
+    let bytes = match &frame {
         Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
         _ => 0,
-    }
+    };
+    proxy.activity.moved(bytes);
+    Poll::Ready((frame, bytes))
 }

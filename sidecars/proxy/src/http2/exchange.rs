@@ -4,10 +4,11 @@
 //! when it certainly never left, or when not one byte came back *and* it is idempotent and without a body.
 //! Any other gets an honest 503: it may have been carried out.
 
-use crate::activity::Activity;
 use crate::http2::body::RequestBody;
 use crate::http2::pool::{Connection, KEPT_FOR};
-use crate::upstream::{Unavailable, Upstream};
+use crate::metrics::Metrics;
+use crate::proxy::Proxy;
+use crate::upstream::Unavailable;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request, Response, Uri};
@@ -36,10 +37,10 @@ pub enum Failure {
 /// # Errors
 /// Why there is none.
 pub async fn exchange(
-    upstream: &Upstream,
-    activity: &Arc<Activity>,
+    proxy: &Arc<Proxy>,
     mut request: Request<RequestBody>,
 ) -> Result<(Response<Incoming>, Connection), Failure> {
+    let upstream = &proxy.upstream;
     let replay = Replay::of(&request);
     let used_within = if replay.is_some() { KEPT_FOR } else { FRESH };
     let mut attempt = 1;
@@ -61,24 +62,26 @@ pub async fn exchange(
         request = match (unsent, replayed) {
             (Some(unsent), _) if attempt < ATTEMPTS => unsent,
             (Some(_), _) => return Err(Failure::Unsent(Unavailable::Refused)),
-            (None, Some(replay)) if attempt < ATTEMPTS => replay.again(activity),
+            (None, Some(replay)) if attempt < ATTEMPTS => replay.again(proxy),
             (None, _) => return Err(Failure::Unanswered(error.into_error())),
         };
+        Metrics::count(&proxy.metrics.retries);
         attempt += 1;
     }
 }
 
-/// The same over HTTP/2, where a request that the service has not begun says so itself.
+/// The same over HTTP/2, where nothing is sent again but what never left: connections are shared, and what came of which
+/// request cannot be told from their bytes.
 ///
 /// # Errors
 /// Why there is no answer.
 pub async fn exchange_http2(
-    upstream: &Upstream,
+    proxy: &Proxy,
     mut request: Request<RequestBody>,
 ) -> Result<Response<Incoming>, Failure> {
     let mut attempt = 1;
     loop {
-        let mut sender = upstream.shared().sender(upstream).await.map_err(Failure::Unsent)?;
+        let mut sender = proxy.upstream.shared().sender(&proxy.upstream).await.map_err(Failure::Unsent)?;
         let mut error = match sender.try_send_request(request).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
@@ -88,6 +91,7 @@ pub async fn exchange_http2(
             Some(_) => return Err(Failure::Unsent(Unavailable::Refused)),
             None => return Err(Failure::Unanswered(error.into_error())),
         };
+        Metrics::count(&proxy.metrics.retries);
         attempt += 1;
     }
 }
@@ -107,8 +111,8 @@ impl Replay {
         repeatable.then(|| Replay { method, uri, headers: request.headers().clone() })
     }
 
-    fn again(&self, activity: &Arc<Activity>) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::new(None, Arc::clone(activity)));
+    fn again(&self, proxy: &Arc<Proxy>) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::new(None, Arc::clone(proxy)));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();

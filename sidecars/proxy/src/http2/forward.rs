@@ -1,9 +1,11 @@
 //! A client's request, all the way: checked, rewritten, exchanged, answered.
 
+use crate::access::Entry;
 use crate::answer::{self, Own};
-use crate::http2::body::{Carried, RequestBody, ResponseBody};
+use crate::http2::body::{Carried, Content, RequestBody, ResponseBody};
 use crate::http2::exchange::{Failure, exchange, exchange_http2};
 use crate::http2::headers;
+use crate::http2::streams::Stream;
 use crate::origin::Origin;
 use crate::proxy::{Proxy, Stage};
 use bytes::Bytes;
@@ -21,18 +23,36 @@ use tokio::time::timeout;
 /// Answers one request.
 pub async fn handle(
     proxy: Arc<Proxy>,
-    origin: &Origin,
+    mut stream: Stream,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let answer = answered(Arc::clone(&proxy), origin, request).await;
-    proxy.metrics.answered(answer.status().as_u16());
-    answer
+    let answer = if is_health(request.method(), request.uri()) {
+        own(answer::health(&proxy))
+    } else {
+        stream.entry = proxy.settings.access_log.then(|| entry(&request));
+        answered(Arc::clone(&proxy), stream.origin(), request).await
+    };
+    let status = answer.status().as_u16();
+    proxy.metrics.answered(status);
+    if let Some(entry) = &mut stream.entry {
+        entry.status = status;
+    }
+    answer.map(|content| ResponseBody::new(content, stream))
 }
 
-async fn answered(proxy: Arc<Proxy>, origin: &Origin, request: Request<Incoming>) -> Response<ResponseBody> {
-    if is_health(request.method(), request.uri()) {
-        return own(answer::health(&proxy));
-    }
+fn entry(request: &Request<Incoming>) -> Box<Entry> {
+    let protocol = match request.version() {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    };
+    let named = request.headers().get(HOST).map(HeaderValue::as_bytes);
+    let host = request.uri().authority().map(|authority| authority.as_str().as_bytes()).or(named);
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    Entry::request(protocol, method, path, host.unwrap_or_default(), 0)
+}
+
+async fn answered(proxy: Arc<Proxy>, origin: &Origin, request: Request<Incoming>) -> Response<Content> {
     let (busy, news) = proxy.activity.request();
     if news {
         proxy.touch();
@@ -49,12 +69,11 @@ async fn answered(proxy: Arc<Proxy>, origin: &Origin, request: Request<Incoming>
     }
     let exchanged = async {
         let limit = proxy.settings.response_timeout.unwrap_or(Duration::MAX);
-        let (upstream, activity) = (&proxy.upstream, &proxy.activity);
         let exchanged = timeout(limit, async {
             if h2c {
-                exchange_http2(upstream, out).await.map(|answer| (answer, None))
+                exchange_http2(&proxy, out).await.map(|answer| (answer, None))
             } else {
-                exchange(upstream, activity, out).await.map(|(answer, up)| (answer, Some(up)))
+                exchange(&proxy, out).await.map(|(answer, up)| (answer, Some(up)))
             }
         });
         exchanged.await.unwrap_or(Err(Failure::Late))
@@ -89,8 +108,7 @@ async fn answered(proxy: Arc<Proxy>, origin: &Origin, request: Request<Incoming>
     if version < Version::HTTP_2 && proxy.is_draining() {
         parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let (pool, activity) = (Arc::clone(proxy.upstream.http2_pool()), Arc::clone(&proxy.activity));
-    Response::from_parts(parts, ResponseBody::Carried(Carried::new(body, connection, pool, activity, busy)))
+    Response::from_parts(parts, Content::Carried(Carried::new(body, connection, proxy, busy)))
 }
 
 fn is_health(method: &Method, uri: &Uri) -> bool {
@@ -129,7 +147,7 @@ fn outgoing(proxy: &Arc<Proxy>, mut parts: Parts, body: Incoming, origin: &Origi
     }
     let expects =
         parts.headers.get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    let mut body = RequestBody::new((!body.is_end_stream()).then_some(body), Arc::clone(&proxy.activity));
+    let mut body = RequestBody::new((!body.is_end_stream()).then_some(body), Arc::clone(proxy));
     let gate = (expects && !body.is_end_stream()).then(|| Mutex::new(Some(body.hold())));
     let mut request = Request::new(body);
     *request.method_mut() = parts.method;
@@ -170,8 +188,8 @@ fn without_pass(uri: Uri) -> Uri {
     whole.and_then(|whole| whole.parse().ok()).unwrap_or(uri)
 }
 
-fn own(own: Own) -> Response<ResponseBody> {
-    let mut answer = Response::new(ResponseBody::Own(Some(Bytes::from(own.text.clone()))));
+fn own(own: Own) -> Response<Content> {
+    let mut answer = Response::new(Content::Own(Some(Bytes::from(own.text.clone()))));
     if let Ok(status) = StatusCode::from_u16(own.status) {
         *answer.status_mut() = status;
     }

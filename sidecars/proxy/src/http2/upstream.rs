@@ -1,6 +1,7 @@
 //! The one connection to a service that speaks HTTP/2: requests share it.
 
 use super::body::RequestBody;
+use super::{NO_LIMIT, WINDOW};
 use crate::upstream::{Unavailable, Upstream};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -34,6 +35,9 @@ impl Shared {
             .timer(TokioTimer::new())
             .keep_alive_interval(PING.0)
             .keep_alive_timeout(PING.1)
+            .initial_stream_window_size(WINDOW)
+            // All clients share it: a few that stand still would use it up, and hold up all others.
+            .initial_connection_window_size(NO_LIMIT)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|_| Unavailable::Refused)?;

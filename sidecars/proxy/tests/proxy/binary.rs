@@ -17,7 +17,7 @@ async fn output(args: &[&str], env: &[(&str, &str)]) -> Output {
 }
 
 /// A running one: its address, and the rest of its log.
-async fn running(env: &[(&str, &str)]) -> (Child, SocketAddr, tokio::io::Lines<BufReader<ChildStderr>>) {
+pub async fn running(env: &[(&str, &str)]) -> (Child, SocketAddr, tokio::io::Lines<BufReader<ChildStderr>>) {
     let mut all = vec![("LISTEN_ADDRESS", "127.0.0.1"), ("PROXY_PORT", "0")];
     all.extend(env);
     let mut child = binary(&all).stderr(Stdio::piped()).spawn().unwrap();
@@ -148,32 +148,6 @@ async fn kill(signal: &str, child: &Child) {
     let id = child.id().unwrap().to_string();
     let status = Command::new("kill").args(["-s", signal, &id]).status().await.unwrap();
     assert!(status.success());
-}
-
-#[tokio::test]
-async fn the_access_log_has_a_line_for_each_request() {
-    let service = Service::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-    let port = service.address.port().to_string();
-    let env = [
-        ("UPSTREAM_HOST", "127.0.0.1"),
-        ("UPSTREAM_PORT", port.as_str()),
-        ("HEALTH_CHECK_PATH", "/probe"),
-        ("ACCESS_LOG", "on"),
-    ];
-    let (_child, address, mut lines) = running(&env).await;
-    let mut client = Client::connect(address).await;
-    client.send("GET /a?secret=1 HTTP/1.1\r\nhost: h\r\n\r\n").await;
-    assert_eq!(client.answer().await.text(), "ok");
-    let line = loop {
-        let line = soon("a line", lines.next_line()).await.unwrap().unwrap();
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if line["target"] == "access" {
-            break line;
-        }
-    };
-    assert_eq!((&line["method"], &line["path"], &line["host"]), (&"GET".into(), &"/a".into(), &"h".into()));
-    assert_eq!((&line["status"], &line["client"]), (&200.into(), &"127.0.0.1".into()));
-    assert!(line["bytes"].as_u64().unwrap() > 2 && line["ms"].is_u64(), "{line}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::support::{Client, Rig, Service, header, soon, until};
 use dormouse_peer::exit::Exit;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -20,10 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-type Boxed = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+type Carried = http_body_util::combinators::BoxBody<Bytes, hyper::Error>;
+pub type Boxed = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
 /// An HTTP/2 client; the task ends with its connection.
-async fn http2(to: SocketAddr) -> (SendRequest<Boxed>, JoinHandle<hyper::Result<()>>) {
+pub async fn http2(to: SocketAddr) -> (SendRequest<Boxed>, JoinHandle<hyper::Result<()>>) {
     let stream = TokioIo::new(TcpStream::connect(to).await.unwrap());
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
@@ -63,7 +64,7 @@ fn call(path: &str, body: &'static [u8]) -> Request<Boxed> {
         .unwrap()
 }
 
-fn get(path: &str) -> Request<Boxed> {
+pub fn get(path: &str) -> Request<Boxed> {
     Request::get(format!("http://h.example{path}")).body(Empty::new().boxed()).unwrap()
 }
 
@@ -106,6 +107,78 @@ async fn grpc() -> (SocketAddr, Arc<AtomicUsize>) {
         }
     });
     (address, requests)
+}
+
+/// What a test says, as it says it.
+struct Said(tokio::sync::mpsc::Receiver<Bytes>);
+
+impl Body for Said {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|said| said.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// A service that sends each piece back as it comes.
+async fn chat() -> (SocketAddr, Arc<AtomicUsize>) {
+    speaking(|request, _| Response::new(request.into_body().boxed())).await
+}
+
+const FLOOD: usize = 16 << 20;
+
+/// A service that answers `/` with a lot; and how much of that has left it.
+async fn flood() -> (SocketAddr, Arc<AtomicUsize>) {
+    struct Flood(usize, Arc<AtomicUsize>);
+    impl Body for Flood {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            const PIECE: &[u8] = &[b'x'; 16 * 1024];
+            if self.0 == 0 {
+                return Poll::Ready(None);
+            }
+            self.0 -= PIECE.len();
+            self.1.fetch_add(PIECE.len(), SeqCst);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PIECE)))))
+        }
+    }
+    speaking(|request, sent| {
+        Response::new(match request.uri().path() {
+            "/" => Flood(FLOOD, sent).boxed(),
+            _ => Full::from("small").map_err(|never| match never {}).boxed(),
+        })
+    })
+    .await
+}
+
+/// A service that speaks HTTP/2 alone.
+async fn speaking(
+    answer: impl Fn(Request<Incoming>, Arc<AtomicUsize>) -> Response<Carried> + Clone + Send + 'static,
+) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (answer, counted) = (answer.clone(), Arc::clone(&counted));
+            let service = service_fn(move |request| {
+                let answer = answer(request, Arc::clone(&counted));
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    (address, count)
 }
 
 async fn before(service: SocketAddr, extra: &[(&str, &str)]) -> Rig {
@@ -252,6 +325,110 @@ async fn a_drain_says_goaway_and_finishes_what_began() {
     drop(sender);
     soon("an orderly end", connection).await.unwrap().unwrap();
     assert_eq!(rig.ends().await, Exit::Asked);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_stream_ends_after_the_idle_timeout() {
+    let go = Arc::new(Notify::new());
+    let gate = Arc::clone(&go);
+    let service = Service::start(move |_, mut client, _| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            client.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            client.rest().await;
+        }
+    })
+    .await;
+    let rig = Rig::before_with(&service, &[("IDLE_TIMEOUT_MS", "100")]).await;
+    let (mut busy, connection) = http2(rig.address).await;
+    let answer = tokio::spawn(busy.send_request(get("/")));
+    until("it is in flight", || rig.activity().in_flight == 1).await;
+    let (_idle, ends) = http2(rig.address).await;
+    soon("the idle one ends", ends).await.unwrap().unwrap();
+    assert!(!connection.is_finished(), "one with a request goes on");
+    go.notify_one();
+    assert_eq!(soon("an answer", answer).await.unwrap().unwrap().status(), StatusCode::OK);
+    soon("and ends after it", connection).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_is_504_and_a_large_head_431() {
+    let service = Service::start(|_, mut client, _| async move {
+        client.rest().await;
+    })
+    .await;
+    let rig = Rig::before_with(&service, &[("RESPONSE_TIMEOUT_MS", "100")]).await;
+    let (mut sender, _connection) = http2(rig.address).await;
+    let late = soon("an answer", sender.send_request(get("/"))).await.unwrap();
+    assert!(late.status() == StatusCode::GATEWAY_TIMEOUT && late.headers()["retry-after"] == "1");
+    let mut large = get("/");
+    let value = "x".repeat(100 * 1024 / 16);
+    for number in 0..16 {
+        let name = hyper::header::HeaderName::try_from(format!("x-{number}")).unwrap();
+        large.headers_mut().insert(name, HeaderValue::try_from(&value).unwrap());
+    }
+    let refused = soon("an answer", sender.send_request(large)).await;
+    assert!(
+        refused.map_or(true, |answer| answer.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        "it is refused, and the connection with it at most"
+    );
+    until("nothing is left", || rig.activity().in_flight == 0).await;
+    assert_eq!((rig.activity().requests, service.connections()), (1, 1), "the service never saw it");
+}
+
+#[tokio::test]
+async fn messages_go_both_ways_before_either_side_is_over() {
+    let (service, _) = chat().await;
+    let rig = before(service, &[]).await;
+    let (mut sender, _connection) = http2(rig.address).await;
+    let (say, said) = tokio::sync::mpsc::channel(1);
+    let request = Request::post("http://h.example/chat").body(Said(said).boxed()).unwrap();
+    let answer = soon("a head", sender.send_request(request)).await.unwrap();
+    let mut heard = answer.into_body();
+    for word in ["one", "two", "three"] {
+        say.send(Bytes::from(word)).await.unwrap();
+        let frame = soon("an echo", heard.frame()).await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), word);
+    }
+    assert_eq!(rig.activity().in_flight, 1);
+    drop(say);
+    let rest = soon("the end", heard.collect()).await.unwrap().to_bytes();
+    assert_eq!(rest, "");
+    until("it is over", || rig.activity().in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn readers_that_stand_still_slow_the_service_down_and_nobody_else() {
+    const READERS: usize = 12;
+    let (service, sent) = flood().await;
+    let rig = before(service, &[]).await;
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let (mut sender, connection) = http2(rig.address).await;
+        let answer = soon("a head", sender.send_request(get("/"))).await.unwrap();
+        readers.push((answer, sender, connection));
+    }
+    let standing = async {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            match sent.load(SeqCst) {
+                now if now == before => return now,
+                now => before = now,
+            }
+        }
+    };
+    let held = soon("they stand still", standing).await;
+    // The client of a test takes 2 MiB by itself; the service and the proxy hold less.
+    assert!(held < READERS * (3 << 20), "{held} bytes are held somewhere");
+    let (mut other, _connection) = http2(rig.address).await;
+    let answer = soon("a head", other.send_request(get("/small"))).await.unwrap();
+    let whole = soon("a body", answer.into_body().collect()).await.unwrap().to_bytes();
+    assert_eq!(whole, "small");
+    let (answer, ..) = readers.remove(0);
+    let whole = soon("the rest", answer.into_body().collect()).await.unwrap().to_bytes();
+    assert_eq!(whole.len(), FLOOD);
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -7,6 +7,7 @@
     reason = "these are tests, helpers included"
 )]
 
+mod access;
 mod binary;
 mod connections;
 mod controller;
