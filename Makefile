@@ -40,9 +40,10 @@ lint: ## Formatting and clippy, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p dormouse-proxy --features tls --all-targets -- -D warnings
 
-layers: ## The core knows no runtime and no AWS; the sidecars know no AWS
+layers: ## The core knows no runtime and no AWS; sidecars and simulation know no AWS
 	@! cargo tree --locked -p dormouse-core -e normal | grep -E '(aws|tokio|hyper)[a-z0-9-]* v'
 	@! cargo tree --locked -p dormouse-proxy -p dormouse-service -e normal | grep -E 'aws[a-z0-9-]* v'
+	@! cargo tree --locked -p dormouse-sim -e normal | grep -E 'aws-[a-z0-9-]* v'
 
 unit: setup build ## Unit, property and contract tests, with the local AWS beside them
 	localstack/with-aws cargo test --locked --workspace --exclude dormouse-e2e
@@ -55,7 +56,7 @@ localstack-test: setup build ## End to end: real programs and processes on the l
 	cargo test --locked -p dormouse-e2e
 
 simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
-	cargo run --locked --release -p dormouse-sim -- --seeds $(or $(SEEDS),0..400) --jobs $$(nproc)
+	cargo run --locked --profile sim -p dormouse-sim -- --seeds $(or $(SEEDS),0..400) --jobs $$(nproc)
 
 test: setup lint layers unit localstack-unit localstack-test ## All tests
 
@@ -106,7 +107,7 @@ fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/
 	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
 
 mutants: ## Plants faults into the product's decisions, one at a time, and fails when one is not found (minutes)
-	cargo run --locked --release --target-dir target/mutants -p dormouse-sim --features mutants -- --mutants --seeds 0..100 --jobs 2
+	cargo run --locked --profile sim --target-dir target/mutants -p dormouse-sim --features mutants -- --mutants --seeds 0..100 --jobs 2
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json

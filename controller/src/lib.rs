@@ -20,6 +20,7 @@
 
 pub mod activator;
 pub mod api;
+#[cfg(feature = "aws")]
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -40,8 +41,10 @@ mod rate;
 pub mod refusals;
 pub mod replicas;
 pub mod request;
+#[cfg(feature = "aws")]
 pub mod run;
 pub mod serve;
+#[cfg(feature = "aws")]
 pub mod startup;
 pub mod trust;
 pub mod views;

@@ -38,7 +38,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let pages = Arc::new(startup::pages(config.pages.as_deref())?);
     let api_listener = listen(config.api_listen, "DORMOUSE_API_LISTEN")?;
     let activator_listener = listen(config.activator_listen, "DORMOUSE_ACTIVATOR_LISTEN")?;
-    let sdk = dormouse_aws::cloud::sdk_config().await;
+    let sdk = dormouse_aws::sdk_config().await;
     let cloud = Cloud::connect(&sdk);
     let survey = Survey::connect(&sdk, &cloud);
     let store: Arc<dyn Store> =

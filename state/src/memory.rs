@@ -35,6 +35,11 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// Somebody deletes the lease's row, past its conditions.
+    pub fn lose_lease(&self) {
+        self.rows().lease = None;
+    }
+
     fn rows(&self) -> MutexGuard<'_, Rows> {
         // A panic elsewhere leaves no half-made row: each write is a single insert.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,12 +1,7 @@
 //! How many calls were made to AWS, and how they went: what metrics and budgets read.
 
-use crate::error;
 use crate::ports::CloudError;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 
 /// Calls of one operation since the start. A read that the SDK tried twice counts once.
@@ -32,22 +27,8 @@ impl Calls {
         self.by_operation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts a call and sorts its error.
-    pub(crate) fn settle<T, E>(
-        &self,
-        operation: &'static str,
-        result: Result<T, SdkError<E, HttpResponse>>,
-    ) -> Result<T, CloudError>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let result = result.map_err(|error| error::sort(operation, &error));
-        self.note(operation, result.as_ref().err());
-        result
-    }
-
     /// Counts a call whose error is an answer.
-    pub(crate) fn note(&self, operation: &'static str, error: Option<&CloudError>) {
+    pub fn note(&self, operation: &'static str, error: Option<&CloudError>) {
         let mut counts = self.by_operation.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(operation).or_default();
         count.calls += 1;

@@ -1,5 +1,6 @@
 //! AWS's errors, sorted by what can be done about them: by code and status, never by message.
 
+use crate::count::Calls;
 use crate::grants;
 use crate::ports::CloudError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -44,6 +45,22 @@ const DENIED: &[&str] = &[
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
+
+impl Calls {
+    /// Counts a call and sorts its error.
+    pub(crate) fn settle<T, E>(
+        &self,
+        operation: &'static str,
+        result: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let result = result.map_err(|error| sort(operation, &error));
+        self.note(operation, result.as_ref().err());
+        result
+    }
+}
 
 /// Sorts an error of a call of the SDK.
 pub fn sort<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> CloudError
