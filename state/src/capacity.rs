@@ -18,6 +18,15 @@ pub struct Removal {
     pub terminate_at: Option<Timestamp>,
 }
 
+/// What an instance has to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceSize {
+    /// CPU units, 1024 a vCPU.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: u32,
+}
+
 /// The remembered side of one Auto Scaling group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -28,6 +37,9 @@ pub struct CapacityMemory {
     /// When that was. Until a reading can be no older than it, no smaller capacity is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// The largest instance that was last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<InstanceSize>,
     /// EC2 instance id → its removal.
     pub removals: BTreeMap<String, Removal>,
     /// EC2 instance id → since when no task was seen on it.

@@ -23,7 +23,7 @@ pub mod planted;
 pub mod record;
 pub mod store;
 
-pub use capacity::{CapacityMemory, Removal};
+pub use capacity::{CapacityMemory, InstanceSize, Removal};
 pub use condition::{Condition, ConditionType, Event};
 pub use lease::Lease;
 pub use memory::MemoryStore;

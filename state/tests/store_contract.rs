@@ -7,9 +7,9 @@ mod support;
 use dormouse_manifests::ServiceSpec;
 use dormouse_state::dynamodb::DynamoDbStore;
 use dormouse_state::{
-    CapacityMemory, Cause, Condition, ConditionType, Definition, Desired, DnsChange, Launch, Lease,
-    MemoryStore, Pair, PairId, Phase, Removal, RunParameters, ServiceRecord, Store, StoreError, TaskEnd,
-    TaskIntent, Version,
+    CapacityMemory, Cause, Condition, ConditionType, Definition, Desired, DnsChange, InstanceSize, Launch,
+    Lease, MemoryStore, Pair, PairId, Phase, Removal, RunParameters, ServiceRecord, Store, StoreError,
+    TaskEnd, TaskIntent, Version,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -292,6 +292,7 @@ async fn capacity_is_versioned_and_fenced(store: Arc<dyn Store>) {
     let memory = CapacityMemory {
         target: Some(3),
         asked_at: None,
+        size: Some(InstanceSize { cpu: 4096, memory: 16_000 }),
         removals: [("i-1".to_owned(), removal)].into(),
         empty_since: [("i-2".to_owned(), at(2))].into(),
     };

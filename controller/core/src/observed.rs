@@ -142,6 +142,11 @@ impl Resources {
         wanted.cpu <= self.cpu && wanted.memory <= self.memory
     }
 
+    /// As much as the larger of the two, of each.
+    pub fn max(self, other: Resources) -> Resources {
+        Resources { cpu: self.cpu.max(other.cpu), memory: self.memory.max(other.memory) }
+    }
+
     /// What is left after `taken`; 0 at least.
     pub fn minus(self, taken: Resources) -> Resources {
         Resources {
@@ -156,16 +161,19 @@ impl Resources {
 pub struct Member {
     /// EC2 instance id.
     pub ec2_id: String,
-    /// `Pending`, `InService`, `Terminating:Wait` …
+    /// `Pending`, `InService`, `Terminating:Wait`, `Warmed:Stopped` …
     pub lifecycle: String,
     /// Whether it is protected from scale-in.
     pub protected: bool,
 }
 
 impl Member {
-    /// Whether it is on its way out.
-    pub fn is_leaving(&self) -> bool {
-        self.lifecycle.starts_with("Terminat") || self.lifecycle.starts_with("Detach")
+    /// Whether it is one of the instances that are desired: not on its way out, and not in the group's warm pool, from
+    /// which Auto Scaling itself takes when more are desired.
+    ///
+    /// Source: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle".
+    pub fn is_part(&self) -> bool {
+        !["Terminat", "Detach", "Warmed:"].iter().any(|state| self.lifecycle.starts_with(state))
     }
 }
 

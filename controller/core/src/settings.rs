@@ -39,6 +39,8 @@ pub struct Settings {
     pub wildcard: Option<Vec<String>>,
     /// Service tasks on one instance, beside CPU, memory and interfaces.
     pub max_tasks_per_instance: u32,
+    /// So many free slots for service tasks are kept while anything is to be awake.
+    pub headroom: u32,
     /// TTL of service records.
     pub dns_ttl: Duration,
     /// How long an instance must be empty before it is removed.
@@ -81,6 +83,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             wildcard: Some(vec!["203.0.113.9".into()]),
             max_tasks_per_instance: 3,
+            headroom: 0,
             dns_ttl: Duration::from_secs(10),
             scale_in_delay: Duration::from_secs(180),
             drain_wait: Duration::from_secs(15),

@@ -79,6 +79,8 @@ pub struct Installation {
     pub public_ip: PublicIp,
     /// Service tasks on one instance.
     pub max_tasks_per_instance: u32,
+    /// Free slots for service tasks that are kept.
+    pub headroom: u32,
     /// TTL of service records.
     pub dns_ttl: Duration,
     /// How long an instance must be empty before it is removed.
@@ -142,6 +144,7 @@ impl Installation {
             controller_url: resolved.controller_url,
             wildcard: resolved.wildcard,
             max_tasks_per_instance: self.max_tasks_per_instance,
+            headroom: self.headroom,
             dns_ttl: self.dns_ttl,
             scale_in_delay: self.scale_in_delay,
             drain_wait: self.drain_wait,

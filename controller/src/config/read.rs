@@ -175,6 +175,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
     let service_subnets = reader.required("SERVICE_SUBNET_IDS", |text| parse::ids(text, "subnet-"));
     let security_groups = reader.required("SECURITY_GROUP_ID", |text| parse::ids(text, "sg-"));
     let max_tasks = reader.required("MAX_TASKS_PER_INSTANCE", |text| parse::number(text, 1..=1000));
+    let headroom = reader.required("DORMOUSE_HEADROOM", |text| parse::number(text, 0..=1000));
     let proxy_image = reader.required("PROXY_IMAGE", parse::image);
     let sidecar_image = reader.required("SERVICE_SIDECAR_IMAGE", parse::image);
     let poll_fast = reader.required("DORMOUSE_POLL_FAST", |text| {
@@ -217,6 +218,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
         controller_url,
         public_ip,
         max_tasks_per_instance: max_tasks?,
+        headroom: headroom?,
         dns_ttl: dns_ttl?,
         scale_in_delay: scale_in_delay?,
         drain_wait: drain_wait?,

@@ -32,6 +32,7 @@ fn the_minimum_is_enough_and_the_rest_has_its_documented_default() {
     assert_eq!(install.zone, "Z1");
     assert_eq!(install.proxy_subnets, ["subnet-1", "subnet-2"]);
     assert_eq!(install.max_tasks_per_instance, 3);
+    assert_eq!(install.headroom, 0);
     assert_eq!(install.install, None);
     assert_eq!(install.public_ip, PublicIp::Own);
     assert_eq!(install.dns_ttl, seconds(10));
@@ -88,6 +89,7 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
         ("SECURITY_GROUP_ID", "sg-", "SECURITY_GROUP_ID=\"sg-\" (--security-group-id) is not accepted: give one or more ids such as sg-0123abcd, separated by commas".into()),
         ("LAUNCH_LOCKS_TABLE_NAME", "a b", "LAUNCH_LOCKS_TABLE_NAME=\"a b\" (--launch-locks-table-name) is not accepted: give a name or an ARN, without spaces".into()),
         ("MAX_TASKS_PER_INSTANCE", "0", "MAX_TASKS_PER_INSTANCE=\"0\" (--max-tasks-per-instance) is not accepted: give a whole number from 1 to 1000".into()),
+        ("DORMOUSE_HEADROOM", "-1", "DORMOUSE_HEADROOM=\"-1\" (--headroom) is not accepted: give a whole number from 0 to 1000".into()),
         ("PROXY_IMAGE", "https://x/y", "PROXY_IMAGE=\"https://x/y\" (--proxy-image) is not accepted: give an image such as public.ecr.aws/team/image:tag".into()),
         ("SERVICE_SIDECAR_IMAGE", "a b", "SERVICE_SIDECAR_IMAGE=\"a b\" (--service-sidecar-image) is not accepted: give an image such as public.ecr.aws/team/image:tag".into()),
         ("TASK_EXECUTION_ROLE_ARN", "role", "TASK_EXECUTION_ROLE_ARN=\"role\" (--task-execution-role-arn) is not accepted: give a role's ARN such as arn:aws:iam::123456789012:role/execution".into()),

@@ -73,6 +73,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "3",
         "Services on one instance, beside CPU, memory and network interfaces",
     ),
+    defaulted(
+        "DORMOUSE_HEADROOM",
+        "headroom",
+        "N",
+        "0",
+        "Free slots for services that are kept ready while any service is awake",
+    ),
     required("PROXY_IMAGE", "proxy-image", "IMAGE", "Image of the proxy sidecar"),
     required("SERVICE_SIDECAR_IMAGE", "service-sidecar-image", "IMAGE", "Image of the service sidecar"),
     optional(

@@ -33,6 +33,9 @@ pub struct Demand {
     /// Container instance ARN → tasks of ours on it that are not over. ECS counts only those that are PENDING or
     /// RUNNING; one that waits for its interface, or that is being stopped, keeps an instance all the same.
     pub occupied: BTreeMap<String, u32>,
+    /// What a free slot must hold, while anything is to be awake: the largest task of all declared services, since
+    /// nobody knows which of them comes next.
+    pub slot: Option<Resources>,
 }
 
 /// What the records want of a fleet that was read at `fleet_at`.
@@ -54,8 +57,11 @@ pub fn demand<'a>(
         .filter(|task| task.status != TaskStatus::Stopped)
         .filter_map(|task| task.identity.as_ref())
         .collect();
+    let (mut awake, mut largest) = (false, Resources::default());
     for record in records {
         let resources = service_resources(&record.spec);
+        awake |= record.desired == Desired::Awake;
+        largest = largest.max(resources);
         // Between two pairs it still wants its instance.
         if record.pair.is_none() && record.desired == Desired::Awake {
             let since = record.last_wake.as_ref().map_or(record.created_at, |wake| wake.at);
@@ -88,6 +94,7 @@ pub fn demand<'a>(
             }
         }
     }
+    demand.slot = awake.then_some(largest);
     demand.waiting.sort_by(|a, b| (a.since, &a.service).cmp(&(b.since, &b.service)));
     demand
 }

@@ -4,9 +4,11 @@
 //!
 //! - [`demand`]: the service tasks that wait for an instance
 //! - [`place`]: which instance has room for which
+//! - `pack`: how many new ones are needed
 //! - `removal`: an instance's way out, in steps that can be taken back until the last one
 
 pub mod demand;
+mod pack;
 pub mod place;
 mod removal;
 #[cfg(test)]
@@ -16,9 +18,9 @@ pub use demand::{Demand, Want, demand};
 pub use place::{Placement, Room, place};
 
 use crate::intent::since;
-use crate::observed::Fleet;
+use crate::observed::{Fleet, Resources};
 use crate::settings::Settings;
-use dormouse_state::{CapacityMemory, planted};
+use dormouse_state::{CapacityMemory, InstanceSize, planted};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -66,6 +68,10 @@ pub fn plan(
 ) -> Plan {
     let mut memory = memory.clone();
     let mut steps = Vec::new();
+    // Where all sleeps there is no instance to be measured by.
+    if let Some(Resources { cpu, memory: mib }) = place::largest(fleet) {
+        memory.size = Some(InstanceSize { cpu, memory: mib });
+    }
     let placement = place(settings, demand, fleet, &memory, full);
     // What was asked for is asked for again until it is seen, or until nobody waits for it any more: the call
     // may never have been made, and if it was, another controller's reading of the group may be older than it.

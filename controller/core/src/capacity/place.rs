@@ -1,10 +1,15 @@
 //! Which instance has room for which waiting task, and how many instances are missing.
 
 use super::demand::{Demand, Want};
+use super::pack::pack;
 use crate::observed::{Fleet, Instance, Resources};
 use crate::settings::Settings;
-use dormouse_state::{CapacityMemory, planted};
+use dormouse_state::{CapacityMemory, InstanceSize, planted};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// While no instance was ever seen, only the number of tasks limits them.
+const UNKNOWN: Resources = Resources { cpu: u32::MAX, memory: u32::MAX };
 
 /// Whether an instance has room for a service task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +63,7 @@ pub fn place(
 ) -> Placement {
     let mut placement = Placement::default();
     let leaving =
-        |id: &str| fleet.group.members.iter().any(|member| member.ec2_id == id && member.is_leaving());
+        |id: &str| fleet.group.members.iter().any(|member| member.ec2_id == id && !member.is_part());
     let (mut slots, mut parked): (Vec<Slot>, Vec<Slot>) = fleet
         .instances
         .iter()
@@ -75,20 +80,18 @@ pub fn place(
     let limit = settings.max_tasks_per_instance;
     let fits_none =
         |want: &Want| fleet.instances.iter().all(|instance| !instance.registered.fits(want.resources));
-    let largest =
-        fleet.instances.iter().map(|instance| instance.registered).max_by_key(|size| (size.memory, size.cpu));
+    let largest = largest(fleet);
     let joined = fleet.instances.iter().filter(|instance| {
-        fleet.group.members.iter().any(|member| member.ec2_id == instance.ec2_id && !member.is_leaving())
+        fleet.group.members.iter().any(|member| member.ec2_id == instance.ec2_id && member.is_part())
     });
     let desired = desired(fleet, memory);
     let coming = desired.saturating_sub(count(joined));
     // The place of one that is being terminated is free soon.
     let going = memory.removals.iter().filter(|(id, removal)| {
-        removal.terminate_at.is_some()
-            && fleet.group.members.iter().any(|m| m.ec2_id == **id && !m.is_leaving())
+        removal.terminate_at.is_some() && fleet.group.members.iter().any(|m| m.ec2_id == **id && m.is_part())
     });
     let spare = most(fleet).saturating_sub(desired).saturating_add(count(going));
-    let mut fresh: Vec<(Resources, u32)> = Vec::new();
+    let mut homeless: Vec<&Want> = Vec::new();
 
     for want in &demand.waiting {
         let room = if let Some(slot) = take(&mut slots, want, limit) {
@@ -102,28 +105,70 @@ pub fn place(
             too_large(want, size)
         } else if want.in_flight {
             scaling_up("it is being started")
-        } else if on_new(&mut fresh, want, largest, limit, coming.saturating_add(spare)) {
-            match &fleet.launch_failure {
-                Some(why) => Room::No {
-                    reason: "LaunchFailed",
-                    message: format!("no instance can be launched: {why}"),
-                },
-                None => scaling_up("an instance is being started for it"),
-            }
         } else {
-            Room::No {
-                reason: "AtMaximum",
-                message: format!(
-                    "all {} instances of the group are full: raise its maximum",
-                    fleet.group.max
-                ),
-            }
+            homeless.push(want);
+            continue;
         };
         placement.rooms.insert(want.service.clone(), room);
     }
-    placement.fresh = count(fresh.iter());
+    let mut tasks: Vec<Resources> = homeless.iter().map(|want| want.resources).collect();
+    // Room for whoever comes next, behind all that wait; what is large enough already is kept for it.
+    for size in std::iter::repeat_n(demand.slot, count_of(settings.headroom)).flatten() {
+        let next = Want { service: String::new(), resources: size, since: Timestamp::MAX, in_flight: false };
+        let kept = take(&mut slots, &next, limit).or_else(|| {
+            let slot = take(&mut parked, &next, limit)?;
+            placement.recalled.insert(slot.clone());
+            Some(slot)
+        });
+        match kept {
+            Some(slot) => {
+                placement.nominated.insert(slot);
+            }
+            None => tasks.push(size),
+        }
+    }
+    let most_new = coming.saturating_add(spare);
+    let size = largest.or(memory.size.map(from_memory)).unwrap_or(UNKNOWN);
+    let new = longest_waiting_first(pack(&tasks, size, limit));
+    for (want, instance) in homeless.iter().zip(&new) {
+        placement.rooms.insert(want.service.clone(), on_new(fleet, *instance < most_new));
+    }
+    placement.fresh = new.iter().map(|instance| instance.saturating_add(1)).max().unwrap_or(0).min(most_new);
     placement.grow = placement.fresh.saturating_sub(coming);
     placement
+}
+
+/// Numbers instances by who is on them and waits longest: the first ones are had first.
+fn longest_waiting_first(on: Vec<usize>) -> Vec<u32> {
+    let mut numbers: BTreeMap<usize, u32> = BTreeMap::new();
+    on.into_iter()
+        .map(|instance| {
+            let next = count(numbers.iter());
+            *numbers.entry(instance).or_insert(next)
+        })
+        .collect()
+}
+
+fn on_new(fleet: &Fleet, may_be: bool) -> Room {
+    match &fleet.launch_failure {
+        _ if !may_be => Room::No {
+            reason: "AtMaximum",
+            message: format!("all {} instances of the group are full: raise its maximum", fleet.group.max),
+        },
+        Some(why) => {
+            Room::No { reason: "LaunchFailed", message: format!("no instance can be launched: {why}") }
+        }
+        None => scaling_up("an instance is being started for it"),
+    }
+}
+
+/// The largest instance that there is, to be remembered for when there is none.
+pub(super) fn largest(fleet: &Fleet) -> Option<Resources> {
+    fleet.instances.iter().map(|instance| instance.registered).max_by_key(|size| (size.memory, size.cpu))
+}
+
+fn from_memory(size: InstanceSize) -> Resources {
+    Resources { cpu: size.cpu, memory: size.memory }
 }
 
 /// The desired capacity as far as it is known: what was asked for and is not seen yet counts.
@@ -155,30 +200,6 @@ fn take(slots: &mut [Slot<'_>], want: &Want, limit: u32) -> Option<String> {
     Some(slot.instance.ec2_id.clone())
 }
 
-/// Puts a want on an instance that does not exist yet; `false` when there may be no more of them. While no
-/// instance was ever seen their size is unknown, and only the number of tasks limits them.
-fn on_new(
-    fresh: &mut Vec<(Resources, u32)>,
-    want: &Want,
-    size: Option<Resources>,
-    limit: u32,
-    most: u32,
-) -> bool {
-    let size = size.unwrap_or(Resources { cpu: u32::MAX, memory: u32::MAX });
-    if let Some((free, tasks)) =
-        fresh.iter_mut().find(|(free, tasks)| *tasks < limit && free.fits(want.resources))
-    {
-        *free = free.minus(want.resources);
-        *tasks += 1;
-        return true;
-    }
-    if count(fresh.iter()) >= most {
-        return false;
-    }
-    fresh.push((size.minus(want.resources), 1));
-    true
-}
-
 fn scaling_up(message: &str) -> Room {
     Room::No { reason: "ScalingUp", message: message.to_owned() }
 }
@@ -191,6 +212,10 @@ fn too_large(want: &Want, size: Resources) -> Room {
             want.resources.cpu, want.resources.memory, size.cpu, size.memory
         ),
     }
+}
+
+fn count_of(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {

@@ -31,7 +31,7 @@ pub(super) fn plan(
         .group
         .members
         .iter()
-        .filter(|member| !member.is_leaving())
+        .filter(|member| member.is_part())
         .map(|member| (member.ec2_id.as_str(), member))
         .collect();
     // Those that are gone count for the budget for a while.

@@ -84,16 +84,18 @@ fn joins_another(cluster: &str, joined: &str) -> Finding {
 fn joined_cluster(user_data: &str) -> Option<String> {
     let is_bottlerocket = user_data.lines().any(|line| line.trim() == "[settings.ecs]");
     let key = if is_bottlerocket { "cluster" } else { "ECS_CLUSTER" };
-    let mut values = user_data.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| {
-        let (before, rest) = line.split_once(key)?;
-        let own =
-            before.chars().next_back().is_none_or(|last| !(last.is_ascii_alphanumeric() || last == '_'));
-        let value = rest.trim_start().strip_prefix('=').filter(|_| own)?.trim_start();
-        let value = value.trim_start_matches(['"', '\'']);
-        let end =
-            value.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(value.len());
-        Some((value.get(..end)?, value.get(end..)?))
-    });
+    let mut values =
+        user_data.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| {
+            let (before, rest) = line.split_once(key)?;
+            let own =
+                before.chars().next_back().is_none_or(|last| !(last.is_ascii_alphanumeric() || last == '_'));
+            let value = rest.trim_start().strip_prefix('=').filter(|_| own)?.trim_start();
+            let value = value.trim_start_matches(['"', '\'']);
+            let end = value
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+                .unwrap_or(value.len());
+            Some((value.get(..end)?, value.get(end..)?))
+        });
     // The last one is what counts.
     let (name, after) = values.next_back()?;
     let ends = after.chars().next().is_none_or(|next| next.is_whitespace() || "\"';\\".contains(next));

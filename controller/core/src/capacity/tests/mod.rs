@@ -2,6 +2,8 @@
 
 mod demanding;
 mod growing;
+mod keeping;
+mod packing;
 mod placing;
 mod properties;
 mod removing;

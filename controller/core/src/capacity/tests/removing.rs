@@ -82,7 +82,7 @@ fn empty_for_long_then_draining_then_terminated() {
     way.terminated("i-a");
     assert_eq!(way.at(199), []);
     assert_eq!(way.at(300), []);
-    assert_eq!(way.memory, CapacityMemory::default());
+    assert_eq!((way.memory.removals.len(), way.memory.empty_since.len(), way.memory.target), (0, 0, None));
 }
 
 #[test]
