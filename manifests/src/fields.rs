@@ -63,10 +63,17 @@ pub(crate) const IGNORE: Section =
 pub(crate) const AWAKE: Section =
     Section { path: "spec.awake[]", fields: &["days", "from", "to", "timezone"] };
 
-pub(crate) const PROXY: Section = Section { path: "spec.proxy", fields: &["cpu", "memory", "spot"] };
+pub(crate) const PROXY: Section = Section {
+    path: "spec.proxy",
+    fields: &["cpu", "memory", "spot", "timeouts", "accessLog", "proxyProtocol"],
+};
+
+pub(crate) const TIMEOUTS: Section =
+    Section { path: "spec.proxy.timeouts", fields: &["connect", "header", "body", "response", "idle"] };
 
 /// Where a field belongs that stands in the wrong mapping.
 pub(crate) fn home_of(field: &str) -> Option<&'static Section> {
-    const ALL: [&Section; 9] = [&DOCUMENT, &METADATA, &SPEC, &HEALTH, &WAKE, &THEME, &IGNORE, &AWAKE, &PROXY];
+    const ALL: [&Section; 10] =
+        [&DOCUMENT, &METADATA, &SPEC, &HEALTH, &WAKE, &THEME, &IGNORE, &AWAKE, &PROXY, &TIMEOUTS];
     ALL.into_iter().find(|section| section.fields.contains(&field))
 }

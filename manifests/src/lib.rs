@@ -7,7 +7,7 @@
 //! - `load` – texts, files and directories to services; `set` – checks between services
 //! - `source`, `diagnostic`, `located` – places in texts, and what is wrong there
 //! - `yaml`, `node` – YAML to a tree with places
-//! - `service`, `spec` – the tree to a service, by `read` (typed values), `fields` (their names),
+//! - `service`, `spec`, `proxy` – the tree to a service, by `read` (typed values), `fields` (their names),
 //!   `checks` (what texts must be), `fargate` (sizes) and `suggest` ("did you mean")
 //! - `glob` – patterns of what does not wake a service
 //! - `schema` – the JSON Schema
@@ -37,6 +37,7 @@ mod load;
 mod located;
 mod node;
 mod patterns;
+mod proxy;
 pub mod rate;
 mod read;
 mod schema;
@@ -57,8 +58,8 @@ pub use rate::RateLimit;
 pub use schema::schema;
 pub use set::check_set;
 pub use types::{
-    API_VERSION, Access, ApiVersion, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol, ProxySpec,
-    Service, ServiceSpec, Theme, Wake,
+    API_VERSION, Access, ApiVersion, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol,
+    ProxyProtocol, ProxySpec, Service, ServiceSpec, Theme, Timeouts, Wake,
 };
 pub use window::{AwakeWindow, Days};
 pub use yaml::{WriteError, to_yaml};

@@ -52,6 +52,7 @@ mod tests {
             ("/$defs/Ignore", &fields::IGNORE),
             ("/$defs/AwakeWindow", &fields::AWAKE),
             ("/$defs/ProxySpec", &fields::PROXY),
+            ("/$defs/Timeouts", &fields::TIMEOUTS),
         ] {
             let properties = schema.pointer(&format!("{pointer}/properties"));
             let properties = properties.and_then(Value::as_object).unwrap();

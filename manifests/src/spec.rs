@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::checks;
-use crate::fargate;
 use crate::fields;
 use crate::node::{Node, Value, shorten};
+use crate::proxy;
 use crate::read::{Complaint, Fields, Reader};
-use crate::types::{Access, Health, IdleAfter, Ignore, Protocol, ProxySpec, ServiceSpec, Theme, Wake};
+use crate::types::{Access, Health, IdleAfter, Ignore, Protocol, ServiceSpec, Theme, Wake};
 use crate::window::{AwakeWindow, Days};
 
 /// The task's CPU units on EC2, and the container's smallest memory: the ECS API reference,
@@ -59,7 +59,8 @@ pub(crate) fn read(
         let windows = reader.items(n, "awake").iter();
         Some(windows.filter_map(|item| window(reader, item)).collect())
     });
-    fields.read("proxy", &mut spec.proxy, |n| Some(proxy(reader, n)));
+    let protocol = spec.protocol;
+    fields.read("proxy", &mut spec.proxy, |n| Some(proxy::read(reader, n, protocol)));
     let depends_on = depends_on(reader, &fields, name, &mut spec);
     (spec, depends_on)
 }
@@ -69,9 +70,8 @@ fn rules_of_idleness(reader: &mut Reader<'_>, fields: &Fields<'_>, spec: &Servic
     if let Some(entry) = fields.entry("busyPath")
         && spec.protocol != Protocol::Http
     {
-        let protocol = if spec.protocol == Protocol::Tcp { "tcp" } else { "h2c" };
         let complaint = Complaint::new(
-            format!("`busyPath` has no effect with `protocol: {protocol}`"),
+            format!("`busyPath` has no effect with `protocol: {}`", spec.protocol),
             "it is asked over HTTP/1.1",
         );
         reader.warning(&entry.key_span, complaint);
@@ -329,37 +329,4 @@ fn depends_on(
         spec.depends_on.push(text);
     }
     spans
-}
-
-fn proxy(reader: &mut Reader<'_>, node: &Node) -> ProxySpec {
-    let mut proxy = ProxySpec::default();
-    let fields = reader.section(node, &fields::PROXY);
-    let before = reader.diagnostics.len();
-    fields.read("cpu", &mut proxy.cpu, |n| {
-        let cpu = reader.integer(n, "proxy.cpu", 1..=u32::MAX)?;
-        let sizes: Vec<String> = fargate::cpu_sizes().map(|size| size.to_string()).collect();
-        let known = fargate::cpu_sizes().any(|size| size == cpu);
-        let complaint = Complaint::new(
-            format!("Fargate has no tasks with {cpu} CPU units"),
-            format!("expected one of {}", sizes.join(", ")),
-        );
-        reader.accept(n, known.then_some(cpu).ok_or(complaint))
-    });
-    // The smallest memory that goes with the CPU: who sets one need not set both.
-    if let (None, Some(smallest)) = (fields.get("memory"), fargate::memory_sizes(proxy.cpu).first()) {
-        proxy.memory = *smallest;
-    }
-    fields.read("memory", &mut proxy.memory, |n| reader.integer(n, "proxy.memory", 1..=u32::MAX));
-    fields.read("spot", &mut proxy.spot, |n| reader.boolean(n, "proxy.spot"));
-    if reader.diagnostics.len() == before
-        && !fargate::memory_sizes(proxy.cpu).contains(&proxy.memory)
-        && let Some(memory) = fields.get("memory")
-    {
-        let complaint = Complaint::new(
-            format!("Fargate has no tasks with {} CPU units and {} MiB", proxy.cpu, proxy.memory),
-            format!("with {} CPU units: {}", proxy.cpu, fargate::describe_memory(proxy.cpu)),
-        );
-        reader.error(&memory.span, complaint);
-    }
-    proxy
 }

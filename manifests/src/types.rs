@@ -225,6 +225,17 @@ pub enum Protocol {
     Tcp,
 }
 
+impl std::fmt::Display for Protocol {
+    /// As it is written in a manifest.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Protocol::Http => "http",
+            Protocol::H2c => "h2c",
+            Protocol::Tcp => "tcp",
+        })
+    }
+}
+
 /// How the service is probed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -396,10 +407,68 @@ pub struct ProxySpec {
     pub memory: u32,
     /// Fargate Spot: cheaper, and interrupted with two minutes' notice.
     pub spot: bool,
+    /// How long it waits for clients and for the service.
+    #[serde(skip_serializing_if = "Timeouts::is_plain")]
+    pub timeouts: Timeouts,
+    /// It logs a line for each request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub access_log: bool,
+    /// The service is told who connects before the first byte; only with `protocol: tcp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ProxyProtocol")]
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 impl Default for ProxySpec {
     fn default() -> ProxySpec {
-        ProxySpec { cpu: 256, memory: 512, spot: false }
+        ProxySpec {
+            cpu: 256,
+            memory: 512,
+            spot: false,
+            timeouts: Timeouts::default(),
+            access_log: false,
+            proxy_protocol: None,
+        }
+    }
+}
+
+/// How a raw service is told who connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyProtocol {
+    /// PROXY protocol, version 2.
+    V2,
+}
+
+/// How long the proxy waits. What is left out is the proxy's own default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For the service to take a connection.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub connect: Option<Duration>,
+    /// For a client to send the head of a request.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub header: Option<Duration>,
+    /// For a client to send a byte of its body, or to take one of its answer; `0s`: for ever.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::DurationText")]
+    pub body: Option<Duration>,
+    /// For the service to begin its answer; `0s`: for ever.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::DurationText")]
+    pub response: Option<Duration>,
+    /// For a client that has its answer to ask again, before its connection is closed.
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "duration::PositiveDurationText")]
+    pub idle: Option<Duration>,
+}
+
+impl Timeouts {
+    /// Whether it says nothing.
+    pub fn is_plain(&self) -> bool {
+        *self == Timeouts::default()
     }
 }

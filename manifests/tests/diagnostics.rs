@@ -252,6 +252,33 @@ spec:
 }
 
 #[test]
+fn timeouts_without_effect() {
+    let text = r"apiVersion: dormouse.dev/v1
+kind: Service
+metadata: { name: a }
+spec:
+  image: nginx
+  protocol: tcp
+  proxy: { timeouts: { connect: 1s, header: 1s } }
+";
+    assert_snapshot!(draw(text), @r"
+    warning: `proxy.timeouts.header` has no effect with `protocol: tcp`
+     --> a.yaml:7:37
+      |
+    7 |   proxy: { timeouts: { connect: 1s, header: 1s } }
+      |                                     ^^^^^^ raw connections have no requests
+    ");
+    let text = text.replace("tcp", "h2c").replace("connect", "body");
+    assert_snapshot!(draw(&text), @r"
+    warning: `proxy.timeouts.body` has no effect with `protocol: h2c`
+     --> a.yaml:7:24
+      |
+    7 |   proxy: { timeouts: { body: 1s, header: 1s } }
+      |                        ^^^^ over HTTP/2 a body that stands still holds up nothing else
+    ");
+}
+
+#[test]
 fn timeout_longer_than_interval() {
     let text = r"apiVersion: dormouse.dev/v1
 kind: Service

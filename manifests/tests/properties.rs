@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use dormouse_manifests::window::parse_clock;
 use dormouse_manifests::{
-    Access, AwakeWindow, Days, Health, IdleAfter, Ignore, Parsed, Protocol, ProxySpec, RateLimit, Service,
-    ServiceSpec, Theme, Wake, fargate, format_duration, load, parse, parse_duration, to_yaml,
+    Access, AwakeWindow, Days, Health, IdleAfter, Ignore, Parsed, Protocol, ProxyProtocol, ProxySpec,
+    RateLimit, Service, ServiceSpec, Theme, Timeouts, Wake, fargate, format_duration, load, parse,
+    parse_duration, to_yaml,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -105,10 +106,19 @@ fn proxy() -> impl Strategy<Value = ProxySpec> {
         let memory = fargate::memory_sizes(cpu);
         memory.into_iter().map(move |memory| (cpu, memory))
     });
-    (select(sizes.collect::<Vec<_>>()), any::<bool>()).prop_map(|((cpu, memory), spot)| ProxySpec {
-        cpu,
-        memory,
-        spot,
+    let settings = (any::<bool>(), any::<bool>(), any::<bool>());
+    (select(sizes.collect::<Vec<_>>()), settings, timeouts()).prop_map(
+        |((cpu, memory), (spot, access_log, told), timeouts)| {
+            let proxy_protocol = told.then_some(ProxyProtocol::V2);
+            ProxySpec { cpu, memory, spot, timeouts, access_log, proxy_protocol }
+        },
+    )
+}
+
+fn timeouts() -> impl Strategy<Value = Timeouts> {
+    let short = |from: u64| option::of((from..600_000).prop_map(Duration::from_millis));
+    (short(1), short(1), short(0), short(0), short(1)).prop_map(|(connect, header, body, response, idle)| {
+        Timeouts { connect, header, body, response, idle }
     })
 }
 
@@ -151,6 +161,9 @@ fn service() -> impl Strategy<Value = Service> {
             let env: BTreeMap<_, _> = env.into_iter().filter(|(key, _)| !secrets.contains_key(key)).collect();
             let depends_on: BTreeSet<String> =
                 depends_on.into_iter().filter(|other| *other != name).collect();
+            // Bytes alone say nothing of who sent them.
+            let told = proxy.proxy_protocol.filter(|_| program.protocol == Protocol::Tcp);
+            let proxy = ProxySpec { proxy_protocol: told, ..proxy };
             let spec = ServiceSpec {
                 env,
                 secrets,

@@ -1,6 +1,6 @@
 //! What is accepted and what is not, field by field: the place, the message and the help.
 
-use dormouse_manifests::{IdleAfter, RateLimit, ServiceSpec, parse};
+use dormouse_manifests::{IdleAfter, ProxyProtocol, RateLimit, ServiceSpec, parse};
 
 const HEADER: &str = "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata: { name: a }\n";
 
@@ -96,6 +96,19 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, dependsOn: [B]", 31, "upper case", "did you mean `b`?"),
         ("image: a, proxy: { cpu: 300 }", 33, "256, 512, 1024", ""),
         ("image: a, proxy: { cpu: 256, memory: 1536 }", 46, "512, 1024, 2048", ""),
+        ("image: a, proxy: { timeouts: 5s }", 38, "must be a mapping, not the text", ""),
+        (
+            "image: a, proxy: { timeouts: { conect: 5s } }",
+            40,
+            "unknown field `conect`",
+            "did you mean `connect`?",
+        ),
+        ("image: a, proxy: { timeouts: { connect: 0s } }", 49, "cannot be zero", ""),
+        ("image: a, proxy: { timeouts: { connect: 11m } }", 49, "10m are the most", ""),
+        ("image: a, proxy: { timeouts: { idle: 25h } }", 46, "1d are the most", ""),
+        ("image: a, proxy: { accessLog: yes }", 39, "must be `true` or `false`", ""),
+        ("image: a, protocol: tcp, proxy: { proxyProtocol: v1 }", 58, "expected `v2`", ""),
+        ("image: a, proxy: { proxyProtocol: v2 }", 28, "only for `protocol: tcp`", "remove `proxyProtocol`"),
         ("image: a, <<: { cpu: 256 }", 19, "unknown field `<<`", "merge keys"),
         ("image: !secret a", 16, "tag `!secret` has no meaning", ""),
         ("image: *nowhere", 16, "invalid YAML", ""),
@@ -217,6 +230,15 @@ fn accepted_values_arrive() {
         }),
         ("image: a, health: { interval: 1s }", |spec| spec.health.timeout.as_secs() == 1),
         ("image: a, proxy: { cpu: 1024 }", |spec| spec.proxy.memory == 2048),
+        ("image: a, proxy: { timeouts: { connect: 5s, body: 0s }, accessLog: true }", |spec| {
+            let timeouts = &spec.proxy.timeouts;
+            let seconds = |timeout: Option<std::time::Duration>| timeout.map(|timeout| timeout.as_secs());
+            (seconds(timeouts.connect), seconds(timeouts.body), timeouts.idle) == (Some(5), Some(0), None)
+                && spec.proxy.access_log
+        }),
+        ("image: a, protocol: tcp, proxy: { proxyProtocol: v2 }", |spec| {
+            spec.proxy.proxy_protocol == Some(ProxyProtocol::V2)
+        }),
         ("image: a, wake: { ignore: { paths: [] } }", |spec| spec.wake.ignore.paths.is_empty()),
         ("image: !!str 123", |spec| spec.image.as_deref() == Some("123")),
         ("image: &x a, command: [*x]", |spec| spec.command == ["a"]),

@@ -2,7 +2,7 @@
 
 use crate::naming::{self, PROXY_CONTAINER, SIDECAR_CONTAINER, USER_CONTAINER};
 use crate::settings::Settings;
-use dormouse_manifests::{IdleAfter, Protocol, ServiceSpec};
+use dormouse_manifests::{IdleAfter, Protocol, ProxyProtocol, ServiceSpec, Timeouts};
 use dormouse_peer::wire::Role;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -110,6 +110,24 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
     if let Some(idle) = spec.websocket_idle {
         env.insert("SOCKET_IDLE_MS".into(), millis(idle));
     }
+    let Timeouts { connect, header, body, response, idle } = spec.proxy.timeouts;
+    for (name, timeout) in [
+        ("CONNECT_TIMEOUT_MS", connect),
+        ("HEADER_TIMEOUT_MS", header),
+        ("BODY_TIMEOUT_MS", body),
+        ("RESPONSE_TIMEOUT_MS", response),
+        ("IDLE_TIMEOUT_MS", idle),
+    ] {
+        if let Some(timeout) = timeout {
+            env.insert(name.into(), millis(timeout));
+        }
+    }
+    if spec.proxy.access_log {
+        env.insert("ACCESS_LOG".into(), "on".into());
+    }
+    if let Some(ProxyProtocol::V2) = spec.proxy.proxy_protocol {
+        env.insert("PROXY_PROTOCOL".into(), "v2".into());
+    }
     if !settings.trusted_proxies.is_empty() {
         env.insert("DORMOUSE_TRUSTED_PROXIES".into(), settings.trusted_proxies.join(","));
     }
@@ -198,15 +216,10 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
 }
 
 fn shared_env(settings: &Settings, name: &str, spec: &ServiceSpec) -> BTreeMap<String, String> {
-    let protocol = match spec.protocol {
-        Protocol::Http => "http",
-        Protocol::H2c => "h2c",
-        Protocol::Tcp => "tcp",
-    };
     [
         ("SERVICE_NAME", name.to_owned()),
         ("DOMAIN", settings.domain.clone()),
-        ("PROTOCOL", protocol.to_owned()),
+        ("PROTOCOL", spec.protocol.to_string()),
         ("HEALTH_CHECK_PATH", spec.health.path.clone()),
         ("HEALTH_CHECK_BASE_INTERVAL", millis(spec.health.interval)),
         ("MAX_HEALTH_CHECK_FAILURES", spec.health.failures.to_string()),

@@ -8,7 +8,7 @@ use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use crate::testing::scene::Scene;
 use crate::testing::secs;
-use dormouse_manifests::{Service, ServiceSpec};
+use dormouse_manifests::{ProxyProtocol, Service, ServiceSpec};
 use dormouse_peer::wire::Role;
 use dormouse_state::Definitions;
 
@@ -203,6 +203,33 @@ fn the_sidecars_are_told_the_finer_rules() {
     assert_eq!(env(&spec, Role::Service, "BUSY_PATH").as_deref(), Some("/busy"));
     spec.protocol = dormouse_manifests::Protocol::Tcp;
     assert_eq!(env(&spec, Role::Service, "BUSY_PATH"), None);
+}
+
+#[test]
+fn the_proxy_is_told_what_the_manifest_sets_and_nothing_else() {
+    let told = |change: &dyn Fn(&mut ServiceSpec)| {
+        let mut spec = ServiceSpec::defaults_for("demo");
+        let env = |spec: &ServiceSpec| {
+            content(&Settings::example(), "hello", spec, Role::Proxy).containers.remove(0).env
+        };
+        let before = env(&spec);
+        change(&mut spec);
+        let after = env(&spec).into_iter();
+        after.filter(|pair| before.get(&pair.0) != Some(&pair.1)).collect::<Vec<_>>()
+    };
+    type Change = fn(&mut ServiceSpec);
+    let cases: [(Change, &str, &str); 7] = [
+        (|spec| spec.proxy.timeouts.connect = Some(secs(5)), "CONNECT_TIMEOUT_MS", "5000"),
+        (|spec| spec.proxy.timeouts.header = Some(secs(10)), "HEADER_TIMEOUT_MS", "10000"),
+        (|spec| spec.proxy.timeouts.body = Some(secs(0)), "BODY_TIMEOUT_MS", "0"),
+        (|spec| spec.proxy.timeouts.response = Some(secs(60)), "RESPONSE_TIMEOUT_MS", "60000"),
+        (|spec| spec.proxy.timeouts.idle = Some(secs(90)), "IDLE_TIMEOUT_MS", "90000"),
+        (|spec| spec.proxy.access_log = true, "ACCESS_LOG", "on"),
+        (|spec| spec.proxy.proxy_protocol = Some(ProxyProtocol::V2), "PROXY_PROTOCOL", "v2"),
+    ];
+    for (change, name, value) in cases {
+        assert_eq!(told(&change), [(name.to_owned(), value.to_owned())]);
+    }
 }
 
 #[test]
