@@ -27,7 +27,8 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue::{self, S};
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure as OnFailure;
 use row::{
-    Item, KEY, Key, SERVICES, body, is_fenced, judge, number, parse, read, read_service, text, version,
+    Item, KEY, Key, LEADER_EPOCH, SERVICES, body, integer, is_fenced, judge, number, parse, read,
+    read_service, text, version,
 };
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +77,7 @@ impl DynamoDbStore {
         let write_id = self.writes.next();
         let mut fields =
             vec![("version", number(next)), ("writeId", S(write_id.clone())), ("body", S(body(key, value)?))];
-        fields.extend(fence.map(|epoch| ("leaderEpoch", number(epoch))));
+        fields.extend(fence.map(|epoch| (LEADER_EPOCH, number(epoch))));
         fields.extend_from_slice(extra);
         // An update, not a put: a write without a fence leaves the row's leader epoch as it is.
         let mut update = self.update(key, fields);
@@ -268,6 +269,24 @@ impl Store for DynamoDbStore {
                 judge(&key, row.as_ref(), &write_id, None)
             }
         }
+    }
+
+    async fn newest_epoch(&self) -> Result<u64, StoreError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .projection_expression(LEADER_EPOCH)
+            .filter_expression(format!("attribute_exists({LEADER_EPOCH})"));
+        let mut pages = scan.into_paginator().send();
+        let mut newest = 0;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError::Unavailable(words(&error)))?;
+            let epochs = page.items.iter().flatten().filter_map(|item| integer(item, LEADER_EPOCH));
+            newest = epochs.fold(newest, u64::max);
+        }
+        Ok(newest)
     }
 
     async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {

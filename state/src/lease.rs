@@ -3,6 +3,7 @@
 //! Nobody compares clocks. A candidate that sees the same nonce for a whole lease duration *on its own
 //! monotonic clock* may take the lease, under the condition that the nonce is still that one.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The lease as it stands in the store.
@@ -18,4 +19,7 @@ pub struct Lease {
     /// Its API, for controllers that stand by; never compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// When it was written, by its holder's clock, for controllers that stand by: they date what they write by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }

@@ -141,6 +141,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn newest_epoch(&self) -> Result<u64, StoreError> {
+        let rows = self.rows();
+        let services = rows.services.values().map(|row| row.fence);
+        Ok(services.chain(rows.capacity.values().map(|row| row.fence)).max().unwrap_or(0))
+    }
+
     async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {
         Ok(self.rows().install.get_or_insert_with(|| proposal.to_owned()).clone())
     }

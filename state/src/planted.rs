@@ -184,6 +184,8 @@ mod faults {
         LastWriteWins,
         /// A live leader's lease is taken.
         TakesLiveLease,
+        /// A new leader takes the times that the one before it wrote for its own clock's.
+        TrustsOtherClocks,
         /// Calls are made as fast as they can be.
         NoBudget,
         /// A report is believed whoever signed it.

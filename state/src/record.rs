@@ -93,7 +93,7 @@ pub struct DnsChange {
     pub address: Option<String>,
     /// The pair it belongs to.
     pub pair: PairId,
-    /// When it was intended, or last tried again.
+    /// When it was intended, last tried again, or first seen in the zone.
     pub intended_at: Timestamp,
     /// Route 53's id of the change, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

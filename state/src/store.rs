@@ -121,6 +121,9 @@ pub trait Store: Send + Sync {
     /// Replaces the lease if its nonce is still `expected` (`None`: if there is none).
     async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError>;
 
+    /// The newest lease epoch under which a service's or a group's row was written; 0: no leader has written any.
+    async fn newest_epoch(&self) -> Result<u64, StoreError>;
+
     /// This installation's id: the remembered one, else `proposal`, which is then remembered.
     async fn install_id(&self, proposal: &str) -> Result<String, StoreError>;
 }

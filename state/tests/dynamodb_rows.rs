@@ -50,7 +50,8 @@ async fn a_write_whose_answer_is_lost_is_recognised() {
 async fn a_lease_and_an_id_whose_answers_are_lost_are_recognised() {
     let Some(table) = Table::create().await else { return };
     let (way, store, beside) = over_lossy(&table, 1).await;
-    let lease = |nonce: &str| Lease { holder: "a".into(), nonce: nonce.into(), epoch: 1, url: None };
+    let lease =
+        |nonce: &str| Lease { holder: "a".into(), nonce: nonce.into(), epoch: 1, url: None, at: None };
     way.lose(1);
     assert_eq!(store.put_lease(&lease("n1"), None).await, Ok(()));
     way.lose(1);

@@ -53,6 +53,7 @@ contract!(
     capacity_is_versioned_and_fenced,
     the_lease_is_taken_renewed_and_released,
     one_of_many_candidates_takes_the_lease,
+    the_newest_epoch_is_known_without_the_lease,
     the_first_install_id_stays,
 );
 
@@ -305,7 +306,8 @@ async fn capacity_is_versioned_and_fenced(store: Arc<dyn Store>) {
 }
 
 fn lease(holder: &str, nonce: &str, epoch: u64) -> Lease {
-    Lease { holder: holder.into(), nonce: nonce.into(), epoch, url: Some(format!("http://{holder}:9070")) }
+    let url = Some(format!("http://{holder}:9070"));
+    Lease { holder: holder.into(), nonce: nonce.into(), epoch, url, at: Some(at(7)) }
 }
 
 async fn the_lease_is_taken_renewed_and_released(store: Arc<dyn Store>) {
@@ -339,6 +341,17 @@ async fn one_of_many_candidates_takes_the_lease(store: Arc<dyn Store>) {
     });
     let winners: Vec<_> = join_all(candidates).await.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(winners, [store.lease().await.unwrap().unwrap()]);
+}
+
+async fn the_newest_epoch_is_known_without_the_lease(store: Arc<dyn Store>) {
+    assert_eq!(store.newest_epoch().await, Ok(0));
+    store.put_service(&service("a"), 0, None).await.unwrap();
+    store.put_lease(&lease("a", "n", 9), None).await.unwrap();
+    assert_eq!(store.newest_epoch().await, Ok(0), "no leader wrote a row yet");
+    store.put_service(&service("b"), 0, Some(3)).await.unwrap();
+    store.put_capacity("asg", &CapacityMemory::default(), 0, Some(4)).await.unwrap();
+    store.put_service(&service("c"), 0, Some(2)).await.unwrap();
+    assert_eq!(store.newest_epoch().await, Ok(4));
 }
 
 async fn the_first_install_id_stays(store: Arc<dyn Store>) {

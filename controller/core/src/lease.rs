@@ -20,10 +20,21 @@ pub enum Move {
     Watch,
 }
 
-/// The move of one that does not lead.
-pub fn candidate(seen: Option<&Lease>, unchanged_for: Duration, duration: Duration) -> Move {
+/// The move of one that does not lead. `newest_epoch`: of all rows, the newest that a leader wrote one under; it is
+/// asked for when there is no lease.
+pub fn candidate(
+    seen: Option<&Lease>,
+    newest_epoch: u64,
+    unchanged_for: Duration,
+    duration: Duration,
+) -> Move {
     match seen {
-        None => Move::Take { expected: None, epoch: 1 },
+        // Nobody has ever led. Or the lease's row was taken away: whoever held it may act until it would have run out,
+        // and what it wrote is written only under later epochs than its own.
+        None if newest_epoch == 0 || unchanged_for >= dead_after(duration) => {
+            Move::Take { expected: None, epoch: newest_epoch + 1 }
+        }
+        None => Move::Watch,
         // Released: free to take at once.
         Some(lease) if lease.nonce.is_empty() => {
             Move::Take { expected: Some(String::new()), epoch: lease.epoch + 1 }
@@ -80,20 +91,32 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(15);
 
     fn held(nonce: &str) -> Lease {
-        Lease { holder: "other".into(), nonce: nonce.into(), epoch: 4, url: None }
+        Lease { holder: "other".into(), nonce: nonce.into(), epoch: 4, url: None, at: None }
     }
 
     #[test]
     fn a_live_lease_is_left_alone() {
-        assert_eq!(candidate(Some(&held("n")), LEASE, LEASE), Move::Watch);
+        assert_eq!(candidate(Some(&held("n")), 0, LEASE, LEASE), Move::Watch);
     }
 
     #[test]
-    fn a_dead_released_or_missing_lease_is_taken() {
+    fn a_dead_or_released_lease_is_taken() {
         let take = |expected: Option<&str>, epoch| Move::Take { expected: expected.map(Into::into), epoch };
-        assert_eq!(candidate(None, Duration::ZERO, LEASE), take(None, 1));
-        assert_eq!(candidate(Some(&held("")), Duration::ZERO, LEASE), take(Some(""), 5));
-        assert_eq!(candidate(Some(&held("n")), LEASE + LEASE / 20, LEASE), take(Some("n"), 5));
+        assert_eq!(candidate(Some(&held("")), 0, Duration::ZERO, LEASE), take(Some(""), 5));
+        assert_eq!(candidate(Some(&held("n")), 0, LEASE + LEASE / 20, LEASE), take(Some("n"), 5));
+    }
+
+    #[test]
+    fn a_lease_that_was_taken_away_begins_behind_what_is_written() {
+        let take = |epoch| Move::Take { expected: None, epoch };
+        for (newest_epoch, unchanged_for, expected) in [
+            (0, Duration::ZERO, take(1)),
+            (7, Duration::ZERO, Move::Watch),
+            (7, LEASE, Move::Watch),
+            (7, LEASE + LEASE / 20, take(8)),
+        ] {
+            assert_eq!(candidate(None, newest_epoch, unchanged_for, LEASE), expected, "{newest_epoch}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! - [`doctor`]: what is wrong with where an installation lives
 //! - [`budget`]: how many calls may be made
 //! - [`lease`]: when to take, renew and give up the lease
+//! - [`redate`]: what becomes of times that another controller's clock wrote
 //! - [`view`]: a service, an instance and an event as the API shows them
 //! - [`explain`]: ECS's reasons in plain words
 
@@ -39,6 +40,7 @@ pub mod lifecycle;
 pub mod naming;
 pub mod observed;
 pub mod peering;
+pub mod redate;
 pub mod settings;
 pub mod status;
 pub mod view;

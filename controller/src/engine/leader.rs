@@ -3,12 +3,14 @@
 use super::{Engine, Key, runner};
 use dormouse_core::intent;
 use dormouse_core::lease::{self, Move};
+use dormouse_core::redate;
 use dormouse_manifests::ServiceSpec;
 use dormouse_state::{Lease, ServiceRecord, StoreError, planted};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +18,8 @@ use tracing::{info, warn};
 
 /// Reconciles of different keys at the same time.
 const AT_ONCE: usize = 64;
+/// After a write that failed, on which all else waits.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Tasks without a row are looked at again after this, in case the row is only late.
 const ORPHAN_GRACE: Duration = Duration::from_secs(60);
 
@@ -42,7 +46,7 @@ impl Engine {
         let ended = tokio::select! {
             biased;
             ended = self.keep(&mut held, stop) => ended,
-            () = self.work(stop) => Ended::Asked,
+            () = self.take_over(stop) => Ended::Asked,
         };
         // Nothing that is under way may act any more.
         *self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -57,6 +61,29 @@ impl Engine {
         self.reread_capacity().await;
         self.work(stop).await;
         Ended::Asked
+    }
+
+    /// Works, once what the leader before has dated is dated by one's own clock.
+    async fn take_over(&self, stop: &CancellationToken) {
+        while let Err(error) = self.redate().await {
+            warn!(%error, "what is under way could not be dated anew");
+            tokio::time::sleep(AGAIN).await;
+        }
+        self.work(stop).await;
+    }
+
+    async fn redate(&self) -> Result<(), StoreError> {
+        if planted!(TrustsOtherClocks) {
+            return Ok(());
+        }
+        self.records.refresh().await?;
+        let now = self.now();
+        let update = |record: Arc<ServiceRecord>| async move {
+            let written =
+                self.records.update(&record.name, self.fence(), |known| redate::record(known?, now));
+            written.await.map(drop)
+        };
+        stream::iter(self.records.all()).map(Ok).try_for_each_concurrent(AT_ONCE, update).await
     }
 
     /// Reads and reconciles until `stop`.
@@ -79,6 +106,8 @@ impl Engine {
     async fn acquire(&self, stop: &CancellationToken) -> Option<Lease> {
         let mut seen: (Option<Lease>, Instant) = (None, Instant::now());
         let mut told = false;
+        // Taken, and not answered.
+        let mut unanswered: Option<(Lease, Instant)> = None;
         let mut refresh_due = Instant::now();
         loop {
             let began = Instant::now();
@@ -91,28 +120,37 @@ impl Engine {
                     self.is_ready.store(true, Ordering::Release);
                 }
             }
-            match self.store.lease().await {
-                Ok(current) => {
+            match self.look_at_lease().await {
+                Ok((current, newest_epoch)) => {
+                    let own = unanswered.take().filter(|(lease, _)| current.as_ref() == Some(lease));
+                    if let Some((lease, began)) = own
+                        && lease::may_lead(began.elapsed(), self.lease)
+                    {
+                        return Some(self.has_taken(lease, began));
+                    }
                     if current != seen.0 {
+                        // It was written just now.
+                        if let (Some(_), Some(lease)) = (&seen.0, &current) {
+                            self.date_by(lease.at);
+                        }
                         // Its holder may have begun to write it while this look was under way.
                         seen = (current.clone(), Instant::now());
                     }
                     self.is_led_by(current.as_ref());
                     let unchanged = began.duration_since(seen.1);
                     if let Move::Take { expected, epoch } =
-                        lease::candidate(current.as_ref(), unchanged, self.lease)
+                        lease::candidate(current.as_ref(), newest_epoch, unchanged, self.lease)
                     {
                         let url = Some(self.replica_url.clone());
-                        let next = Lease { holder: self.holder.clone(), nonce: nonce(), epoch, url };
+                        let (holder, at) = (self.holder.clone(), Some(self.clock.now()));
+                        let next = Lease { holder, nonce: nonce(), epoch, url, at };
                         match self.store.put_lease(&next, expected.as_deref()).await {
-                            Ok(()) => {
-                                info!(epoch, "leading");
-                                self.extend(began);
-                                self.leads();
-                                return Some(next);
-                            }
+                            Ok(()) => return Some(self.has_taken(next, began)),
                             Err(StoreError::Conflict { .. }) => {}
-                            Err(error) => warn!(%error, "the lease could not be taken"),
+                            Err(error) => {
+                                warn!(%error, "whether the lease was taken is not known");
+                                unanswered = Some((next, began));
+                            }
                         }
                     } else if !told {
                         told = true;
@@ -122,7 +160,8 @@ impl Engine {
                 }
                 Err(_) if planted!(LeaseFailsOpen) => {
                     self.extend(began);
-                    let lease = Lease { holder: self.holder.clone(), nonce: nonce(), epoch: 1, url: None };
+                    let holder = self.holder.clone();
+                    let lease = Lease { holder, nonce: nonce(), epoch: 1, url: None, at: None };
                     return Some(lease);
                 }
                 Err(error) => warn!(%error, "the lease could not be read"),
@@ -136,9 +175,26 @@ impl Engine {
         }
     }
 
+    fn has_taken(&self, lease: Lease, began: Instant) -> Lease {
+        info!(epoch = lease.epoch, "leading");
+        self.extend(began);
+        self.date_by(None);
+        self.leads();
+        lease
+    }
+
+    /// The lease; and when there is none, the newest epoch that anybody led under.
+    async fn look_at_lease(&self) -> Result<(Option<Lease>, u64), StoreError> {
+        match self.store.lease().await? {
+            Some(lease) => Ok((Some(lease), 0)),
+            None => Ok((None, self.store.newest_epoch().await?)),
+        }
+    }
+
     /// Renews until told to stop, or until the lease is not one's own any more.
     async fn keep(&self, held: &mut Lease, stop: &CancellationToken) -> Ended {
         let mut renewed = Instant::now();
+        let mut unanswered = Vec::new();
         loop {
             tokio::select! {
                 biased;
@@ -147,12 +203,9 @@ impl Engine {
             }
             self.expire_standbys();
             let began = Instant::now();
-            let next = Lease { nonce: nonce(), ..held.clone() };
             let left = self.lease.saturating_sub(began.duration_since(renewed));
-            let write = self.store.put_lease(&next, Some(&held.nonce));
-            match tokio::time::timeout(left, write).await {
+            match tokio::time::timeout(left, self.renew(held, &mut unanswered)).await {
                 Ok(Ok(())) => {
-                    *held = next;
                     renewed = began;
                     self.extend(began);
                 }
@@ -176,13 +229,36 @@ impl Engine {
         }
     }
 
+    /// Renews it. What was tried before and not answered may stand there: that is no other's.
+    async fn renew(&self, held: &mut Lease, unanswered: &mut Vec<Lease>) -> Result<(), StoreError> {
+        loop {
+            let next = Lease { nonce: nonce(), at: Some(self.clock.now()), ..held.clone() };
+            match self.store.put_lease(&next, Some(&held.nonce)).await {
+                Ok(()) => {
+                    unanswered.clear();
+                    *held = next;
+                    return Ok(());
+                }
+                Err(conflict @ StoreError::Conflict { .. }) => {
+                    let stands = self.store.lease().await?;
+                    *held = stands.filter(|lease| unanswered.contains(lease)).ok_or(conflict)?;
+                    unanswered.clear();
+                }
+                Err(error) => {
+                    unanswered.push(next);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
     fn extend(&self, from: Instant) {
         let mut until = self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner);
         *until = Some(from + self.lease);
     }
 
     async fn release(&self, held: &Lease) {
-        let free = Lease { nonce: String::new(), ..held.clone() };
+        let free = Lease { nonce: String::new(), at: Some(self.clock.now()), ..held.clone() };
         match self.store.put_lease(&free, Some(&held.nonce)).await {
             Ok(()) => info!("lease released"),
             Err(error) => warn!(%error, "the lease could not be released; it runs out by itself"),

@@ -38,7 +38,7 @@ use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
 use dormouse_core::view::{self, ServiceView};
 use dormouse_state::{Desired, Phase, ServiceRecord, Store, planted};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use records::Records;
 use scheduler::Scheduler;
 use std::collections::BTreeMap;
@@ -97,6 +97,8 @@ pub struct Engine {
     cloud: Cloud,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    /// By how much the leader's clock is ahead of one's own, while one stands by.
+    ahead: Mutex<SignedDuration>,
     prober: Arc<dyn Probe>,
     lease: Duration,
     observe_only: bool,
@@ -132,6 +134,7 @@ impl Engine {
             cloud: parts.cloud,
             store: parts.store,
             clock: parts.clock,
+            ahead: Mutex::default(),
             prober: parts.prober,
             lease: parts.lease,
             observe_only: parts.observe_only,
@@ -150,8 +153,16 @@ impl Engine {
         })
     }
 
+    /// Now, by the leader's clock.
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        let now = self.clock.now();
+        now.checked_add(*self.ahead.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or(now)
+    }
+
+    /// From here on it dates what it writes by a clock that shows `now`; `None`: by its own.
+    fn date_by(&self, now: Option<Timestamp>) {
+        let ahead = now.map(|now| now.duration_since(self.clock.now())).unwrap_or_default();
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

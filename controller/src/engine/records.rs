@@ -254,6 +254,9 @@ mod tests {
         async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError> {
             self.store.put_lease(next, expected).await
         }
+        async fn newest_epoch(&self) -> Result<u64, StoreError> {
+            self.store.newest_epoch().await
+        }
         async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {
             self.store.install_id(proposal).await
         }

@@ -12,6 +12,8 @@ use std::collections::HashMap;
 const MAX_BODY: usize = 350_000;
 
 pub const KEY: &str = "serviceName";
+/// The lease epoch of the latest leader that wrote the row.
+pub const LEADER_EPOCH: &str = "leaderEpoch";
 pub const SERVICES: &str = "svc#";
 pub const GROUPS: &str = "asg#";
 pub const LEASE: &str = "lease#controller";
@@ -71,7 +73,7 @@ pub fn judge(key: &Key, row: Option<&Item>, write_id: &str, fence: Option<u64>) 
 
 /// Whether a later leader than `fence` wrote the row.
 pub fn is_fenced(row: Option<&Item>, fence: Option<u64>) -> bool {
-    let held = row.and_then(|row| integer(row, "leaderEpoch"));
+    let held = row.and_then(|row| integer(row, LEADER_EPOCH));
     matches!((held, fence), (Some(held), Some(fence)) if held > fence)
 }
 
