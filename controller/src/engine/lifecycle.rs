@@ -26,6 +26,7 @@ enum Outcome {
     Deregistered { arn: String },
     Started { identity: Identity, arn: String },
     Burnt { identity: Identity, why: String },
+    Doubted { role: Role, arn: String },
 }
 
 impl Engine {
@@ -151,6 +152,7 @@ impl Engine {
                         Outcome::Registered { role, hash, arn } => {
                             outcome::registered(&mut next, *role, hash, arn)
                         }
+                        Outcome::Doubted { role, arn } => outcome::doubted(&mut next, *role, arn),
                         Outcome::Deregistered { arn } => outcome::deregistered(&mut next, arn),
                         Outcome::Started { identity, arn } => outcome::started(&mut next, identity, arn, now),
                         Outcome::Burnt { identity, why } => outcome::burnt(&mut next, identity, why, now),
@@ -281,7 +283,11 @@ impl Engine {
             Err(error) if planted!(LostAnswerBurns) => {
                 Some(Outcome::Burnt { identity, why: error.to_string() })
             }
-            Err(error) => self.refused(name, &error),
+            Err(error) => {
+                self.refused(name, &error);
+                let arn = call.parameters.task_definition;
+                matches!(error, CloudError::Refused { .. }).then_some(Outcome::Doubted { role, arn })
+            }
         }
     }
 

@@ -147,14 +147,16 @@ fn service(
         }
         // Accepted, on its way to the name servers.
         (Some(DnsChange { change_id: Some(id), .. }), Standing::AsWanted) => {
+            if is_repair(&memory) {
+                see(&mut memory, now);
+            }
             plan.polls.entry(id).or_default().push(name.clone());
         }
         // Made, but the answer was lost: no id to ask with.
         (Some(pending), Standing::AsWanted) => {
-            if let Some(pending) = &mut memory.pending {
-                pending.seen = true;
-            }
-            let waited = since(now, pending.intended_at);
+            // Its call may have been under way for long: name servers can have had it since now.
+            see(&mut memory, now);
+            let waited = if pending.seen { since(now, pending.intended_at) } else { Duration::ZERO };
             if waited >= PROPAGATES_IN {
                 settled(&mut memory, now);
             } else {
@@ -169,6 +171,7 @@ fn service(
             // Somebody took it out, or a withdrawal was forgotten: when is not known.
             None if memory.withdrawn_at.is_none() && memory.published.is_some() => {
                 intended(&mut memory);
+                memory.pending.iter_mut().for_each(|pending| pending.seen = true);
                 sooner(&mut plan.requeue, PROPAGATES_IN);
             }
             None if memory.withdrawn_at.is_none() => {
@@ -206,7 +209,7 @@ fn service(
                 pending.seen = false;
                 // It is made once more: without an answer, its time counts from here.
                 if since(now, pending.intended_at) >= DATED_EVERY {
-                    pending.intended_at = now;
+                    date(&mut memory, now);
                 }
             }
             plan.groups.push(Group { owner: name.clone(), changes });
@@ -224,6 +227,27 @@ fn sooner(requeue: &mut Option<Duration>, rest: Duration) {
 /// What outlives every change of a record.
 fn anew(memory: &DnsMemory) -> DnsMemory {
     DnsMemory { repaired_at: memory.repaired_at, ..DnsMemory::default() }
+}
+
+/// The pending change counts from now; and so does what it puts back, if it does.
+fn date(memory: &mut DnsMemory, now: Timestamp) {
+    if is_repair(memory) {
+        memory.repaired_at = Some(now);
+    }
+    memory.pending.iter_mut().for_each(|pending| pending.intended_at = now);
+}
+
+/// It is seen in the zone; the first time it counts from then.
+fn see(memory: &mut DnsMemory, now: Timestamp) {
+    if memory.pending.as_ref().is_some_and(|pending| !pending.seen) {
+        date(memory, now);
+    }
+    memory.pending.iter_mut().for_each(|pending| pending.seen = true);
+}
+
+/// Whether the pending change puts back what somebody took out.
+fn is_repair(memory: &DnsMemory) -> bool {
+    memory.pending.as_ref().is_some_and(|pending| memory.repaired_at >= Some(pending.intended_at))
 }
 
 /// When a record may be put back that was put back before; `None`: now.

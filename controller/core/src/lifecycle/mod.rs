@@ -216,11 +216,14 @@ fn requeue(
             .map(|at| later(at, settle::MISSING_GRACE))
     });
     let retiring = next.retiring.iter().flat_map(|pair| {
-        let held = pair.condemned.as_ref().map(|(at, _)| later(*at, pairs::WITHDRAW_FIRST));
-        let drained = pair.condemned.as_ref().map(|(at, _)| later(*at, next.spec.drain));
+        let condemned = pair.condemned.as_ref().map(|(at, _)| *at);
+        let held = condemned.map(|at| later(at, pairs::WITHDRAW_FIRST));
         let dns = [next.dns.withdrawn_at, next.dns.published_at];
         let [withdrawn, moved] = dns.map(|at| at.map(|at| later(at, settings.dns_ttl)));
-        [held, drained, withdrawn, moved]
+        // Its drain counts from any of them.
+        let drained = |from: Option<Timestamp>| from.map(|at| later(at, next.spec.drain));
+        let begins = [condemned, held, withdrawn, moved];
+        begins.into_iter().chain(begins.map(drained))
     });
     moments
         .into_iter()

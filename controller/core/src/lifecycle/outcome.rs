@@ -23,6 +23,14 @@ pub fn deregistered(record: &mut ServiceRecord, arn: &str) {
     record.definitions.retired.retain(|known| known != arn);
 }
 
+/// RunTask with a revision was refused. Perhaps that one is not ACTIVE any more: it is asked for again, and a pair that
+/// was to have it is made anew with what comes of that.
+pub fn doubted(record: &mut ServiceRecord, role: Role, arn: &str) {
+    let known = of_mut(&mut record.definitions, role).as_mut();
+    let doubted = known.filter(|known| known.arn.as_deref() == Some(arn)).and_then(|known| known.arn.take());
+    record.definitions.retired.extend(doubted);
+}
+
 /// RunTask answered with a task.
 pub fn started(record: &mut ServiceRecord, identity: &Identity, arn: &str, now: Timestamp) {
     if let Some(intent) = intent_of(record, identity) {

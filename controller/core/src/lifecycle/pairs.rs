@@ -8,7 +8,9 @@ use crate::intent::{later, since};
 use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
+use dormouse_state::{
+    Desired, DnsMemory, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted,
+};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use std::time::Duration;
 pub(super) const STUCK_AFTER: Duration = Duration::from_secs(600);
 /// A pair that lasted this long since it was ready did not fail at starting.
 const LASTED: Duration = Duration::from_secs(600);
-/// How long a dead pair's proxy is kept for its record to be withdrawn, and forgotten by resolvers, first.
+/// How long a proxy whose service is gone is kept for its record to be withdrawn, and forgotten by resolvers, first. One
+/// that serves is kept until that is so.
 pub(super) const WITHDRAW_FIRST: Duration = Duration::from_secs(120);
 
 /// Reasons for which no instance is on its way.
@@ -135,54 +138,54 @@ fn retire(
 ) {
     let ending = |arn: &String| view.tasks.by_arn.get(arn).is_some_and(|task| task.is_ending());
     let dns = &next.dns;
-    // While a change is under way the zone may hold what stood before it, or what an earlier one asked for.
-    let may_be_found = |address: Option<&String>| match (dns.withdrawn_at, &dns.pending) {
-        (Some(at), _) => now < later(at, settings.dns_ttl),
-        (None, Some(_)) => true,
-        (None, None) => {
-            // Resolvers do not forget what stood there before at once.
-            let moved = dns.published_at.is_some_and(|at| now < later(at, settings.dns_ttl));
-            moved || address.is_none_or(|address| dns.published.as_ref() == Some(address))
-        }
-    };
-    // A row that somebody deleted left tasks that users may still be led to: what stands in the zone goes first.
+    let forgotten_at = |address: Option<&String>| forgotten_at(settings, dns, address);
+    let may_be_found = |address: Option<&String>| forgotten_at(address).is_none_or(|at| now < at);
+    // A row that somebody deleted left tasks that users may still be led to: what stands in the zone goes first. A proxy
+    // that serves nobody is not kept for that for ever.
     let young = since(now, next.created_at) < WITHDRAW_FIRST;
     let stray =
         |arn: &String| view.tasks.by_arn.get(arn).and_then(|task| Some((task, task.identity.as_ref()?)));
     for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn) && !planted!(StraysStay)) {
-        let waits = stray(arn).is_some_and(|(task, own)| match own.role {
-            Role::Proxy => {
-                let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
-                unknown || may_be_found(task.public_address.as_ref())
-            }
-            Role::Service => {
-                next.strays.keys().filter(|other| !ending(other)).filter_map(stray).any(|(_, other)| {
-                    other.role == Role::Proxy && (other.epoch, other.attempt) == (own.epoch, own.attempt)
-                })
+        let waits = stray(arn).is_some_and(|(task, own)| {
+            let others = next.strays.keys().filter(|other| !ending(other)).filter_map(stray);
+            let has_its_half = others.into_iter().any(|(_, other)| {
+                other.role == own.role.peer() && (other.epoch, other.attempt) == (own.epoch, own.attempt)
+            });
+            let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
+            match own.role {
+                Role::Proxy => {
+                    (unknown || may_be_found(task.public_address.as_ref())) && (young || has_its_half)
+                }
+                Role::Service => has_its_half,
             }
         });
-        if young && waits {
+        if waits {
             continue;
         }
         let (arn, cluster) = (arn.clone(), cluster.clone());
         steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
     }
-    let (name, drain, awake) = (next.name.clone(), next.spec.drain, next.desired == Desired::Awake);
+    let (name, drain) = (next.name.clone(), next.spec.drain);
+    let drained_at = next.rest.as_ref().and_then(|rest| rest.drain_at);
     for pair in &mut next.retiring {
         end_unattempted(pair, now);
         let Some((since_when, why)) = pair.condemned.clone() else { continue };
-        // A pair that is replaced while it works finishes what it has; one that slept has had its drain.
+        let address = view.task(&pair.proxy).and_then(|task| task.public_address.as_ref());
+        let latest = later(since_when, WITHDRAW_FIRST);
+        // A pair that is replaced while it works finishes what it has, from when nobody is led to it any more; one
+        // that slept has had its drain.
         let works = Role::ALL.into_iter().all(|role| {
             pair.task(role).is_open() && view.task(pair.task(role)).is_some_and(|task| !task.is_ending())
         });
         let activity = view.beat(&name, pair, Role::Proxy).and_then(|beat| beat.activity);
         let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0);
-        if awake && works && in_flight && since(now, since_when) < drain {
+        let had_its_drain = drained_at.is_some_and(|at| at < since_when);
+        let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
+        if works && in_flight && !had_its_drain && now < later(alone_from, drain) {
             continue;
         }
-        let address = view.task(&pair.proxy).and_then(|task| task.public_address.as_ref());
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
-        if lives && may_be_found(address) && since(now, since_when) < WITHDRAW_FIRST {
+        if lives && may_be_found(address) && (works || now < latest) {
             continue;
         }
         let first = if planted!(ServiceBeforeProxy) { Role::Service } else { Role::Proxy };
@@ -196,6 +199,18 @@ fn retire(
         }
     }
     next.retiring.retain(|pair| !pair.is_over());
+}
+
+/// When resolvers have forgotten that a record led to an address; `None`: not known yet. While a change is under way the
+/// zone may hold what stood before it, or what an earlier one asked for.
+fn forgotten_at(settings: &Settings, dns: &DnsMemory, address: Option<&String>) -> Option<Timestamp> {
+    let stands = || address.is_none_or(|address| dns.published.as_ref() == Some(address));
+    match dns.withdrawn_at {
+        Some(at) => Some(later(at, settings.dns_ttl)),
+        None if dns.pending.is_some() || stands() => None,
+        // Resolvers do not forget what stood there before at once.
+        None => Some(dns.published_at.map_or(Timestamp::MIN, |at| later(at, settings.dns_ttl))),
+    }
 }
 
 /// Intends a new pair when there is to be one.

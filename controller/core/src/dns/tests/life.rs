@@ -80,11 +80,13 @@ fn an_intent_that_was_never_carried_out_is_carried_out() {
 }
 
 #[test]
-fn a_change_that_took_many_tries_propagates_from_its_last_one() {
+fn a_change_that_was_not_answered_propagates_from_when_it_is_seen() {
     let (mut scene, mut zone, _) = published();
     scene.record.dns = plan_hello(&scene, None, &zone).memories["hello"].clone();
     scene.pass(100);
-    // This one is carried out, and not answered.
+    // This one is carried out, and not answered: when it was is not known.
+    step(&mut scene, None, &mut zone, None);
+    scene.pass(14);
     step(&mut scene, None, &mut zone, None);
     scene.pass(59);
     step(&mut scene, None, &mut zone, None);
@@ -103,7 +105,7 @@ fn a_lost_change_id_is_made_up_for_by_waiting() {
         scene.pass(1);
         step(&mut scene, want.as_ref(), &mut zone, None);
         assert!(scene.record.dns.pending.as_ref().is_some_and(|pending| pending.seen), "it was made");
-        scene.pass(58);
+        scene.pass(59);
         let plan = step(&mut scene, want.as_ref(), &mut zone, None);
         assert_eq!((plan.memories.len(), plan.requeue), (0, Some(secs(1))));
         scene.pass(1);
@@ -302,4 +304,23 @@ fn nothing_is_put_into_the_zone_for_what_is_not_seen() {
     let unseen = Wanted { seen: false, ..want };
     let plan = step(&mut scene, Some(&unseen), &mut Zone::default(), None);
     assert_eq!((plan.groups, plan.memories.len()), (Vec::new(), 0));
+}
+
+#[test]
+fn what_is_put_back_counts_from_when_it_is_there_again() {
+    for id in [Some("C2"), None] {
+        let (mut scene, _, want) = published();
+        let mut zone = Zone::default();
+        scene.record.dns = plan_hello(&scene, Some(&want), &zone).memories["hello"].clone();
+        assert_eq!(scene.record.dns.repaired_at, Some(scene.now), "its call fails");
+        scene.pass(14);
+        step(&mut scene, Some(&want), &mut zone, id);
+        assert_eq!(scene.record.dns.repaired_at, Some(scene.now), "this one is made");
+        scene.pass(9);
+        step(&mut scene, Some(&want), &mut zone, None);
+        assert_eq!(scene.record.dns.repaired_at, Some(scene.now), "{id:?}");
+        scene.pass(9);
+        step(&mut scene, Some(&want), &mut zone, None);
+        assert_ne!(scene.record.dns.repaired_at, Some(scene.now), "once");
+    }
 }

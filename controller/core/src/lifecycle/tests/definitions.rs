@@ -107,6 +107,27 @@ fn a_revision_that_is_wanted_again_is_not_deregistered() {
 }
 
 #[test]
+fn what_a_task_could_not_be_run_with_is_asked_for_again() {
+    for (answer, replaced) in [("definition/proxy/anew", true), ("the same", false)] {
+        let mut scene = Scene::waking();
+        let (old, id) = (arn(&scene, Role::Proxy), scene.pair().id);
+        outcome::doubted(&mut scene.record, Role::Proxy, "another");
+        assert_eq!(arn(&scene, Role::Proxy), old);
+        outcome::doubted(&mut scene.record, Role::Proxy, &old);
+        let steps = scene.step();
+        assert_eq!((registers(&steps), deregisters(&steps)), (vec![Role::Proxy], vec![]), "a pair names it");
+        let hash = scene.record.definitions.proxy.clone().unwrap().hash;
+        let answer = if replaced { answer } else { &old };
+        outcome::registered(&mut scene.record, Role::Proxy, &hash, answer);
+        scene.step();
+        scene.pass(60);
+        scene.step();
+        assert_eq!(scene.pair().id != id, replaced, "{answer}");
+        assert_eq!(scene.pair().proxy.parameters.task_definition, answer);
+    }
+}
+
+#[test]
 fn a_refusal_is_waited_for() {
     let mut scene = Scene::asleep();
     scene.record.definitions = Definitions::default();

@@ -130,6 +130,7 @@ fn what_is_over_is_left_alone() {
 fn a_pair_that_is_replaced_while_it_works_finishes_what_it_has() {
     let mut scene = Scene::waking();
     scene.start_both();
+    scene.pass(30);
     scene.serve();
     scene.count(1, 1, 0);
     let proxy = scene.arn(Role::Proxy);
@@ -144,4 +145,56 @@ fn a_pair_that_is_replaced_while_it_works_finishes_what_it_has() {
     assert!(scene.plan().requeue.unwrap() <= scene.record.spec.drain);
     scene.pass(31);
     assert_eq!(stops(&scene.step()), [proxy], "the drain's time is up");
+}
+
+/// A pair with a request in flight was replaced, though its name still leads to it: (seconds after that at which its
+/// record is gone, seconds after it was replaced, whether its proxy is stopped then).
+#[test]
+fn its_drain_begins_when_nobody_is_led_to_it_any_more() {
+    for (gone_after, looked_after, stopped) in [
+        // It serves whoever is led to it, however long that is.
+        (None, 3600, false),
+        // 10 s of TTL, 30 s of drain.
+        (Some(5), 44, false),
+        (Some(5), 45, true),
+        (Some(60), 99, false),
+        (Some(60), 100, true),
+    ] {
+        let mut scene = Scene::waking();
+        scene.start_both();
+        scene.serve();
+        scene.publish();
+        let proxy = scene.arn(Role::Proxy);
+        scene.record.spec.port = 8080;
+        scene.record.generation += 1;
+        scene.count(1, 1, 0);
+        scene.register();
+        scene.step();
+        assert_eq!(scene.record.retiring.len(), 1, "it is replaced");
+        if let Some(after) = gone_after {
+            scene.pass(after);
+            scene.withdraw();
+        }
+        scene.pass(looked_after - gone_after.unwrap_or(0));
+        let expected: &[String] = if stopped { &[proxy] } else { &[] };
+        assert_eq!(stops(&scene.step()), expected, "gone after {gone_after:?}, looked after {looked_after}");
+    }
+}
+
+#[test]
+fn one_that_was_replaced_has_its_drain_although_its_service_is_put_to_sleep_meanwhile() {
+    let mut scene = Scene::waking();
+    scene.start_both();
+    scene.pass(30);
+    scene.serve();
+    let proxy = scene.arn(Role::Proxy);
+    scene.count(1, 1, 0);
+    scene.record.spec.port = 8080;
+    scene.record.generation += 1;
+    scene.register();
+    scene.step();
+    scene.sleep();
+    assert_eq!(stops(&scene.step()), Vec::<&str>::new(), "a request is in flight");
+    scene.pass(31);
+    assert_eq!(stops(&scene.step()), [proxy]);
 }

@@ -93,6 +93,41 @@ fn a_task_whose_intent_ended_without_it_is_a_stray() {
     assert!(stops(&steps).contains(&late.arn.as_str()), "{steps:?}");
 }
 
+/// A row was lost and made anew; what it left serves, and its record cannot be withdrawn: (seconds, which halves are
+/// stopped).
+#[test]
+fn a_lost_row_s_pair_serves_until_nobody_is_led_to_it() {
+    for (halves, seconds, stopped) in [
+        (&Role::ALL[..], 600, &[][..]),
+        // Without its service it serves nobody.
+        (&[Role::Proxy], 119, &[]),
+        (&[Role::Proxy], 120, &[Role::Proxy]),
+        (&[Role::Service], 0, &[Role::Service]),
+    ] {
+        let mut scene = Scene::asleep();
+        let left: Vec<_> = halves.iter().map(|role| (*role, task(&mut scene, "hello", *role, 4))).collect();
+        scene.step();
+        let doubted = scene.record.dns.withdrawn_at.is_none();
+        assert_eq!(doubted, halves.contains(&Role::Proxy), "what stands in the zone is to be found out");
+        scene.pass(seconds);
+        let steps = scene.step();
+        let expected = left.iter().filter(|(role, _)| stopped.contains(role)).map(|(_, arn)| arn.as_str());
+        assert_eq!(stops(&steps), expected.collect::<Vec<_>>(), "{halves:?} after {seconds} s");
+    }
+}
+
+#[test]
+fn a_lost_row_s_service_goes_after_its_proxy() {
+    let mut scene = Scene::asleep();
+    let [proxy, service] = [Role::Proxy, Role::Service].map(|role| task(&mut scene, "hello", role, 4));
+    scene.step();
+    scene.withdraw();
+    scene.pass(600);
+    assert_eq!(stops(&scene.step()), [proxy.as_str()]);
+    scene.task(&proxy).stopping = true;
+    assert_eq!(stops(&scene.step()), [service]);
+}
+
 #[test]
 fn a_row_that_was_lost_uses_no_name_twice() {
     let mut scene = Scene::asleep();
