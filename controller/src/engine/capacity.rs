@@ -4,6 +4,7 @@ use super::{Engine, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity::{self, Step};
+use dormouse_core::redate;
 use dormouse_state::StoreError;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -26,7 +27,7 @@ impl Engine {
             let mut world = self.world();
             world.tasks.listed_at?;
             let full = world.full(now);
-            let demand = world.demand_of_the_group(&records);
+            let demand = world.demand_of_the_group(&records, now);
             let (_, fleet) = world.fleet.as_ref()?;
             let plan = capacity::plan(&self.settings, &demand, fleet, &world.capacity, &full, now);
             (plan, world.capacity.clone(), world.capacity_version)
@@ -74,10 +75,13 @@ impl Engine {
     }
 
     pub(super) async fn reread_capacity(&self) -> Option<Duration> {
-        match self.store.capacity(&self.settings.group).await {
+        let row = self.store.capacity(&self.settings.group).await;
+        let now = self.now();
+        match row {
             Ok(row) => {
                 let mut world = self.world();
-                world.capacity = row.value;
+                // Another leader wrote it, by its own clock.
+                world.capacity = redate::capacity(&row.value, now);
                 world.capacity_version = row.version;
                 Some(Duration::ZERO)
             }
@@ -141,7 +145,7 @@ impl Engine {
             let active = fleet.instances.iter().filter(|instance| instance.connected).count();
             usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
         });
-        !world.demand_of_the_group(&records).waiting.is_empty() || world.is_removing() || joining
+        !world.demand_of_the_group(&records, self.now()).waiting.is_empty() || world.is_removing() || joining
     }
 
     /// Hints that capacity may have changed.

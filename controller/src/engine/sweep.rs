@@ -5,6 +5,7 @@
 use super::{Engine, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
+use dormouse_core::capacity;
 use dormouse_core::dns::Zone;
 use dormouse_core::naming;
 use dormouse_core::observed::{Fleet, Task, TaskStatus};
@@ -122,7 +123,12 @@ impl Engine {
     /// Only tasks in transition, and the fleet while it is. Hints are about tasks: however many come, the fleet is
     /// not read more often than without them, so that they leave calls for those that change it.
     async fn sweep_moving(&self, fleet_due: &mut Instant) -> Result<(), CloudError> {
-        let moving = self.intended(|task| task.is_none_or(is_moving));
+        let short = {
+            let world = self.world();
+            world.fleet.as_ref().map(|(_, fleet)| capacity::short_of(fleet, &world.tasks)).unwrap_or_default()
+        };
+        let on_short = |task: &Task| task.container_instance.as_ref().is_some_and(|on| short.contains(on));
+        let moving = self.intended(|task| task.is_none_or(|task| is_moving(task) || on_short(task)));
         let mut news = BTreeSet::new();
         for (cluster, arns) in moving {
             news.extend(self.describe(&cluster, arns).await?);

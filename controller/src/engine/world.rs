@@ -152,15 +152,17 @@ impl World {
     }
 
     /// What the records want of the fleet.
-    fn demand(&self, records: &[Arc<ServiceRecord>]) -> Demand {
+    fn demand(&self, records: &[Arc<ServiceRecord>], now: Timestamp) -> Demand {
         let at = self.fleet.as_ref().map(|(at, _)| *at);
-        capacity::demand(records.iter().map(|record| &**record), &self.tasks, at)
+        let mut demand = capacity::demand(records.iter().map(|record| &**record), &self.tasks, at);
+        demand.put_behind(|name| self.refusals.get(name).is_some_and(|refusal| now < refusal.retry_at()));
+        demand
     }
 
     /// The same, for the group: tasks that are being started right now come last, since the fleet may have been
     /// read with them in it, and would then make others look homeless.
-    pub fn demand_of_the_group(&self, records: &[Arc<ServiceRecord>]) -> Demand {
-        let mut demand = self.demand(records);
+    pub fn demand_of_the_group(&self, records: &[Arc<ServiceRecord>], now: Timestamp) -> Demand {
+        let mut demand = self.demand(records, now);
         for want in &mut demand.waiting {
             want.in_flight = self.in_flight.contains(&want.service);
         }
@@ -178,7 +180,7 @@ impl World {
     ) -> Room {
         let full = self.full(now);
         let Some((_, fleet)) = &self.fleet else { return Room::unknown() };
-        let mut demand = self.demand(records);
+        let mut demand = self.demand(records, now);
         // Its pair may be intended in this very plan: it queues behind those that wait already.
         if demand.waiting.iter().all(|want| want.service != record.name) {
             let resources = service_resources(&record.spec);

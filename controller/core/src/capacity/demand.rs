@@ -2,7 +2,7 @@
 
 use crate::definition::service_resources;
 use crate::lifecycle::identity;
-use crate::observed::{Resources, TaskStatus, Tasks};
+use crate::observed::{Fleet, Instance, Resources, Task, TaskStatus, Tasks};
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, ServiceRecord};
@@ -25,7 +25,7 @@ pub struct Want {
 /// Everything that instances are wanted for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Demand {
-    /// Waiting, longest first.
+    /// Waiting, longest first; behind them those whose next try is still to come.
     pub waiting: Vec<Want>,
     /// Container instance ARN and resources of tasks that were placed after the fleet was read, so that their
     /// share is not yet missing from it.
@@ -38,6 +38,28 @@ pub struct Demand {
     pub slot: Option<Resources>,
 }
 
+impl Demand {
+    /// Those whose next try is still to come do not stand in front of others that can use an instance now.
+    pub fn put_behind(&mut self, waits: impl Fn(&str) -> bool) {
+        self.waiting.sort_by_key(|want| waits(&want.service));
+    }
+}
+
+/// Instances, by ARN, on which ECS counts fewer tasks than are known to be there: one of them has ended, and somebody may
+/// wait for its place.
+pub fn short_of(fleet: &Fleet, tasks: &Tasks) -> BTreeSet<String> {
+    let mut known: BTreeMap<&String, usize> = BTreeMap::new();
+    // These are the ones that ECS counts.
+    let counted = |task: &&Task| matches!(task.status, TaskStatus::Pending | TaskStatus::Running);
+    for on in tasks.by_arn.values().filter(counted).filter_map(|task| task.container_instance.as_ref()) {
+        *known.entry(on).or_default() += 1;
+    }
+    let told = |instance: &Instance| usize::try_from(instance.tasks).unwrap_or(usize::MAX);
+    let is_short =
+        |instance: &&Instance| known.get(&instance.arn).is_some_and(|count| told(instance) < *count);
+    fleet.instances.iter().filter(is_short).map(|instance| instance.arn.clone()).collect()
+}
+
 /// What the records want of a fleet that was read at `fleet_at`.
 pub fn demand<'a>(
     records: impl Iterator<Item = &'a ServiceRecord>,
@@ -45,6 +67,7 @@ pub fn demand<'a>(
     fleet_at: Option<Timestamp>,
 ) -> Demand {
     let mut demand = Demand::default();
+    let mut between = Vec::new();
     for task in tasks.by_arn.values().filter(|task| task.status != TaskStatus::Stopped) {
         if let Some(on) = &task.container_instance {
             *demand.occupied.entry(on.clone()).or_default() += 1;
@@ -62,10 +85,10 @@ pub fn demand<'a>(
         let resources = service_resources(&record.spec);
         awake |= record.desired == Desired::Awake;
         largest = largest.max(resources);
-        // Between two pairs it still wants its instance.
+        // Between two pairs it still wants its instance, but none that another can use right now.
         if record.pair.is_none() && record.desired == Desired::Awake {
             let since = record.last_wake.as_ref().map_or(record.created_at, |wake| wake.at);
-            demand.waiting.push(Want { service: record.name.clone(), resources, since, in_flight: false });
+            between.push(Want { service: record.name.clone(), resources, since, in_flight: false });
         }
         for pair in record.pairs() {
             let intent = &pair.service;
@@ -95,6 +118,9 @@ pub fn demand<'a>(
         }
     }
     demand.slot = awake.then_some(largest);
-    demand.waiting.sort_by(|a, b| (a.since, &a.service).cmp(&(b.since, &b.service)));
+    for wants in [&mut demand.waiting, &mut between] {
+        wants.sort_by(|a, b| (a.since, &a.service).cmp(&(b.since, &b.service)));
+    }
+    demand.waiting.append(&mut between);
     demand
 }

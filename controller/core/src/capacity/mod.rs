@@ -14,7 +14,7 @@ mod removal;
 #[cfg(test)]
 mod tests;
 
-pub use demand::{Demand, Want, demand};
+pub use demand::{Demand, Want, demand, short_of};
 pub use place::{Placement, Room, place};
 
 use crate::intent::since;

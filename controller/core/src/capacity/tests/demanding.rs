@@ -1,9 +1,9 @@
 //! What the records want of a fleet.
 
 use super::*;
-use crate::capacity::demand;
+use crate::capacity::{demand, short_of};
 use crate::observed::TaskStatus;
-use crate::testing::fleet::arn;
+use crate::testing::fleet::{arn, group};
 use crate::testing::scene::Scene;
 use dormouse_peer::wire::Role;
 
@@ -33,6 +33,27 @@ fn between_two_pairs_it_still_wants_its_instance() {
     scene.step();
     assert_eq!(scene.record.pair, None);
     assert_eq!(of(&scene, 0).waiting.len(), 1);
+}
+
+#[test]
+fn between_two_pairs_it_comes_after_all_that_can_use_an_instance_now() {
+    let mut failing = Scene::waking();
+    failing.start_both();
+    failing.end(Role::Service, &[]);
+    failing.step();
+    let mut scene = Scene::waking();
+    scene.record.name = "younger".into();
+    scene.record.pair.as_mut().unwrap().intended_at = at(60);
+    let demand = demand([&failing.record, &scene.record].into_iter(), &failing.tasks, None);
+    assert_eq!(demand.waiting.iter().map(|want| &*want.service).collect::<Vec<_>>(), ["younger", "hello"]);
+}
+
+#[test]
+fn who_was_refused_is_put_behind_until_its_next_try() {
+    let waiting = ["a", "b", "c", "d"].map(|name| want(name, 1, 1)).to_vec();
+    let mut demand = Demand { waiting, ..Demand::default() };
+    demand.put_behind(|name| ["a", "c"].contains(&name));
+    assert_eq!(demand.waiting.iter().map(|want| &*want.service).collect::<Vec<_>>(), ["b", "d", "a", "c"]);
 }
 
 #[test]
@@ -79,4 +100,26 @@ fn whoever_waits_longest_comes_first() {
     second.pair.as_mut().unwrap().intended_at = at(5);
     let demand = demand([&second, &first].into_iter(), &Default::default(), None);
     assert_eq!(demand.waiting.iter().map(|want| want.service.as_str()).collect::<Vec<_>>(), ["zebra", "ant"]);
+}
+
+/// (Tasks that ECS counts on its instance, status of the one that is known there) → whether one must have ended.
+#[test]
+fn where_ecs_counts_fewer_tasks_than_are_known_one_has_ended() {
+    for (counted, status, short) in [
+        (0, TaskStatus::Running, true),
+        (1, TaskStatus::Running, false),
+        (2, TaskStatus::Running, false),
+        (0, TaskStatus::Pending, true),
+        // Not counted, or not any more.
+        (0, TaskStatus::Provisioning, false),
+        (0, TaskStatus::Stopping, false),
+    ] {
+        let mut scene = Scene::waking();
+        scene.start(Role::Service);
+        let task = scene.arn(Role::Service);
+        scene.set(&task, status);
+        let fleet = group(3).having("a", counted);
+        let expected = if short { [arn("a")].into() } else { BTreeSet::new() };
+        assert_eq!(short_of(&fleet, &scene.tasks), expected, "{counted} {status:?}");
+    }
 }
