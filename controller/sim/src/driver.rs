@@ -23,6 +23,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
+/// What a clock that is too fast or too slow takes from, or adds to, the spans that it measures.
+const DRIFT: Ms = 5 * SECOND;
 /// Time between two looks at what time alone can break.
 const AUDIT: Ms = 15 * SECOND;
 
@@ -47,6 +49,8 @@ pub struct Outcome {
     pub events: u64,
     /// Calls that changed something.
     pub mutations: u64,
+    /// Wakes of which it can be told how much was ours: service, our share, all of it, in milliseconds.
+    pub wakes: Vec<(String, Ms, Ms)>,
 }
 
 /// What a run is asked for besides its script.
@@ -79,15 +83,14 @@ pub fn run(script: &Script, options: &Options) -> Outcome {
             reads: 0,
             events: 0,
             mutations: 0,
+            wakes: Vec::new(),
         },
     }
 }
 
-/// By how much what is dated by controllers' clocks may be off.
-fn slack(script: &Script) -> Ms {
-    // A span that one clock measured is off by its drift; the times of two clocks by all that they drifted apart.
-    let drift = if script.controllers > 1 { script.end_at * 2 * script.drift / 1000 } else { 5 * SECOND };
-    2 * script.skew + if script.drift > 0 { drift } else { 0 }
+/// By how much the clocks of two controllers may be apart.
+fn apart(script: &Script) -> Ms {
+    if script.controllers > 1 { 2 * script.skew + script.end_at * 2 * script.drift / 1000 } else { 0 }
 }
 
 struct Driver {
@@ -119,6 +122,7 @@ impl Driver {
             reads: sim.read.map_or(0, |read| read.count),
             events: driver.events,
             mutations: sim.audit.mutations,
+            wakes: std::mem::take(&mut sim.audit.wakes),
         }
     }
 
@@ -153,7 +157,7 @@ impl Driver {
             truth,
             queue: Queue::default(),
             trace: Trace::new(options.trace),
-            audit: check::Audit::new(slack(script)),
+            audit: check::Audit::new(if script.drift > 0 { DRIFT } else { 0 }, apart(script)),
             settings,
             crash: options.crash.clone().map(|effects| CrashAt { effects, count: 0, due: false }),
             read: options.read.map(|(nth, odd)| ReadAt {

@@ -24,6 +24,10 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("ENI late", "a proxy's public address is shown up to 30 s late"),
     ("tasks die", "at any moment, early in their life, or by an operator's StopTask"),
     ("tasks hang", "in any state of their life, up to an hour"),
+    (
+        "poisoned service",
+        "its container ends soon after each start, and every batch of records with one of its is refused",
+    ),
     ("containers flap", "the user's container does not answer for a while"),
     ("Spot", "Fargate Spot takes a proxy back"),
     ("agent disconnect", "an instance's agent is gone for up to 10 min"),
@@ -45,12 +49,13 @@ pub const FAULTS: &[(&str, &str)] = &[
         "heartbeats",
         "lost, up to 20 s late and out of order, doubled, forged, sent to the replica that does not lead",
     ),
-    (
-        "clocks",
-        "wrong by up to 10 min (30 s where there are several controllers), 2 % fast or slow, jumps of up to 60 s",
-    ),
+    ("clocks", "wrong by up to 10 min, each controller's by another; 2 % fast or slow; jumps of up to 60 s"),
     ("controller crash", "at any await; back after a second to a minute"),
     ("controller frozen", "for 1-120 s, in the middle of whatever it does"),
+    (
+        "split brain",
+        "for up to 3 min each controller sees of the lease only what it wrote: two or three lead",
+    ),
     ("controllers", "one to three, any of them may be replaced"),
     ("operators", "wake, put to sleep, declare anew (also half-way through a wake), delete"),
     ("addresses reused", "released public addresses go to other proxies, or to strangers"),

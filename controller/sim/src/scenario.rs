@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 31] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -41,6 +41,8 @@ pub const NAMES: [&str; 29] = [
     "lease-lost",
     "zone-outage",
     "takeover",
+    "split-brain",
+    "poisoned-neighbour",
 ];
 
 /// The scenarios whose crashes are tried in pairs.
@@ -127,6 +129,28 @@ pub fn scenario(name: &str) -> Option<Script> {
                 (up, Act::Freeze(0, MINUTE)),
                 (up, Act::Freeze(1, 30 * SECOND)),
             ]
+        }
+        "split-brain" => {
+            (services, controllers) = (2, 2);
+            vec![
+                wake,
+                (25 * SECOND, Act::Split(2 * MINUTE)),
+                (40 * SECOND, Act::Wake(1)),
+                (up, Act::Split(2 * MINUTE)),
+                (up + 10 * SECOND, Act::Kill(0, Role::Service)),
+                (up + 20 * SECOND, Act::Sleep(1)),
+                (up + 30 * SECOND, Act::Ask { service: 1, count: 10, gap: 5 * SECOND, takes: 200 }),
+            ]
+        }
+        "poisoned-neighbour" => {
+            services = 5;
+            let wakes = (1..5).flat_map(|service| {
+                let at = 3 * MINUTE + u64::try_from(service).unwrap_or(0) * 700;
+                [(at, Act::Wake(service)), (at + 5 * MINUTE, Act::Sleep(service))]
+            });
+            let again = (1..5).map(|service| (10 * MINUTE, Act::Wake(service)));
+            let first = [(10 * SECOND, Act::Poison(0)), (20 * SECOND, Act::Wake(0))];
+            first.into_iter().chain(wakes).chain(again).chain([(14 * MINUTE, Act::Sleep(0))]).collect()
         }
         _ => return None,
     };

@@ -51,6 +51,8 @@ pub enum Act {
     Disconnect(u64, Ms),
     /// Somebody runs a task of their own on an instance.
     Stranger(Ms),
+    /// From now on nothing of it works: its container ends soon after its start, and Route 53 refuses its records.
+    Poison(usize),
     /// Somebody sets, or with `false` removes, a record of its name.
     Record(usize, bool),
     /// Somebody takes its record out of the zone, so often, and every so often.
@@ -67,6 +69,8 @@ pub enum Act {
     Outage(Aws, Ms),
     /// Somebody deletes its row from the table.
     LoseRow(usize),
+    /// For so long each controller sees of the lease only what it wrote itself: more than one leads.
+    Split(Ms),
     /// Somebody deletes the lease's row.
     LoseLease,
     /// The group moves an instance to another zone.
@@ -125,6 +129,7 @@ impl Act {
             | Act::Deaf(service, _)
             | Act::LoseRow(service)
             | Act::Spot(service)
+            | Act::Poison(service)
             | Act::PrivateRecord(service, _)
             | Act::Record(service, _)
             | Act::Undo(service, ..) => *service < services,
@@ -133,6 +138,7 @@ impl Act {
             | Act::Replace(controller)
             | Act::Jump(controller, _) => *controller < controllers,
             Act::LoseLease
+            | Act::Split(_)
             | Act::Break(_)
             | Act::Disconnect(..)
             | Act::Stranger(_)
@@ -230,14 +236,17 @@ impl Script {
         if rare.chance(60) {
             acts.push((rare.between(MINUTE, calm_at - MINUTE), Act::LoseLease));
         }
+        for _ in 0..if controllers > 1 { rare.below(3) } else { 0 } {
+            let (at, span) = (rare.between(MINUTE, calm_at - MINUTE), rare.between(20 * SECOND, 3 * MINUTE));
+            acts.push((at, Act::Split(span)));
+        }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.sort_by_key(|(at, _)| *at);
         let skew = match rng.below(10) {
             0..=5 => 0,
             6..=8 => rng.below(30 * SECOND),
-            // What one controller dates another reads: they have to agree on the time to some seconds.
-            _ => rng.below(if controllers > 1 { 30 * SECOND } else { 10 * MINUTE }),
+            _ => rng.below(10 * MINUTE),
         };
         Script {
             seed,

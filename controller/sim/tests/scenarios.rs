@@ -4,6 +4,7 @@
 
 use dormouse_sim::driver::{Options, run};
 use dormouse_sim::scenario::{NAMES, Tried, crash_everywhere, odd_reads, scenario};
+use dormouse_sim::script::{Act, Script};
 
 #[test]
 fn without_anything_gone_wrong() {
@@ -12,6 +13,29 @@ fn without_anything_gone_wrong() {
         assert!(outcome.violations.is_empty(), "{name}: {:#?}", outcome.violations);
         assert!(outcome.mutations > 0, "{name}: nothing happened");
     }
+}
+
+/// Whom the same is asked of beside a neighbour of which nothing works, and beside one that is well: what is ours of a
+/// wake may be longer by a tenth of the wake.
+#[test]
+fn a_poisoned_neighbour_delays_the_others_by_a_tenth_at_most() {
+    let with = scenario("poisoned-neighbour").unwrap();
+    let mut without = with.clone();
+    without.acts.retain(|(_, act)| !matches!(act, Act::Poison(_)));
+    let mean = |script: &Script| {
+        let (mut own, mut whole, mut count) = (0, 0, 0);
+        for seed in 0..8 {
+            let outcome = run(&Script { seed, ..script.clone() }, &Options::default());
+            assert!(outcome.violations.is_empty(), "seed {seed}: {:#?}", outcome.violations);
+            for (_, ours, all) in outcome.wakes.iter().filter(|(name, ..)| name != "shop") {
+                (own, whole, count) = (own + ours, whole + all, count + 1);
+            }
+        }
+        assert!(count > 32, "{count} wakes can be compared");
+        (own / count, whole / count)
+    };
+    let ((own, _), (own_without, whole)) = (mean(&with), mean(&without));
+    assert!(own <= own_without + whole / 10, "{own} ms are ours instead of {own_without}, of {whole}");
 }
 
 fn harmless(name: &str, tried: &Tried) {

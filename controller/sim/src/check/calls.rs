@@ -22,9 +22,11 @@ pub fn s13_unknown_is_not_absent(sim: &Sim, moment: &Moment<'_>) -> Option<Strin
             };
             unread(sim, controller, needs).map(|part| format!("{operation} before the {part} were read"))
         }
-        Moment::Removed(Some(controller), name) => unread(sim, controller, &["proxies", "services", "zone"])
+        // That its record is gone, and INSYNC, the row itself remembers: the zone need not be read for that.
+        Moment::Removed(Some(controller), name) => unread(sim, controller, &["proxies", "services"])
             .map(|part| format!("{name}'s row is removed before the {part} were read"))
-            .or_else(|| lives(sim, name)),
+            .or_else(|| lives(sim, name))
+            .or_else(|| has_a_record(sim, name)),
         Moment::Row { before: Some(before), row, .. } => taken_for_gone(sim, before, row),
         _ => None,
     }
@@ -33,6 +35,12 @@ pub fn s13_unknown_is_not_absent(sim: &Sim, moment: &Moment<'_>) -> Option<Strin
 fn unread(sim: &Sim, controller: usize, needs: &[&'static str]) -> Option<&'static str> {
     let read = &sim.audit.running.get(&controller)?.read;
     needs.iter().find(|part| !read.contains(*part)).copied()
+}
+
+/// A record of ours in the zone that leads to one of its addresses.
+fn has_a_record(sim: &Sim, name: &str) -> Option<String> {
+    let record = (dormouse_core::naming::record_name(name, &sim.settings.domain), "A".to_owned());
+    sim.truth.zone.ours.contains(&record).then(|| format!("{name}'s row is removed, and {} stands", record.0))
 }
 
 /// A task of a service that was there for longer than any reading is old.
@@ -87,7 +95,7 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             let pair = row.pair.as_ref()?;
             let (last, generation, at, lost) = sim.audit.tries.get(&row.name)?;
             let again = *last != pair.id && last.epoch == pair.id.epoch && *generation == row.generation;
-            let ago = sim.now - at + sim.audit.slack + 6 * SECOND;
+            let ago = sim.now - at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
             let slept = sim.audit.desired_since.get(&row.name).is_some_and(|since| since > at);
             (again && !slept && row.desired == Desired::Awake && ago < spacing(*lost)).then(|| {
                 format!("pair {} of {} comes {} ms after pair {last}", pair.id, row.name, sim.now - at)

@@ -11,7 +11,7 @@ use dormouse_core::observed::RecordSet;
 use dormouse_manifests::ServiceSpec;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{CapacityMemory, Definition, Desired, PairId, RunParameters, ServiceRecord};
+use dormouse_state::{CapacityMemory, Definition, Desired, Pair, PairId, RunParameters, ServiceRecord};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A controller as a process.
@@ -60,8 +60,11 @@ pub struct Audit {
     pub mutations: u64,
     /// When the last of them was made, and which.
     pub last_mutation: (Ms, String),
-    /// By how much controllers' wall clocks are wrong, together.
+    /// By how much a span may be off that a controller's clock measures: it drifts, and jumps.
     pub slack: Ms,
+    /// By how much the clocks of two controllers may be apart. What was under way when another came to lead waits anew
+    /// by that one's; this is for the few times that are taken over as they are.
+    pub apart: Ms,
     /// Rows as they were last written.
     pub rows: BTreeMap<String, ServiceRecord>,
     /// The capacity row as it was last written.
@@ -70,6 +73,8 @@ pub struct Audit {
     pub desired_since: BTreeMap<String, Ms>,
     /// Service → when it was last woken.
     pub(super) woken: BTreeMap<String, Ms>,
+    /// Wakes of which it can be told how much was ours: service, our share, all of it.
+    pub wakes: Vec<(String, Ms, Ms)>,
     /// By which controller.
     pub(super) woken_by: BTreeMap<String, usize>,
     /// Since when there are no faults; `None` before.
@@ -104,7 +109,8 @@ pub struct Audit {
     pub(super) addresses: BTreeSet<(String, Option<String>)>,
     /// Capacities that were intended, and until when that counts.
     pub(super) targets: BTreeMap<u32, Ms>,
-    pub(super) drains: BTreeMap<String, Ms>,
+    /// Pair → when its row first said that it drains, or is to end.
+    pub(super) drains: BTreeMap<(String, PairId), Ms>,
     pub(super) flips: BTreeMap<String, Flip>,
     pub(super) heard: BTreeMap<String, Heard>,
     /// Service and address → when a probe last succeeded.
@@ -126,9 +132,9 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// An audit of controllers whose clocks are wrong by so much.
-    pub fn new(slack: Ms) -> Audit {
-        Audit { slack, ..Audit::default() }
+    /// An audit of controllers whose clocks are wrong by so much, and apart by so much.
+    pub fn new(slack: Ms, apart: Ms) -> Audit {
+        Audit { slack, apart, ..Audit::default() }
     }
 
     /// A declared service's spec, as it was declared last.
@@ -209,6 +215,7 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
         Moment::Removed(_, name) => {
             sim.audit.rows.remove(name);
             sim.audit.fences.remove(name);
+            sim.audit.drains.retain(|(service, _), _| service != name);
             sim.audit.running.values_mut().for_each(|running| {
                 running.epochs.remove(name);
             });
@@ -244,6 +251,18 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
         }
         Moment::Unreachable(..) => sim.audit.answers.unreachable += 1,
         Moment::Deregister(_) | Moment::Cut(..) | Moment::Unanswered(..) | Moment::Tick => {}
+    }
+}
+
+/// How long a wake took that is over.
+fn note_wake(sim: &mut Sim, before: Option<&ServiceRecord>, row: &ServiceRecord) {
+    let is_ready = super::answers::is_ready;
+    if !is_ready(row) || before.is_none_or(is_ready) {
+        return;
+    }
+    if let Some((own, woken)) = super::liveness::own_share(sim, row).zip(sim.audit.woken.get(&row.name)) {
+        let wake = (row.name.clone(), own, sim.now - woken);
+        sim.audit.wakes.push(wake);
     }
 }
 
@@ -288,6 +307,7 @@ fn written(
     before: Option<&ServiceRecord>,
     row: &ServiceRecord,
 ) {
+    note_wake(sim, before, row);
     let now = sim.now;
     let name = &row.name;
     if before.is_none_or(|before| {
@@ -367,16 +387,7 @@ fn written(
             *lost = 0;
         }
     }
-    match row.rest.as_ref().and_then(|rest| rest.drain_at) {
-        Some(_) => {
-            audit.drains.entry(name.clone()).or_insert(now);
-        }
-        // A condemned pair is on its way out whatever is wished since: its drain counts.
-        None if row.retiring.is_empty() => {
-            audit.drains.remove(name);
-        }
-        None => {}
-    }
+    note_drains(audit, row, now);
     if sim.trace.is_kept() {
         for event in row
             .events
@@ -388,4 +399,15 @@ fn written(
         }
     }
     sim.audit.rows.insert(name.clone(), row.clone());
+}
+
+/// A pair drains since its service's way to sleep has come so far, or since it is to end for another reason.
+fn note_drains(audit: &mut Audit, row: &ServiceRecord, now: Ms) {
+    let rests = row.rest.as_ref().is_some_and(|rest| rest.drain_at.is_some());
+    let draining = |pair: &&Pair| pair.condemned.is_some() || rests;
+    let pairs: BTreeSet<PairId> = row.pairs().filter(draining).map(|pair| pair.id).collect();
+    audit.drains.retain(|(name, id), _| *name != row.name || pairs.contains(id));
+    for id in pairs {
+        audit.drains.entry((row.name.clone(), id)).or_insert(now);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::memory::{Heard, Running};
 use super::{Audit, LEASE, Moment, look};
-use crate::profile::{Ms, Profile};
+use crate::profile::{MINUTE, Ms, Profile};
 use crate::queue::Report;
 use crate::sim::Sim;
 use crate::truth::requests::Request;
@@ -30,9 +30,10 @@ impl Sim {
         self.audit.calm_since.map_or(0, |since| self.now - since)
     }
 
-    /// Whether no call fails, and no reading is old.
+    /// Whether no call fails, and no reading is old; and, once there were such, none of a minute ago is still felt.
     pub fn is_faultless(&self) -> bool {
-        self.profile == Profile::CALM && self.read.is_none() && self.last_outage() == 0
+        let felt = self.audit.had_faults && self.calm_for() <= MINUTE;
+        self.profile == Profile::CALM && self.read.is_none() && self.last_outage() == 0 && !felt
     }
 
     /// When the last outage ends or ended; zero: there was none.

@@ -80,7 +80,7 @@ pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             // Without its service it serves nobody: that end was not planned.
             let serves =
                 half(sim, own, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
-            (task.runs() && serves).then(|| cuts(sim, task, &own.service)).flatten()
+            (task.runs() && serves).then(|| cuts(sim, task, own)).flatten()
         }
         Role::Service => {
             let proxy = half(sim, own, Role::Proxy)?;
@@ -93,37 +93,42 @@ pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 /// Whether somebody may still be led to it.
 fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
     let arn = &task.seen.arn;
-    let slack = sim.audit.slack + SECOND;
-    let ttl: Ms = sim.settings.dns_ttl.as_millis().try_into().unwrap_or(Ms::MAX);
-    let name = naming::record_name(service, &sim.settings.domain);
-    if let Some(address) = &task.public {
-        match sim.withdrawn_since(&name, address) {
-            None => return Some(format!("{arn} of {service} is stopped and still found at {address}")),
-            Some(since) if since > 0 && sim.now + slack < since + ttl => {
-                let ago = sim.now - since;
-                return Some(format!("{arn} of {service} is stopped {ago} ms after its record went"));
-            }
-            Some(_) => {}
+    match forgotten_at(sim, task, service) {
+        None => Some(format!("{arn} of {service} is stopped and still found at {:?}", task.public)),
+        Some(at) if sim.now + sim.audit.slack + SECOND < at => {
+            Some(format!("{arn} of {service} is stopped {} ms before resolvers forget it", at - sim.now))
         }
+        Some(_) => None,
     }
-    None
 }
 
-fn cuts(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
+/// When resolvers have forgotten its record; `None`: they may still be given it.
+fn forgotten_at(sim: &Sim, task: &SimTask, service: &str) -> Option<Ms> {
+    let Some(address) = &task.public else { return Some(0) };
+    let name = naming::record_name(service, &sim.settings.domain);
+    let since = sim.withdrawn_since(&name, address)?;
+    Some(if since > 0 { since + millis(sim.settings.dns_ttl) } else { 0 })
+}
+
+/// A drain counts from when it is written down, and nobody new comes.
+fn cuts(sim: &Sim, task: &SimTask, own: &Identity) -> Option<String> {
+    let service = &own.service;
     if let found @ Some(_) = is_found(sim, task, service) {
         return found;
     }
     let arn = &task.seen.arn;
     let slack = sim.audit.slack + SECOND;
-    let began = sim.audit.drains.get(service).copied();
+    let id = PairId { epoch: own.epoch, attempt: own.attempt };
+    let told = sim.audit.drains.get(&(service.clone(), id)).copied();
+    let began = told.max(forgotten_at(sim, task, service).filter(|_| told.is_some()));
     let over = began.is_some_and(|began| sim.now + slack >= began + sim.audit.drain_of(service));
     if task.sidecar.in_flight > 0 && !over {
         let open = task.sidecar.in_flight;
         return Some(format!("{arn} of {service} is stopped with {open} in flight, drains since {began:?}"));
     }
     // It has heard from the controller since its drain began, and was not told.
-    let told = began.is_none_or(|began| task.sidecar.told_at < began + 5 * SECOND + slack);
-    (!told && !task.sidecar.draining)
+    let heard = told.is_some_and(|told| task.sidecar.told_at >= told + 5 * SECOND + slack);
+    (heard && !task.sidecar.draining)
         .then(|| format!("{arn} of {service} is stopped and was never told to drain"))
 }
 

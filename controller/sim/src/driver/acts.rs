@@ -45,10 +45,16 @@ impl Driver {
             }
             Act::Jump(controller, by) => {
                 self.clocks[controller].wrong_by.fetch_add(by, Ordering::Relaxed);
-                self.world.sim().audit.slack += by.unsigned_abs();
+                let mut sim = self.world.sim();
+                sim.audit.slack += by.unsigned_abs();
+                sim.audit.apart += by.unsigned_abs();
                 return;
             }
             Act::LoseRow(service) => return self.lose_row(service),
+            Act::Split(span) => {
+                let lease = self.rows.lease().now_or_never().and_then(Result::ok).flatten();
+                return self.world.sim().split_lease(span, lease);
+            }
             Act::LoseLease => return self.rows.lose_lease(),
             Act::Declare(service) => {
                 self.versions[service] += 1;
@@ -133,6 +139,9 @@ impl Driver {
                     sim.plan(nth * gap, Event::Do(Box::new(move |sim| sim.undo_record(service))));
                 }
             }
+            Act::Poison(service) => {
+                sim.truth.poisoned.insert(name_of(service));
+            }
             Act::Rebalance => sim.rebalance(),
             Act::Spot(service) => {
                 if let Some(arn) = sim.newest(service, Role::Proxy) {
@@ -163,6 +172,8 @@ impl Driver {
         sim.trace.note(now, format_args!("CALM"));
         let domain = sim.settings.domain.clone();
         sim.truth.outages.clear();
+        sim.truth.split = None;
+        sim.truth.poisoned.clear();
         for name in sim.truth.services.clone() {
             let record = naming::record_name(&name, &domain);
             if !sim.truth.zone.ours.contains(&(record.clone(), "A".to_owned())) {

@@ -144,21 +144,33 @@ impl Store for SimStore {
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {
-        self.read(self.rows.lease()).await
+        let lease = self.read(self.rows.lease()).await?;
+        let own = self.port.world.sim().own_lease(self.port.controller, lease.as_ref());
+        Ok(own.or(lease))
     }
 
     async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError> {
         let began = self.port.world.now();
         let (controller, epoch, released) = (self.port.controller, next.epoch, next.nonce.is_empty());
         let effect = async {
-            let before = self.rows.lease().await?;
-            self.rows.put_lease(next, expected).await.map(|()| before)
+            let whole = self.rows.lease().await?;
+            let split = self.port.world.sim().write_own_lease(controller, whole.as_ref(), next, expected);
+            let Some(split) = split else { return self.rows.put_lease(next, expected).await.map(|()| whole) };
+            let (before, lasts) = split?;
+            if lasts {
+                self.rows.put_lease(next, whole.as_ref().map(|lease| lease.nonce.as_str())).await?;
+            }
+            Ok(Some(before))
         };
         let written = self.write("put_lease", effect, |sim, before| {
             check::lease_written(sim, controller, began, before.as_ref(), next);
             sim.truth.leader = (!released).then_some((controller, epoch));
         });
         written.await.map(drop)
+    }
+
+    async fn newest_epoch(&self) -> Result<u64, StoreError> {
+        self.read(self.rows.newest_epoch()).await
     }
 
     async fn install_id(&self, proposal: &str) -> Result<String, StoreError> {

@@ -8,6 +8,7 @@
 //! - [`network`]: addresses, and who has them; [`quota`]: calls that the account has left
 //! - [`sidecar`]: what runs inside a task
 //! - [`requests`]: requests on their way
+//! - [`split`]: a lease that two hold
 //! - [`history`]: what was true a while ago, for reads that lag
 
 pub mod definitions;
@@ -17,6 +18,7 @@ pub mod network;
 pub mod quota;
 pub mod requests;
 pub mod sidecar;
+pub mod split;
 pub mod tasks;
 pub mod zone;
 
@@ -41,6 +43,8 @@ pub struct Truth {
     pub private_zone: zone::SimZone,
     /// What others leave of the account's quotas.
     pub quota: quota::Quota,
+    /// Services of which nothing works.
+    pub poisoned: BTreeSet<String>,
     /// Services whose row somebody deleted: nobody knows what their proxies carried.
     pub lost_rows: BTreeSet<String>,
     /// Services of AWS that answer nobody, and until when.
@@ -57,6 +61,8 @@ pub struct Truth {
     pub activator: String,
     /// The controller that leads, by the table, and its epoch.
     pub leader: Option<(usize, u64)>,
+    /// The lease, while two hold it.
+    pub split: Option<split::Split>,
     /// Tokens of tasks, once they were made.
     pub task_tokens: BTreeMap<String, String>,
     /// Tasks that stay in the state they are in: until when.

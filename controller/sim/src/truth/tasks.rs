@@ -11,6 +11,8 @@ use dormouse_peer::wire::Role;
 use dormouse_state::Launch;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How long containers of a service last of which nothing works.
+const POISONED_LIVES: Ms = 25 * SECOND;
 /// Stopped tasks stay visible for so long.
 const VISIBLE: Ms = 60 * MINUTE;
 /// ECS gives a network interface up after this.
@@ -249,7 +251,11 @@ impl Sim {
             TaskStatus::Pending => {
                 task.seen.status = TaskStatus::Running;
                 task.step += 1;
+                let fails = task.service().is_some_and(|name| self.truth.poisoned.contains(name));
                 self.start_sidecar(arn);
+                if fails {
+                    self.plan(POISONED_LIVES, Event::Dies(arn.to_owned()));
+                }
             }
             TaskStatus::Stopping => {
                 task.seen.status = TaskStatus::Deprovisioning;

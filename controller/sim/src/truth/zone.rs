@@ -99,6 +99,13 @@ impl Sim {
         // AWS applies a batch's deletions before its creations.
         let mut ordered: Vec<Change> = changes.to_vec();
         ordered.sort_by_key(|change| matches!(change, Change::Create(_)));
+        let refused = |change: &&Change| {
+            let label = change.set().name.split('.').next();
+            label.is_some_and(|label| self.truth.poisoned.contains(label))
+        };
+        if let Some(poisoned) = ordered.iter().find(refused).filter(|_| ours) {
+            return ChangeAnswer::Refused(vec![format!("{} is poisoned", poisoned.set().name)]);
+        }
         if let Err(why) = apply(&mut next, &ordered) {
             self.trace.note(self.now, format_args!("batch refused: {why}"));
             return ChangeAnswer::Refused(vec![why]);

@@ -25,7 +25,7 @@ fn world(settings: &Settings) -> World {
         truth,
         queue: Queue::default(),
         trace: Trace::new(false),
-        audit: Audit::new(0),
+        audit: Audit::new(0, 0),
         settings: settings.clone(),
         crash: None,
         read: None,
