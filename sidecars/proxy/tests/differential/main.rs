@@ -53,9 +53,11 @@ fn send(contender: &Contender, case: &Case, meaning: &Meaning, pieces: usize) ->
     Outcome { got, seen: contender.recorder.take() }
 }
 
-/// Lets what is still on its way to the service arrive: behind it comes a request that nobody writes down.
+/// Lets what is still on its way to the service arrive: behind it comes a request that nobody writes down, and behind the
+/// connections that were made, one more.
 fn settle(contender: &Contender) {
     assert!(client::is_there(contender.address), "{:?} is gone", contender.who);
+    assert!(client::is_there(contender.recorder.address));
 }
 
 /// What must hold for the proxy, whatever others do.
@@ -354,6 +356,7 @@ fn ask(contender: &Contender, case: &answers::Case) -> (View, Result<(), String>
     );
     // And what the next client gets, over whatever connection is left.
     let next = client::exchange(contender.address, AFTER.as_bytes(), AFTER.len(), 1, &[false]);
+    settle(contender);
     contender.recorder.take();
     let is_after = |answer: &oracle::Answer| answer.status == 200 && answer.body == AFTER_NAME.as_bytes();
     let check = || {

@@ -1,6 +1,7 @@
 //! A service that writes down what reaches it, cut where RFC 9112 cuts it.
 
 use crate::oracle::{self, Parse, Request};
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,13 +31,25 @@ pub struct State {
     pub whole: Vec<Request>,
     /// Bytes that are no request, with what is wrong.
     pub wrong: Vec<(&'static str, Vec<u8>)>,
-    /// Connections in the middle of a request.
-    partial: usize,
-    /// Connections of which nothing was read yet.
-    fresh: usize,
-    /// Connections that ended there.
+    /// Connections that ended in the middle of a request.
     pub cut: usize,
     pub script: Option<Script>,
+    open: HashMap<usize, Open>,
+}
+
+/// An open connection.
+#[derive(Debug)]
+struct Open {
+    stream: TcpStream,
+    /// What came is being answered, or is not whole yet.
+    busy: bool,
+}
+
+impl Open {
+    /// Nothing of it is to be dealt with any more, as far as it has come.
+    fn is_quiet(&self) -> bool {
+        !self.busy && rustix::io::ioctl_fionread(&self.stream).is_ok_and(|unread| unread == 0)
+    }
 }
 
 /// The service.
@@ -52,10 +65,12 @@ impl Recorder {
         let recorder = Recorder { address: listener.local_addr().unwrap(), state: Arc::default() };
         let state = Arc::clone(&recorder.state);
         thread::spawn(move || {
-            for stream in listener.incoming() {
-                let state = Arc::clone(&state);
-                state.lock().unwrap().fresh += 1;
-                thread::spawn(move || connection(stream.unwrap(), &state));
+            for (number, stream) in listener.incoming().enumerate() {
+                let (stream, state) = (stream.unwrap(), Arc::clone(&state));
+                // Whoever has connected is about to say something.
+                let open = Open { stream: stream.try_clone().unwrap(), busy: true };
+                state.lock().unwrap().open.insert(number, open);
+                thread::spawn(move || connection(stream, number, &state));
             }
         });
         recorder
@@ -65,14 +80,14 @@ impl Recorder {
         self.state.lock().unwrap()
     }
 
-    /// What was seen since the last time, once no connection is in the middle of a request.
+    /// What was seen since the last time, once all that has come is dealt with.
     pub fn take(&self) -> State {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let mut state = self.state();
-            if state.partial + state.fresh == 0 || Instant::now() > end {
-                let fresh = State { partial: state.partial, fresh: state.fresh, ..State::default() };
-                return std::mem::replace(&mut *state, fresh);
+            if state.open.values().all(Open::is_quiet) || Instant::now() > end {
+                let open = std::mem::take(&mut state.open);
+                return std::mem::replace(&mut *state, State { open, ..State::default() });
             }
             drop(state);
             thread::sleep(Duration::from_millis(1));
@@ -80,17 +95,12 @@ impl Recorder {
     }
 }
 
-fn connection(mut stream: TcpStream, state: &Mutex<State>) {
+fn connection(mut stream: TcpStream, number: usize, state: &Mutex<State>) {
     stream.set_nodelay(true).unwrap();
     let mut bytes = Vec::new();
-    let mut scratch = vec![0; 64 * 1024];
-    let mut partial = false;
     let mut promised = false;
-    let mut fresh = 1;
     loop {
-        let read = stream.read(&mut scratch).unwrap_or(0);
-        bytes.extend_from_slice(&scratch[..read]);
-        let mut open = read > 0;
+        let mut open = read(&mut stream, number, &mut bytes, state);
         loop {
             match oracle::request(&bytes) {
                 Parse::Whole(request, used) => {
@@ -107,24 +117,35 @@ fn connection(mut stream: TcpStream, state: &Mutex<State>) {
             }
         }
         let mut state = state.lock().unwrap();
-        state.fresh -= std::mem::take(&mut fresh);
-        if partial == bytes.is_empty() {
-            partial = !partial;
-            if partial { state.partial += 1 } else { state.partial -= 1 }
-        }
         if !open {
-            if partial {
-                state.partial -= 1;
-                state.cut += 1;
-            }
+            state.cut += usize::from(!bytes.is_empty());
+            state.open.remove(&number);
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }
+        if let Some(open) = state.open.get_mut(&number) {
+            open.busy = !bytes.is_empty();
+        }
         drop(state);
-        if partial && !promised && asks_first(&bytes) {
+        if !bytes.is_empty() && !promised && asks_first(&bytes) {
             promised = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").is_ok();
         }
     }
+}
+
+/// Waits for bytes, and takes them where nobody can look between that and their being marked. Whether there were any.
+fn read(stream: &mut TcpStream, number: usize, bytes: &mut Vec<u8>, state: &Mutex<State>) -> bool {
+    if !stream.peek(&mut [0]).is_ok_and(|peeked| peeked > 0) {
+        return false;
+    }
+    let mut state = state.lock().unwrap();
+    let mut scratch = vec![0; 64 * 1024];
+    let read = stream.read(&mut scratch).unwrap_or(0);
+    bytes.extend_from_slice(&scratch[..read]);
+    if let Some(open) = state.open.get_mut(&number) {
+        open.busy = true;
+    }
+    read > 0
 }
 
 fn asks_first(bytes: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! Clients and services that mean harm, or are merely slow.
 
 use crate::support::{Client, Rig, Service, header, until};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -108,6 +109,41 @@ async fn a_service_that_does_not_answer_is_504() {
         let answer = client.answer().await;
         assert_eq!((answer.status(), answer.header("retry-after")), (504, Some("1")));
     }
+}
+
+/// An address whose backlog is full: whoever connects hears nothing.
+fn silence() -> (socket2::Socket, SocketAddr, Vec<socket2::Socket>) {
+    let tcp = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let listener = tcp();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let waiting = (0..4).map(|_| {
+        let socket = tcp();
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&address);
+        socket
+    });
+    let waiting = waiting.collect();
+    (listener, address.as_socket().unwrap(), waiting)
+}
+
+#[tokio::test]
+async fn a_service_that_takes_no_connection_is_503_after_the_connect_timeout() {
+    let (_listener, address, _waiting) = silence();
+    let port = address.port().to_string();
+    let rig = Rig::start(&[
+        ("UPSTREAM_HOST", "127.0.0.1"),
+        ("UPSTREAM_PORT", &port),
+        ("CONNECT_TIMEOUT_MS", "100"),
+        ("HOLD_MS", "0"),
+    ])
+    .await;
+    let began = Instant::now();
+    let answer = rig.get("/").await;
+    assert_eq!((answer.status(), answer.header("retry-after")), (503, Some("1")));
+    assert!(answer.text().contains("the service does not answer"), "{}", answer.text());
+    assert!(began.elapsed() >= Duration::from_millis(100));
 }
 
 #[tokio::test]
