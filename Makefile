@@ -108,6 +108,7 @@ fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/
 
 mutants: ## Plants faults into the product's decisions, one at a time, and fails when one is not found (minutes)
 	cargo run --locked --profile sim --target-dir target/mutants -p dormouse-sim --features mutants -- --mutants --seeds 0..100 --jobs 2
+	cargo test --locked --target-dir target/mutants -p dormouse-core --features mutants --test interleaved planted
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json

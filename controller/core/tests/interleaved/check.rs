@@ -4,6 +4,7 @@ use crate::controller::Effect;
 use crate::world::{NAME, World};
 use dormouse_core::dns::Change;
 use dormouse_core::intent::{later, since};
+use dormouse_core::lifecycle;
 use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
 use dormouse_peer::token::Identity;
@@ -112,14 +113,13 @@ fn no_cut(moment: &Moment<'_>) -> Option<String> {
         let proxy = world.cloud.of(&Identity { role: Role::Proxy, ..own.clone() })?;
         return (proxy.runs() && !proxy.task.stopping).then(|| format!("{arn} is stopped before its proxy"));
     }
-    let (condemned_at, why) = pair.condemned.as_ref()?;
+    let (_, why) = pair.condemned.as_ref()?;
     let life = world.cloud.lives.get(arn).filter(|life| life.runs() && why.starts_with("it sleeps"))?;
     if world.cloud.leads_to(world.settings, life.task.public_address.as_ref()?, world.now) {
         return Some(format!("{arn} is stopped and somebody may be led to it"));
     }
-    // A wake since then has forgotten when the drain began.
-    let drains_since = world.row.record.rest.as_ref().and_then(|rest| rest.drain_at).unwrap_or(*condemned_at);
-    let late = world.now >= later(drains_since, world.row.record.spec.drain) || why.contains("time was up");
+    let began = world.ledger.drains.get(&pair.id);
+    let late = began.is_some_and(|began| world.now >= later(*began, world.row.record.spec.drain));
     (life.open > 0 && !late).then(|| format!("{arn} is stopped and a request is cut off"))
 }
 
@@ -167,11 +167,23 @@ fn fence(moment: &Moment<'_>) -> Option<String> {
     (*by < held).then(|| format!("leader {by} writes after leader {held}"))
 }
 
-/// Who has not seen all tasks makes and ends none.
+/// Who has not seen all tasks makes and ends none; and what is written to be over is.
 fn unknown_is_not_absent(moment: &Moment<'_>) -> Option<String> {
+    let world = moment.after;
+    if matches!(moment.effect, Some(Effect::Wrote(_))) {
+        let lives =
+            |own: &Identity| world.cloud.of(own).is_some_and(|life| life.lives() && !life.task.stopping);
+        let over = world.row.record.pairs().flat_map(|pair| {
+            let over = Role::ALL.into_iter().filter(|role| !pair.task(*role).is_open());
+            over.map(|role| lifecycle::identity(NAME, pair.id, role))
+        });
+        if let Some(own) = over.into_iter().find(lives) {
+            return Some(format!("{own} is taken for gone, and lives"));
+        }
+    }
     let blind =
         moment.after.controllers.iter().find(|own| own.tasks.listed_at.is_none() && !own.steps.is_empty());
-    blind.map(|own| format!("{:?} without a listing", own.steps))
+    blind.map(|own| format!("{} steps without a listing", own.steps.len()))
 }
 
 /// What is done was written down before.

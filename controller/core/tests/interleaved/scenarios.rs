@@ -14,7 +14,8 @@ pub const SCENARIOS: &[(&str, Start)] = &[
     ("a wake", || waking(Left { leads: 1, ..Left::NOTHING })),
     ("a wake, an answer is lost", || waking(Left { leads: 1, losses: 1, ..Left::NOTHING })),
     ("a wake, one crashes", || waking(Left { leads: 2, crashes: 1, ..Left::NOTHING })),
-    ("a wake that is taken back", || waking(Left { leads: 1, sleeps: 1, ..Left::NOTHING })),
+    ("a wake that is taken back", || waking(Left { leads: 1, sleeps: 1, passes: 1, ..Left::NOTHING })),
+    ("a wake, tasks show late", || unlisted(Left { leads: 1, ..Left::NOTHING })),
     ("a takeover in the middle of a wake", taken_over),
     ("a sleep", || drowsy(Left { leads: 1, passes: 1, ..Left::NOTHING })),
     ("a sleep, a request comes", || drowsy(Left { leads: 1, requests: 1, ..Left::NOTHING })),
@@ -30,6 +31,13 @@ fn waking(left: Left) -> World {
     world.left.wakes = 1;
     world.go(Move::Wake).reads(0);
     World { left, ..world }
+}
+
+/// The same, and ECS does not list what it has just made.
+fn unlisted(left: Left) -> World {
+    let mut world = waking(left);
+    world.cloud.change(|cloud| cloud.shows_at_once = false);
+    world
 }
 
 /// A has intended the pair and called for neither task when B, which has read that, takes the lease.

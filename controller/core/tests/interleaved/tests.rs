@@ -45,6 +45,7 @@ hold! {
     an_answer_is_lost: "a wake, an answer is lost",
     one_crashes: "a wake, one crashes",
     taken_back: "a wake that is taken back",
+    tasks_show_late: "a wake, tasks show late",
     a_takeover: "a takeover in the middle of a wake",
     a_sleep: "a sleep",
     a_request_comes: "a sleep, a request comes",
@@ -77,4 +78,37 @@ fn a_shell_that_is_wrong_is_found() {
         let found = found(|world| world.broken = broken, 8);
         assert_eq!(found.map(|(id, _)| id), Some(id), "{broken:?}");
     }
+}
+
+/// Faults in the planners themselves, each in the scenario that brings it to light.
+#[cfg(feature = "mutants")]
+#[test]
+fn planted_faults_are_found() {
+    use dormouse_state::planted::{Fault::*, plant};
+    let planted = [
+        (PrefixMatch, "a sleep", "S6"),
+        (ServiceBeforeProxy, "a sleep, the record is gone", "S5"),
+        (WakeRevives, "a sleep, the record is gone", "S10"),
+        (BelievesWithdrawal, "a sleep", "S3"),
+        (NoOwnership, "a wake", "S2"),
+        (FenceIgnored, "a wake", "S11"),
+        (LastWriteWins, "a wake", "S10"),
+        (NoDrain, "a sleep, the record is gone", "S5"),
+        (MissingIsGone, "a wake, tasks show late", "S13"),
+        (UnansweredNeverRan, "a wake that is taken back", "S13"),
+        (BeforeListing, "a wake, one crashes", "S13"),
+    ];
+    let missed: Vec<_> = planted
+        .into_iter()
+        .filter(|(fault, name, id)| {
+            let (_, start) = SCENARIOS.iter().find(|(known, _)| known == name).unwrap();
+            let start = start();
+            plant(Some(*fault));
+            let violation = search(start, DEPTH).violation;
+            plant(None);
+            println!("{fault:?}: {name}: {}", violation.as_ref().map_or("-".into(), ToString::to_string));
+            violation.is_none_or(|violation| violation.id != *id)
+        })
+        .collect();
+    assert_eq!(missed, []);
 }

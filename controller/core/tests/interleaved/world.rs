@@ -9,7 +9,7 @@ use dormouse_core::observed::{Beat, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{RunParameters, ServiceRecord, Version};
+use dormouse_state::{PairId, RunParameters, ServiceRecord, Version};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,9 @@ pub struct Ledger {
     /// The latest leader that wrote.
     pub led: u64,
     /// Pairs that are to end.
-    pub condemned: BTreeSet<dormouse_state::PairId>,
+    pub condemned: BTreeSet<PairId>,
+    /// When the drain of a pair that goes to sleep began.
+    pub drains: BTreeMap<PairId, Timestamp>,
 }
 
 impl Ledger {
@@ -66,6 +68,11 @@ impl Ledger {
                 }
                 self.stops.extend(intent.stop_at.and(intent.task_arn.clone()));
             }
+            if let Some(began) = record.rest.as_ref().and_then(|rest| rest.drain_at)
+                && !self.condemned.contains(&pair.id)
+            {
+                self.drains.insert(pair.id, began);
+            }
             if pair.condemned.is_some() {
                 self.condemned.insert(pair.id);
             }
@@ -78,7 +85,7 @@ impl Ledger {
 impl Print for Ledger {
     fn print(&self, to: &mut Printer) {
         self.runs.keys().for_each(|identity| to.hash(identity));
-        to.hash((&self.stops, &self.addresses, &self.condemned, self.led));
+        to.hash((&self.stops, &self.addresses, &self.condemned, &self.drains, self.led));
     }
 }
 
