@@ -431,6 +431,55 @@ async fn readers_that_stand_still_slow_the_service_down_and_nobody_else() {
     assert_eq!(whole.len(), FLOOD);
 }
 
+/// A service whose connections are told to end when they have had so many requests; streams that are open go on.
+async fn ageing() -> (SocketAddr, Arc<AtomicUsize>, Arc<Notify>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, connections) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let (counted, old) = (Arc::clone(&connections), Arc::new(Notify::new()));
+    let ages = Arc::clone(&old);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, SeqCst);
+            let service = service_fn(|request: Request<Incoming>| async move {
+                Ok::<_, Infallible>(Response::new(request.into_body()))
+            });
+            let old = Arc::clone(&ages);
+            tokio::spawn(async move {
+                let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+                tokio::select! {
+                    _ = connection.as_mut() => return,
+                    () = old.notified() => connection.as_mut().graceful_shutdown(),
+                }
+                let _ = connection.await;
+            });
+        }
+    });
+    (address, connections, old)
+}
+
+#[tokio::test]
+async fn a_connection_that_is_to_end_takes_no_new_request() {
+    let (service, connections, old) = ageing().await;
+    let rig = before(service, &[]).await;
+    until("it is watched", || rig.proxy.peer_health().is_some_and(|p| p.healthy)).await;
+    let watched = connections.load(SeqCst);
+    let (mut sender, _connection) = http2(rig.address).await;
+    let (say, said) = tokio::sync::mpsc::channel(1);
+    let stream = Request::post("http://h.example/").body(Said(said).boxed()).unwrap();
+    let mut stream = soon("a head", sender.send_request(stream)).await.unwrap().into_body();
+    // All of them: the watch's connections are gone already.
+    old.notify_waiters();
+    for _ in 0..10 {
+        let answer = soon("an answer", sender.send_request(call("/", b"new"))).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "new");
+    }
+    say.send(Bytes::from("old")).await.unwrap();
+    assert_eq!(soon("an echo", stream.frame()).await.unwrap().unwrap().into_data().unwrap(), "old");
+    assert!(connections.load(SeqCst) - watched >= 2);
+}
+
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = vec![length[1], length[2], length[3], kind, flags];
