@@ -57,6 +57,7 @@ pub fn asleep(name: &str) -> ServiceView {
             sleeps_by: None,
             kept_awake_by: Vec::new(),
             wakes_today: 0,
+            rollout: None,
             failures: 0,
             retry_at: None,
         },

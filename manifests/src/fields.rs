@@ -43,6 +43,7 @@ pub(crate) const SPEC: Section = Section {
         "wake",
         "awake",
         "dependsOn",
+        "rolloutCheck",
         "proxy",
     ],
 };

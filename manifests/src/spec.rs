@@ -59,6 +59,7 @@ pub(crate) fn read(
         let windows = reader.items(n, "awake").iter();
         Some(windows.filter_map(|item| window(reader, item)).collect())
     });
+    fields.read("rolloutCheck", &mut spec.rollout_check, |n| reader.boolean(n, "rolloutCheck"));
     let protocol = spec.protocol;
     fields.read("proxy", &mut spec.proxy, |n| Some(proxy::read(reader, n, protocol)));
     let depends_on = depends_on(reader, &fields, name, &mut spec);

@@ -161,6 +161,9 @@ pub struct ServiceSpec {
         extend("uniqueItems" = true)
     )]
     pub depends_on: Vec<String>,
+    /// A changed manifest is tried once, asleep or awake; when it does not come up, the last good one is back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rollout_check: bool,
     /// The proxy's own Fargate task.
     #[serde(default)]
     pub proxy: ProxySpec,
@@ -191,6 +194,7 @@ impl ServiceSpec {
             wake: Wake::default(),
             awake: Vec::new(),
             depends_on: Vec::new(),
+            rollout_check: false,
             proxy: ProxySpec::default(),
         }
     }

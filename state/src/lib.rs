@@ -7,6 +7,7 @@
 //! - [`condition`]: conditions and events, as users read them
 //! - [`capacity`]: what must survive a restart while instances are removed
 //! - [`lease`]: who leads
+//! - [`rollout`]: a changed manifest until a pair of it was ready
 //! - [`store`]: the [`Store`] trait: conditional writes only
 //! - [`memory`]: the store in memory
 //! - [`planted`](mod@planted): faults that can be planted into decisions (feature `mutants`)
@@ -21,14 +22,16 @@ pub mod memory;
 pub mod pair;
 pub mod planted;
 pub mod record;
+pub mod rollout;
 pub mod store;
 
 pub use capacity::{CapacityMemory, InstanceSize, Removal};
 pub use condition::{Condition, ConditionType, Event};
 pub use lease::Lease;
 pub use memory::MemoryStore;
-pub use pair::{Launch, Pair, PairId, RunParameters, TaskEnd, TaskIntent};
+pub use pair::{Launch, Pair, PairId, RunParameters, Runs, TaskEnd, TaskIntent};
 pub use record::{
     Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord, WakeCount,
 };
+pub use rollout::{Good, Rollout};
 pub use store::{Store, StoreError, Version, Versioned, admit};

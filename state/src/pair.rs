@@ -3,6 +3,7 @@
 //! An intent holds every parameter of its RunTask call, so that a retry, a restarted controller or a second
 //! one makes the very same call under the same client token and gets the same task back.
 
+use dormouse_manifests::Protocol;
 use dormouse_peer::wire::Role;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,18 @@ impl TaskIntent {
     }
 }
 
+/// What of its manifest a pair runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Runs {
+    /// Differs whenever tasks of their own are needed for a manifest.
+    pub version: String,
+    /// Port that its container listens on.
+    pub port: u16,
+    /// What its container speaks.
+    pub protocol: Protocol,
+}
+
 /// A proxy task and a service task. When one of them ends, the other is of no use: both go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -128,12 +141,21 @@ pub struct Pair {
     pub intended_at: Timestamp,
     /// The generation of the manifest that it runs.
     pub generation: u64,
+    /// What of the manifest it runs; absent in rows from before that was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Runs>,
     /// When it was first ready to be used through its record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
     /// Since when the pair is to end, and why. Never taken back: a wake after it makes a new pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condemned: Option<(Timestamp, String)>,
+    /// It ends because a newer pair took its place while it worked: it serves until nobody is led to it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
+    /// Since when its proxy, replaced, is told to be a lame duck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_at: Option<Timestamp>,
     /// The proxy task.
     pub proxy: TaskIntent,
     /// The service task.
@@ -155,6 +177,11 @@ impl Pair {
             Role::Proxy => &mut self.proxy,
             Role::Service => &mut self.service,
         }
+    }
+
+    /// Whether it serves on although a newer pair took its place.
+    pub fn serves_on(&self) -> bool {
+        self.replaced && self.drain_at.is_none() && self.proxy.is_open() && self.service.is_open()
     }
 
     /// Whether nothing of it can exist any more.

@@ -2,6 +2,7 @@
 
 use crate::condition::{Condition, Event};
 use crate::pair::{Pair, PairId};
+use crate::rollout::Rollout;
 use dormouse_manifests::ServiceSpec;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -113,6 +114,9 @@ pub struct DnsMemory {
     /// Address that stands in the zone, INSYNC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
+    /// The pair that it is the address of; absent in rows from before that was written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_pair: Option<PairId>,
     /// Since when that is known: what stood there before may be remembered by resolvers for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
@@ -192,6 +196,9 @@ pub struct ServiceRecord {
     /// The pair that is to serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<Pair>,
+    /// The pair that is to take its place, of a changed manifest, once it is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<Pair>,
     /// Pairs that are on their way out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring: Vec<Pair>,
@@ -201,6 +208,12 @@ pub struct ServiceRecord {
     /// The newest pair ever intended, so that no name is used twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_pair: Option<PairId>,
+    /// The newest generation of which a pair was ready.
+    #[serde(default)]
+    pub proven: u64,
+    /// What became of a changed manifest, while there is something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// Its DNS record.
     #[serde(default)]
     pub dns: DnsMemory,
@@ -247,9 +260,12 @@ impl ServiceRecord {
             last_activity: now,
             definitions: Definitions::default(),
             pair: None,
+            successor: None,
             retiring: Vec::new(),
             strays: BTreeMap::new(),
             last_pair: None,
+            proven: 0,
+            rollout: None,
             dns: DnsMemory { withdrawn_at: Some(now), ..DnsMemory::default() },
             failures: 0,
             retry_at: None,
@@ -275,7 +291,12 @@ impl ServiceRecord {
 
     /// All its pairs, the serving one first.
     pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
-        self.pair.iter().chain(&self.retiring)
+        self.pair.iter().chain(&self.successor).chain(&self.retiring)
+    }
+
+    /// The same, to change them.
+    pub fn pairs_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
+        self.pair.iter_mut().chain(&mut self.successor).chain(&mut self.retiring)
     }
 }
 
@@ -299,6 +320,28 @@ mod tests {
         assert_eq!(record.wakes, (5..25).collect::<Vec<u32>>());
         record.took(u64::MAX);
         assert_eq!((record.wakes.len(), record.wakes.last()), (MAX_WAKES, Some(&u32::MAX)));
+    }
+
+    #[test]
+    fn a_row_from_before_there_were_rollouts_is_read() {
+        let pair = serde_json::json!({
+            "id": {"epoch": 1, "attempt": 1}, "intendedAt": "1970-01-01T00:00:00Z", "generation": 1,
+            "proxy": intent(), "service": intent(),
+        });
+        let mut row = serde_json::to_value(record()).unwrap();
+        row.as_object_mut().unwrap().remove("proven");
+        row["pair"] = pair;
+        let read = serde_json::from_value::<ServiceRecord>(row).unwrap();
+        let pair = read.pair.unwrap();
+        assert_eq!((read.proven, read.successor, read.rollout), (0, None, None));
+        assert_eq!((pair.runs, pair.replaced, pair.drain_at), (None, false, None));
+    }
+
+    fn intent() -> serde_json::Value {
+        serde_json::json!({"parameters": {
+            "cluster": "c", "taskDefinition": "t", "container": "c", "subnets": [], "securityGroups": [],
+            "launch": "ec2", "publicIp": false, "controllerUrl": "http://c",
+        }})
     }
 
     #[test]

@@ -4,12 +4,12 @@
 
 mod support;
 
-use dormouse_manifests::ServiceSpec;
+use dormouse_manifests::{Protocol, ServiceSpec};
 use dormouse_state::dynamodb::DynamoDbStore;
 use dormouse_state::{
-    CapacityMemory, Cause, Condition, ConditionType, Definition, Desired, DnsChange, InstanceSize, Launch,
-    Lease, MemoryStore, Pair, PairId, Phase, Removal, RunParameters, ServiceRecord, Store, StoreError,
-    TaskEnd, TaskIntent, Version,
+    CapacityMemory, Cause, Condition, ConditionType, Definition, Desired, DnsChange, Good, InstanceSize,
+    Launch, Lease, MemoryStore, Pair, PairId, Phase, Removal, Rollout, RunParameters, Runs, ServiceRecord,
+    Store, StoreError, TaskEnd, TaskIntent, Version,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -208,8 +208,11 @@ async fn every_field_survives(store: Arc<dyn Store>) {
         id,
         intended_at: at(1),
         generation: 4,
+        runs: Some(Runs { version: "a1".into(), port: 80, protocol: Protocol::Tcp }),
         ready_at: Some(at(5)),
         condemned: Some((at(6), "idle".into())),
+        replaced: true,
+        drain_at: Some(at(7)),
         proxy: TaskIntent::new(parameters),
         service: ended,
     };
@@ -227,6 +230,11 @@ async fn every_field_survives(store: Arc<dyn Store>) {
     hello.definitions.proxy = Some(Definition { hash: "abc".into(), arn: None });
     hello.definitions.retired = vec!["arn:1".into()];
     hello.retiring = vec![pair.clone()];
+    hello.successor = Some(pair.clone());
+    hello.proven = 3;
+    let good = Good { generation: 3, labels: hello.labels.clone(), spec: hello.spec.clone() };
+    hello.rollout = Some(Rollout { tries: 2, good: Some(Box::new(good)), ..Rollout::of(4) });
+    hello.dns.published_pair = Some(id);
     hello.pair = Some(pair);
     hello.last_pair = Some(id);
     hello.dns.pending = Some(DnsChange {

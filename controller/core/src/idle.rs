@@ -4,7 +4,7 @@ use crate::intent::{later, since};
 use crate::observed::Beat;
 use dormouse_manifests::{AwakeWindow, IdleAfter};
 use dormouse_peer::wire::Activity;
-use dormouse_state::{Desired, ServiceRecord, planted};
+use dormouse_state::{Desired, Pair, ServiceRecord, planted};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -96,6 +96,8 @@ pub fn idle_at(
     if planted!(NoIdleDetection)
         || record.desired == Desired::Asleep
         || dependents_awake
+        // Its users are still at the pair before, whose use is not counted.
+        || record.retiring.iter().any(Pair::serves_on)
         || usage.in_flight > 0
         || usage.busy
     {

@@ -2,9 +2,9 @@
 //!
 //! Each function answers the next record, or `None` when nothing is to be written.
 
-use crate::lifecycle::backoff;
+use crate::lifecycle::{backoff, rollout};
 use dormouse_manifests::Service;
-use dormouse_state::{Cause, Desired, Rest, ServiceRecord, planted};
+use dormouse_state::{Cause, Desired, Good, Rest, Rollout, ServiceRecord, planted};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -22,10 +22,11 @@ pub fn declare(known: Option<&ServiceRecord>, manifest: &Service, now: Timestamp
     let Some(known) = known else {
         let mut record = ServiceRecord::declared(name, labels.clone(), spec.clone(), now);
         record.note(now, "Declared", "declared");
+        record.rollout = changed(None, &record);
         return Some(record);
     };
     if known.labels == *labels && known.spec == *spec && !known.deleting {
-        return None;
+        return tried_again(known, now);
     }
     let mut next = known.clone();
     next.labels.clone_from(labels);
@@ -36,6 +37,35 @@ pub fn declare(known: Option<&ServiceRecord>, manifest: &Service, now: Timestamp
     next.failures = 0;
     next.retry_at = next.retry_at.map(|at| at.min(later(now, backoff(0))));
     next.note(now, "Changed", format!("generation {} declared", next.generation));
+    if rollout::version(&known.spec) != rollout::version(spec) {
+        next.rollout = changed(Some(known), &next);
+    } else if let Some(rollout) = next.rollout.as_mut().filter(|rollout| !rollout.rolled_back) {
+        rollout.generation = next.generation;
+    }
+    Some(next)
+}
+
+/// What is to be remembered of a manifest that needs new tasks: only what a check needs.
+fn changed(known: Option<&ServiceRecord>, next: &ServiceRecord) -> Option<Rollout> {
+    let good = known.and_then(|known| {
+        if known.proven != known.generation {
+            return known.rollout.as_ref()?.good.clone();
+        }
+        let (generation, labels, spec) = (known.generation, known.labels.clone(), known.spec.clone());
+        Some(Box::new(Good { generation, labels, spec }))
+    });
+    let check = Rollout { check: true, good, ..Rollout::of(next.generation) };
+    next.spec.rollout_check.then_some(check)
+}
+
+/// What failed to come into use is declared as it was: it is to be tried again.
+fn tried_again(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
+    let rollout =
+        known.rollout.as_ref().filter(|rollout| rollout.failure.is_some() && !rollout.rolled_back)?;
+    let mut next = known.clone();
+    let (check, good) = (known.spec.rollout_check, rollout.good.clone());
+    next.rollout = Some(Rollout { check, good, ..Rollout::of(known.generation) });
+    next.note(now, "Changed", format!("generation {} declared again", known.generation));
     Some(next)
 }
 
@@ -57,6 +87,11 @@ pub fn wake(
         next.awake_until = Some(until);
     }
     if known.desired == Desired::Awake {
+        if let Some(wake) = next.last_wake.as_mut().filter(|wake| wake.origin == rollout::ORIGIN) {
+            // It is awake on somebody's account from here on.
+            (wake.origin, wake.reason) = (origin.to_owned(), reason.to_owned());
+            return Ok(Some(next));
+        }
         let worth_it = until.is_some() || now.duration_since(known.last_activity) >= ACTIVITY_STEP;
         return Ok(worth_it.then_some(next));
     }

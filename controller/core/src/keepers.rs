@@ -2,7 +2,7 @@
 
 use crate::idle::{self, Use};
 use dormouse_manifests::{AwakeWindow, IdleAfter};
-use dormouse_state::{Desired, ServiceRecord};
+use dormouse_state::{Desired, Pair, ServiceRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Keeper {
-    /// One CamelCase word: `Requests`, `Sockets`, `Busy`, `AskedFor`, `Window`, `Dependents`, `Never`, `Unheard`.
+    /// One CamelCase word: `Requests`, `Sockets`, `Busy`, `AskedFor`, `Window`, `Dependents`, `Never`, `Rollout`,
+    /// `Unheard`.
     pub reason: String,
     /// A sentence without its full stop.
     pub message: String,
@@ -40,6 +41,11 @@ pub fn keepers(record: &ServiceRecord, usage: &Use, dependents_awake: bool, now:
         dependents_awake.then(|| ("Dependents", "a service that depends on it is awake".to_owned())),
         (record.spec.idle_after == IdleAfter::Never)
             .then(|| ("Never", "it stays awake until it is put to sleep (idleAfter: never)".to_owned())),
+        record
+            .retiring
+            .iter()
+            .any(Pair::serves_on)
+            .then(|| ("Rollout", "its requests are moving to a new version".to_owned())),
         silent.then(|| {
             ("Unheard", "its proxy has not reported lately: nothing is known to be idle".to_owned())
         }),

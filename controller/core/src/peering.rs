@@ -30,7 +30,7 @@ pub fn answer(
 ) -> Option<Answer> {
     let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
     let pair = record.pairs().find(|pair| pair.id == id)?;
-    let leaving = pair.condemned.is_some();
+    let leaving = pair.condemned.is_some() && !pair.serves_on();
     let drains = record.rest.as_ref().is_some_and(|rest| rest.drain_at.is_some());
     let other = pair.task(identity.role.peer());
     let address = other
@@ -39,8 +39,10 @@ pub fn answer(
         .and_then(|arn| tasks.by_arn.get(arn))
         .filter(|task| other.is_open() && !task.is_ending())
         .and_then(|task| task.private_address.clone());
-    let port = match (identity.role, record.spec.protocol) {
-        (Role::Proxy, _) => record.spec.port,
+    let runs = pair.runs.as_ref();
+    let protocol = runs.map_or(record.spec.protocol, |runs| runs.protocol);
+    let port = match (identity.role, protocol) {
+        (Role::Proxy, _) => runs.map_or(record.spec.port, |runs| runs.port),
         (Role::Service, Protocol::Http | Protocol::H2c) => PROXY_PORT,
         (Role::Service, Protocol::Tcp) => PROXY_HEALTH_PORT,
     };
@@ -48,7 +50,9 @@ pub fn answer(
     let both_serve = [ConditionType::ServiceRunning, ConditionType::ProxyRunning]
         .iter()
         .all(|kind| record.conditions.iter().any(|known| known.kind == *kind && known.status));
-    let interval_ms = match (record.desired, both_serve) {
+    let is_successor = record.successor.as_ref().is_some_and(|successor| successor.id == id);
+    let interval_ms = match (record.desired, both_serve && !is_successor) {
+        _ if pair.replaced => RESTING_MS,
         (Desired::Asleep, _) => RESTING_MS,
         (Desired::Awake, false) if planted!(SlowToHear) => STEADY_MS * 3,
         (Desired::Awake, false) => WAKING_MS,
@@ -76,7 +80,8 @@ pub fn is_news(record: &ServiceRecord, before: Option<&Beat>, beat: &Beat) -> bo
         || before.busy != beat.busy
         || before.detail != beat.detail
         // On the way to sleep a request matters at once, and so does the end of the last one.
-        || (record.rest.is_some() && (counts(before) != counts(beat) || beat.state == SidecarState::Draining))
+        || ((record.rest.is_some() || record.retiring.iter().any(|pair| pair.replaced))
+            && (counts(before) != counts(beat) || beat.state == SidecarState::Draining))
 }
 
 #[cfg(test)]

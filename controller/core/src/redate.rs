@@ -26,14 +26,20 @@ pub fn record(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
         rest.since = Timestamp::UNIX_EPOCH;
         rest.drain_at.iter_mut().for_each(|at| wait(at, true));
     }
-    for pair in next.pair.iter_mut().chain(&mut next.retiring) {
+    // One that is to take over has its time to become ready anew.
+    next.successor.iter_mut().for_each(|pair| wait(&mut pair.intended_at, true));
+    for pair in next.pairs_mut() {
         let is_under_way = pair.condemned.is_some() || pair.ready_at.is_none();
         tasks(pair, |at| wait(at, is_under_way));
         wait(&mut pair.intended_at, false);
         pair.ready_at.iter_mut().for_each(|at| wait(at, false));
         pair.condemned.iter_mut().for_each(|(at, _)| wait(at, true));
+        pair.drain_at.iter_mut().for_each(|at| wait(at, true));
     }
     next.retry_at = known.retry_at.map(|at| at.min(later(now, backoff(known.failures))));
+    if let Some(rollout) = &mut next.rollout {
+        rollout.retry_at = rollout.retry_at.map(|at| at.min(later(now, backoff(rollout.tries))));
+    }
     next.last_activity = now.min(known.last_activity);
     next.last_wake.iter_mut().for_each(|wake| wait(&mut wake.at, false));
     next.dns.repaired_at.iter_mut().for_each(|at| wait(at, false));

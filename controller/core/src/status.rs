@@ -3,6 +3,7 @@
 use crate::capacity::Room;
 use crate::explain::explain;
 use crate::intent::since;
+use crate::lifecycle::rollout::TRIES;
 use crate::lifecycle::{Step, View};
 use crate::observed::{Beat, TaskStatus};
 use crate::settings::Settings;
@@ -20,7 +21,7 @@ pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(60);
 pub(crate) const SLOW: Duration = Duration::from_secs(600);
 
 /// What a condition is found to be: status, reason, message.
-type Finding = (bool, &'static str, String);
+pub(crate) type Finding = (bool, &'static str, String);
 
 /// Brings phase and conditions of `next` up to date; asks for a probe when only that is missing.
 pub(crate) fn update(
@@ -124,8 +125,14 @@ fn up(
     };
     found.insert(Type::PeersHealthy, peers);
     let public = view.task(&pair.proxy).and_then(|task| task.public_address.as_deref());
+    // Whoever follows the record of a pair that was replaced is served by that one until it moves.
+    let by_the_old = next
+        .dns
+        .published_pair
+        .is_some_and(|published| next.retiring.iter().any(|pair| pair.id == published && pair.serves_on()));
     let dns = match (&next.dns.published, &next.dns.pending) {
         (Some(at), None) if Some(at.as_str()) == public => (true, "Published", format!("its record is {at}")),
+        (Some(at), _) if by_the_old => (true, "Moving", format!("its record moves away from {at}")),
         (_, Some(_)) => (false, "Pending", "its record is on the way to the name servers".to_owned()),
         _ => (false, "Withdrawn", "it has no record yet".to_owned()),
     };
@@ -136,7 +143,8 @@ fn runs(pair: &Pair, role: Role, view: &View<'_>) -> bool {
     view.task(pair.task(role)).is_some_and(|task| task.status == TaskStatus::Running && !task.stopping)
 }
 
-fn half(pair: &Pair, role: Role, view: &View<'_>, beat: Option<&Beat>, now: Timestamp) -> Finding {
+/// Whether one half of a pair runs and serves.
+pub(crate) fn half(pair: &Pair, role: Role, view: &View<'_>, beat: Option<&Beat>, now: Timestamp) -> Finding {
     let intent = pair.task(role);
     let Some(task) = view.task(intent) else {
         let reason = if intent.task_arn.is_some() { "Unseen" } else { "Intended" };
@@ -158,6 +166,11 @@ fn half(pair: &Pair, role: Role, view: &View<'_>, beat: Option<&Beat>, now: Time
         }
         None => (false, "Starting", format!("the {role} task is {}", task.status.as_str())),
     }
+}
+
+/// Whether a probe through the path that users take has succeeded lately.
+pub(crate) fn is_proven(view: &View<'_>, address: &str, now: Timestamp) -> bool {
+    view.probed.is_some_and(|(at, probed)| probed == address && since(now, at) <= PROBE_FRESH)
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -192,9 +205,7 @@ fn ready(
         return (false, "NoAddress", "its proxy has no public address yet".to_owned());
     };
     let was = next.conditions.iter().any(|known| known.kind == Type::Ready && known.status);
-    let proven =
-        view.probed.is_some_and(|(at, where_to)| where_to == address && since(now, at) <= PROBE_FRESH);
-    if was || proven || planted!(UnprobedReady) {
+    if was || is_proven(view, &address, now) || planted!(UnprobedReady) {
         return (true, "Ready", format!("it answers at {address}"));
     }
     steps.push(Step::Probe { address });
@@ -202,6 +213,32 @@ fn ready(
 }
 
 fn degraded(
+    next: &ServiceRecord,
+    pair: Option<&Pair>,
+    view: &View<'_>,
+    now: Timestamp,
+    found: &BTreeMap<Type, Finding>,
+) -> Option<Finding> {
+    is_broken(next, pair, view, now, found).or_else(|| rollout_failed(next, now))
+}
+
+/// A changed manifest that did not come into use; what was there before does.
+fn rollout_failed(next: &ServiceRecord, now: Timestamp) -> Option<Finding> {
+    let rollout = next.rollout.as_ref()?;
+    let (generation, why) = (rollout.generation, rollout.failure.as_ref()?);
+    if rollout.rolled_back {
+        let message = format!("generation {generation} did not come up, and was taken back: {why}");
+        return Some((true, "RolledBack", message));
+    }
+    let again = match rollout.retry_at.filter(|at| *at > now && rollout.tries < TRIES) {
+        Some(at) => format!("the next try is at {}", clock(at)),
+        None if rollout.tries < TRIES => "it is tried again".to_owned(),
+        None => "the next wake tries it again, and so does another `dormouse apply`".to_owned(),
+    };
+    Some((true, "RolloutFailed", format!("generation {generation} did not become ready: {why}; {again}")))
+}
+
+fn is_broken(
     next: &ServiceRecord,
     pair: Option<&Pair>,
     view: &View<'_>,
@@ -229,17 +266,21 @@ fn degraded(
         return Some((true, reason, message.clone()));
     }
     if next.failures > 0 {
-        // The task's own reason says more than the pair's.
-        let newest = |reason: &str| next.events.iter().rev().find(|event| event.reason == reason);
-        let last = newest("TaskEnded").or_else(|| newest("PairLost"));
-        let last = last.map(|event| format!(": {}", event.message)).unwrap_or_default();
-        return Some((true, "CrashLoop", format!("{} pairs in a row were lost{last}", next.failures)));
+        let message = format!("{} pairs in a row were lost: {}", next.failures, last_loss(next));
+        return Some((true, "CrashLoop", message.trim_end_matches(": ").to_owned()));
     }
     let waited = not_ready_since(next).map_or(Duration::ZERO, |at| since(now, at));
     (waited >= SLOW).then(|| {
         let why = found.get(&Type::Ready).map_or_else(String::new, |(_, _, message)| message.clone());
         (true, "SlowWake", format!("not ready after 10 minutes: {why}"))
     })
+}
+
+/// Why the last pair was lost. A task's own reason says more than its pair's.
+pub(crate) fn last_loss(next: &ServiceRecord) -> String {
+    let newest = |reason: &str| next.events.iter().rev().find(|event| event.reason == reason);
+    let last = newest("TaskEnded").or_else(|| newest("PairLost"));
+    last.map(|event| event.message.clone()).unwrap_or_default()
 }
 
 /// Since when it is waited for: its wake, or the loss of what was ready. `None`: it was ready when last seen.
@@ -255,6 +296,10 @@ pub(crate) fn not_ready_since(next: &ServiceRecord) -> Option<Timestamp> {
 fn became_ready(next: &mut ServiceRecord, now: Timestamp) {
     if let Some(pair) = &mut next.pair {
         pair.ready_at.get_or_insert(now);
+        let generation = pair.generation;
+        next.proven = generation;
+        // What was rolled back is told of until the next change.
+        next.rollout.take_if(|rollout| !rollout.rolled_back && rollout.generation <= generation);
     }
     let Some(wake) = next.last_wake.as_mut().filter(|wake| wake.duration_ms.is_none()) else { return };
     let took = since(now, wake.at);

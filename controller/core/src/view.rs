@@ -97,6 +97,9 @@ pub struct Status {
     /// Wakes by requests today, as UTC counts days.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub wakes_today: u32,
+    /// What became of a changed manifest, while there is something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutView>,
     /// Pairs of tasks in a row that were lost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -109,6 +112,29 @@ pub struct Status {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// A changed manifest on its way into use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutView {
+    /// Its generation.
+    pub generation: u64,
+    /// A pair of it is getting ready beside the one that serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub under_way: bool,
+    /// How many pairs of it did not become ready.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+    /// Why the last of them did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// It failed its check: the manifest before it is back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolled_back: bool,
+    /// No further try before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
 }
 
 /// A task of a service.
@@ -223,10 +249,24 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             sleeps_by: ends_at(record),
             kept_awake_by: keepers::keepers(record, &usage, view.dependents_awake, now),
             wakes_today: guard::count(record, now).count,
+            rollout: rollout(record, now),
             failures: record.failures,
             retry_at: record.retry_at.filter(|at| *at > now),
         },
     }
+}
+
+fn rollout(record: &ServiceRecord, now: Timestamp) -> Option<RolloutView> {
+    let known = record.rollout.as_ref();
+    let successor = record.successor.as_ref();
+    Some(RolloutView {
+        generation: known.map(|known| known.generation).or(successor.map(|successor| successor.generation))?,
+        under_way: successor.is_some(),
+        tries: known.map_or(0, |known| known.tries),
+        failure: known.and_then(|known| known.failure.clone()),
+        rolled_back: known.is_some_and(|known| known.rolled_back),
+        retry_at: known.and_then(|known| known.retry_at).filter(|at| *at > now),
+    })
 }
 
 /// Where the user's container answers, directly: once its sidecar said so, and while its pair is to serve.
@@ -236,7 +276,8 @@ pub fn backend(record: &ServiceRecord, view: &View<'_>) -> Option<SocketAddr> {
     let beat = view.beat(&record.name, pair, Role::Service);
     let answers = beat.map_or(pair.ready_at.is_some(), |beat| beat.state == SidecarState::Serving);
     let address = task.private_address.as_ref().filter(|_| answers)?;
-    Some(SocketAddr::new(address.parse().ok()?, record.spec.port))
+    let port = pair.runs.as_ref().map_or(record.spec.port, |runs| runs.port);
+    Some(SocketAddr::new(address.parse().ok()?, port))
 }
 
 /// The instances of the group and of the cluster, with the services on them.

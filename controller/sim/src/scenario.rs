@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 35] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -25,6 +25,10 @@ pub const NAMES: [&str; 31] = [
     "delete-while-waking",
     "redeclare-while-waking",
     "redeclare-between-wakes",
+    "rollout-under-load",
+    "rollout-that-fails",
+    "rollout-bereaved",
+    "rollout-put-to-sleep",
     "service-crash",
     "proxy-crash",
     "proxy-stopped-by-hand",
@@ -84,6 +88,26 @@ pub fn scenario(name: &str) -> Option<Script> {
             (up, Act::Declare(0)),
             (up + 5 * SECOND, Act::Sleep(0)),
             (up + 30 * SECOND, Act::Wake(0)),
+        ],
+        "rollout-under-load" => vec![wake, ask(up - 5 * SECOND, 90, SECOND), (up, Act::Declare(0))],
+        "rollout-that-fails" => vec![
+            wake,
+            ask(up - 5 * SECOND, 90, SECOND),
+            (up, Act::Declare(0)),
+            (up + 75 * SECOND, Act::Deaf(0, 20 * MINUTE)),
+        ],
+        "rollout-bereaved" => vec![
+            wake,
+            ask(up - 5 * SECOND, 90, SECOND),
+            (up, Act::Declare(0)),
+            (up + 40 * SECOND, Act::Kill(0, Role::Service)),
+        ],
+        "rollout-put-to-sleep" => vec![
+            wake,
+            ask(up - 5 * SECOND, 15, SECOND),
+            (up, Act::Declare(0)),
+            (up + 25 * SECOND, Act::Sleep(0)),
+            (up + 40 * SECOND, Act::Wake(0)),
         ],
         "service-crash" => vec![wake, (up, Act::Kill(0, Role::Service)), ask(up, 20, 2 * SECOND)],
         "proxy-crash" => vec![wake, (up, Act::Kill(0, Role::Proxy)), ask(up, 20, 2 * SECOND)],

@@ -77,8 +77,9 @@ impl Engine {
         let settings = self.settings_of_all();
         let plan = |view: &View<'_>| lifecycle::plan(&settings, record, view, now);
         let is_placed = |record: &ServiceRecord| {
+            let mut to_serve = record.pair.iter().chain(&record.successor);
             record.desired == Desired::Asleep
-                || record.pair.as_ref().is_some_and(|pair| pair.service.task_arn.is_some())
+                || record.pair.is_some() && to_serve.all(|pair| pair.service.task_arn.is_some())
         };
         let mut planned =
             if is_placed(record) { self.with_view(record, plan) } else { self.with_room(record, now, plan) };

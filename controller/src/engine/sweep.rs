@@ -245,6 +245,7 @@ impl Engine {
 fn is_in_transition(record: &ServiceRecord) -> bool {
     matches!(record.phase, Phase::Waking | Phase::Draining)
         || !record.retiring.is_empty()
+        || record.successor.is_some()
         || !record.strays.is_empty()
         || (record.desired == Desired::Awake) != (record.phase == Phase::Awake)
 }

@@ -213,6 +213,19 @@ impl World {
         live.remove(0)
     }
 
+    /// Waits until one pair of a service is left: another one took its place.
+    #[track_caller]
+    pub fn one_pair(&self, service: &str) {
+        eventually(&format!("{service} has one pair"), SOON, || {
+            let live = Role::ALL.map(|role| tasks::live(&self.control, service, role));
+            if live.iter().all(|live| live.len() == 1) {
+                Ok(())
+            } else {
+                Err(live.map(|live| list(&live)).concat())
+            }
+        });
+    }
+
     /// A task by its id, as it is now.
     #[track_caller]
     pub fn again(&self, task: &Task) -> Task {

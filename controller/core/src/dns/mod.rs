@@ -166,7 +166,12 @@ fn service(
         (None, Standing::AsWanted) => match &address {
             // The change before was replaced by one that asks for what already stands there.
             Some(_) if memory.published != address || memory.pending.is_some() => {
-                memory = DnsMemory { published: address.clone(), published_at: Some(now), ..anew(&memory) };
+                memory = DnsMemory {
+                    published: address.clone(),
+                    published_pair: Some(pair),
+                    published_at: Some(now),
+                    ..anew(&memory)
+                };
             }
             // Somebody took it out, or a withdrawal was forgotten: when is not known.
             None if memory.withdrawn_at.is_none() && memory.published.is_some() => {
@@ -287,6 +292,7 @@ pub fn settled(memory: &mut DnsMemory, now: Timestamp) {
     let Some(done) = memory.pending.take() else { return };
     memory.withdrawn_at = done.address.is_none().then_some(now);
     memory.published_at = done.address.is_some().then_some(now);
+    memory.published_pair = done.address.is_some().then_some(done.pair);
     memory.published = done.address;
 }
 

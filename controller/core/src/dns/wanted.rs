@@ -109,6 +109,9 @@ fn given<'a>(record: &'a ServiceRecord, pair: &Pair, view: &View<'_>) -> Option<
         return pending.address.as_deref().filter(|_| pending.pair == pair.id);
     }
     // What is published may still be the address of the pair before.
+    if let Some(published_pair) = record.dns.published_pair {
+        return record.dns.published.as_deref().filter(|_| published_pair == pair.id);
+    }
     let known = view.task(&pair.proxy).and_then(|task| task.public_address.as_deref());
     record.dns.published.as_deref().filter(|address| pair.ready_at.is_some() || known == Some(*address))
 }

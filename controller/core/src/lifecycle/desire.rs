@@ -1,9 +1,10 @@
 //! When the intention flips by itself: idleness, a time that is up, the container's own wish, a clean end, a late
 //! request, a window.
 
-use super::View;
+use super::{View, rollout};
 use crate::idle;
 use crate::intent;
+use crate::keepers;
 use dormouse_manifests::{IdleAfter, format_duration};
 use dormouse_peer::wire::Role;
 use dormouse_state::{Cause, Desired, ServiceRecord, planted};
@@ -24,14 +25,21 @@ pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
         Desired::Asleep => {
             note_requests(next, view);
             note_wish(next, view, now);
-            asks_to_wake(next, view, now)
-                .and_then(|(origin, reason)| intent::wake(next, origin, reason, None, now).ok().flatten())
+            asks_to_wake(next, view, now).and_then(|(origin, reason)| wake(next, origin, reason, now))
         }
     };
     if let Some(flipped) = flipped {
         *next = flipped;
     }
     remember_use(next, view, now);
+}
+
+fn wake(next: &ServiceRecord, origin: &str, reason: &str, now: Timestamp) -> Option<ServiceRecord> {
+    let mut woken = intent::wake(next, origin, reason, None, now).ok().flatten()?;
+    if let Some(rollout) = &mut woken.rollout {
+        rollout.woken = true;
+    }
+    Some(woken)
 }
 
 /// Whether it has been awake for as long as it may be, used or not.
@@ -50,6 +58,9 @@ fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Optio
         return Some(("container", end.reason.clone()));
     }
     let usage = view.usage(next, now);
+    if has_passed_its_check(next, &usage, view, now) {
+        return Some((rollout::ORIGIN, format!("generation {} came up", next.generation)));
+    }
     let idle_at = idle::idle_at(next, &usage, view.dependents_awake, now)?;
     let IdleAfter::After(after) = next.spec.idle_after else { return None };
     // What came since the proxy's last report is not known: only a report from after that moment proves idleness.
@@ -58,6 +69,20 @@ fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Optio
         .is_none_or(|pair| view.beat(&next.name, pair, Role::Proxy).is_some_and(|beat| beat.at >= idle_at));
     (idle_at <= now && (proven || planted!(IdlenessUnproven)))
         .then(|| ("idle", format!("not used for {}", format_duration(after))))
+}
+
+/// Whether it was woken to see whether it comes up, it did, and nobody else has a use for it.
+fn has_passed_its_check(next: &ServiceRecord, usage: &idle::Use, view: &View<'_>, now: Timestamp) -> bool {
+    let keeps = |keeper: &keepers::Keeper| keeper.reason != "Never";
+    rollout::is_for_the_check(next)
+        && next
+            .pair
+            .as_ref()
+            .and_then(|pair| pair.ready_at)
+            .is_some_and(|at| intent::since(now, at) >= rollout::CHECKED_FOR)
+        && next.rollout.as_ref().is_none_or(|rollout| !rollout.check)
+        && next.last_wake.as_ref().is_some_and(|wake| usage.last <= wake.at)
+        && !keepers::keepers(next, usage, view.dependents_awake, now).iter().any(keeps)
 }
 
 /// The container's wish to sleep. It counts once for a pair: a request that came after it is worth more.
@@ -88,6 +113,9 @@ fn asks_to_wake(
     }
     if has_new_requests(next, view) && !planted!(LateRequestIgnored) {
         return Some(("request", "a request came while it was falling asleep"));
+    }
+    if next.rollout.as_ref().is_some_and(|rollout| rollout.check && !rollout.woken) {
+        return Some((rollout::ORIGIN, "whether it comes up is tried"));
     }
     // Put to sleep by hand while a window is open, it stays asleep until that one opens again.
     let last_sleep = next.last_sleep.as_ref().map(|last| last.at);

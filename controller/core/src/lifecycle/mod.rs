@@ -6,12 +6,14 @@
 //! - `desire`: when the intention flips by itself
 //! - `definitions`: task definitions to register and deregister
 //! - `pairs`: the serving pair, and those on their way out
+//! - [`rollout`]: a changed manifest comes into use
 //! - [`outcome`]: what is remembered of a step once it was taken
 
 mod definitions;
 mod desire;
 pub mod outcome;
 mod pairs;
+pub mod rollout;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -148,10 +150,16 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
         return Plan { record: next, steps, requeue: None };
     }
     settle::settle(&mut next, view, now);
+    rollout::follow(&mut next, view, now, &mut steps);
+    rollout::keep_up(&mut next);
     desire::decide(&mut next, view, now);
     let waits = view.refusal.is_some_and(|refusal| now < refusal.retry_at());
-    definitions::plan(settings, &mut next, waits, view.compared, &mut steps);
+    let compared = view.compared && next.generation == record.generation;
+    definitions::plan(settings, &mut next, waits, compared, &mut steps);
     pairs::plan(settings, &mut next, view, now, &mut steps);
+    if rollout::fails_its_check(&mut next, view, now) {
+        return plan(settings, &next, &View { compared: false, ..*view }, now);
+    }
     status::update(settings, &mut next, view, now, &mut steps);
     if next.deleting && (is_gone(&next, view) || planted!(RowGoesFirst)) {
         steps.push(Step::Remove);
@@ -198,6 +206,9 @@ fn requeue(
         // A wake that does not get on is explained.
         status::not_ready_since(next).filter(|_| awake).map(|at| later(at, status::SLOW)),
         probes.then(|| later(now, Duration::from_secs(1))),
+        next.successor.as_ref().map(|pair| later(pair.intended_at, rollout::READY_IN)),
+        next.pair.as_ref().and_then(|pair| pair.ready_at).map(|at| later(at, rollout::CHECKED_FOR)),
+        next.rollout.as_ref().filter(|_| awake).and_then(|rollout| rollout.retry_at),
         (!next.strays.is_empty()).then(|| later(next.created_at, pairs::WITHDRAW_FIRST)),
         next.dns.withdrawn_at.filter(|_| !next.strays.is_empty()).map(|at| later(at, settings.dns_ttl)),
     ];
@@ -222,7 +233,7 @@ fn requeue(
         let [withdrawn, moved] = dns.map(|at| at.map(|at| later(at, settings.dns_ttl)));
         // Its drain counts from any of them.
         let drained = |from: Option<Timestamp>| from.map(|at| later(at, next.spec.drain));
-        let begins = [condemned, held, withdrawn, moved];
+        let begins = [condemned, held, withdrawn, moved, pair.drain_at];
         begins.into_iter().chain(begins.map(drained))
     });
     moments

@@ -53,10 +53,5 @@ pub fn burnt(record: &mut ServiceRecord, identity: &Identity, why: &str, now: Ti
 
 fn intent_of<'a>(record: &'a mut ServiceRecord, identity: &Identity) -> Option<&'a mut TaskIntent> {
     let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
-    record
-        .pair
-        .iter_mut()
-        .chain(&mut record.retiring)
-        .find(|pair| pair.id == id)
-        .map(|pair| pair.task_mut(identity.role))
+    record.pairs_mut().find(|pair| pair.id == id).map(|pair| pair.task_mut(identity.role))
 }

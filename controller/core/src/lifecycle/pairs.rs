@@ -1,7 +1,7 @@
 //! The serving pair, and those on their way out.
 
 use super::settle::end_unattempted;
-use super::{Refusal, Step, View, backoff, definitions, identity};
+use super::{Refusal, Step, View, backoff, definitions, identity, rollout};
 use crate::capacity::Room;
 use crate::idle;
 use crate::intent::{later, since};
@@ -9,7 +9,7 @@ use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{
-    Desired, DnsMemory, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted,
+    Desired, DnsMemory, Launch, Pair, PairId, RunParameters, Runs, ServiceRecord, TaskIntent, planted,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -38,8 +38,13 @@ pub(super) fn plan(
     if let Some(pair) = next.pair.take_if(|pair| pair.condemned.is_some()) {
         next.retiring.push(pair);
     }
+    rollout::part(next, now);
+    if next.pair.is_none() {
+        next.pair = next.successor.take();
+    }
     retire(settings, next, view, now, steps);
     intend(settings, next, now);
+    rollout::intend(settings, next, now);
     run(next, view, now, steps);
 }
 
@@ -181,11 +186,26 @@ fn retire(
         let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0);
         let had_its_drain = drained_at.is_some_and(|at| at < since_when);
         let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
-        if works && in_flight && !had_its_drain && now < later(alone_from, drain) {
-            continue;
-        }
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
-        if lives && may_be_found(address) && (works || now < latest) {
+        let found = lives && may_be_found(address);
+        let whole = Role::ALL.into_iter().all(|role| {
+            pair.task(role).is_open() && view.task(pair.task(role)).is_none_or(|task| !task.is_ending())
+        });
+        if pair.replaced && whole {
+            // However long its record takes to move: until then it serves, and is not told to drain.
+            if found {
+                continue;
+            }
+            let drain_at = *pair.drain_at.get_or_insert(now);
+            let beat = view.beat(&name, pair, Role::Proxy);
+            let told = beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
+            let quiet = told && !in_flight && view.activator.in_flight == 0;
+            if !quiet && since(now, drain_at) < drain && !planted!(NoDrain) {
+                continue;
+            }
+        } else if works && in_flight && !had_its_drain && now < later(alone_from, drain)
+            || found && (works || now < latest)
+        {
             continue;
         }
         let first = if planted!(ServiceBeforeProxy) { Role::Service } else { Role::Proxy };
@@ -223,22 +243,36 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
     if generations + next.strays.len().div_ceil(2) >= 2 && !planted!(PileUp) {
         return;
     }
+    if let Some(pair) = new(settings, next, now) {
+        next.retry_at = None;
+        next.pair = Some(pair);
+    }
+}
+
+/// A new pair under a new name, of the manifest as it stands; `None` while its definitions are not registered.
+pub(super) fn new(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) -> Option<Pair> {
     let registered = |role| definitions::of(&next.definitions, role).and_then(|known| known.arn.clone());
-    let (Some(proxy), Some(service)) = (registered(Role::Proxy), registered(Role::Service)) else { return };
+    let (proxy, service) = (registered(Role::Proxy)?, registered(Role::Service)?);
     let attempt = next
         .last_pair
         .filter(|last| last.epoch == next.epoch)
         .map_or(1, |last| last.attempt + u32::from(!planted!(SameAttempt)));
     let id = PairId { epoch: next.epoch, attempt };
     let incarnation = next.created_at.as_millisecond().to_string();
-    next.retry_at = None;
     next.last_pair = Some(id);
-    next.pair = Some(Pair {
+    Some(Pair {
         id,
         intended_at: now,
         generation: next.generation,
+        runs: Some(Runs {
+            version: rollout::version(&next.spec),
+            port: next.spec.port,
+            protocol: next.spec.protocol,
+        }),
         ready_at: None,
         condemned: None,
+        replaced: false,
+        drain_at: None,
         proxy: TaskIntent::new(RunParameters {
             cluster: settings.proxy_cluster.clone(),
             task_definition: proxy,
@@ -259,9 +293,9 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
             launch: Launch::Ec2,
             public_ip: false,
             controller_url: settings.controller_url.clone(),
-            incarnation: incarnation.clone(),
+            incarnation,
         }),
-    });
+    })
 }
 
 /// Runs what is intended and not known to run; the client token makes a repeated call harmless.
@@ -270,20 +304,24 @@ fn run(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Ve
         return;
     }
     let name = next.name.clone();
-    let Some(pair) = next.pair.as_mut().filter(|pair| pair.condemned.is_none()) else { return };
     // A service that was never up is not brought up to be put down.
     if next.desired == Desired::Asleep {
         return;
     }
+    let to_serve = next.pair.iter_mut().chain(&mut next.successor).filter(|pair| pair.condemned.is_none());
+    to_serve.for_each(|pair| run_pair(&name, pair, view, now, steps));
+}
+
+fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps: &mut Vec<Step>) {
     // A proxy without a service costs money for nothing. It starts beside one that has, or is getting, an instance.
     let prospects = match view.room {
         Room::Yes => true,
         Room::No { reason, .. } => !NO_PROSPECTS.contains(reason) || pair.service.task_arn.is_some(),
     };
     let answers =
-        view.beat(&name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
+        view.beat(name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
     for role in Role::ALL {
-        let own = identity(&name, pair.id, role);
+        let own = identity(name, pair.id, role);
         let intent = pair.task_mut(role);
         let waits = match role {
             Role::Proxy if planted!(ProxyAfterService) && !answers => true,

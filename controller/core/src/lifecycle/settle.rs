@@ -22,7 +22,7 @@ const EXIT_TERMINATED: i32 = 143;
 pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let name = next.name.clone();
     let mut events = Vec::new();
-    for pair in next.pair.iter_mut().chain(&mut next.retiring) {
+    for pair in next.pairs_mut() {
         let was_ready = pair.ready_at.is_some();
         let leaving = pair.condemned.as_ref().map(|(at, _)| *at);
         for role in Role::ALL {

@@ -194,7 +194,7 @@ fn half_way(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     }
     let there = row.phase == if row.desired == Desired::Awake { Phase::Awake } else { Phase::Asleep };
     let expected = there || is_explained(row) && (holds(row, ConditionType::Conflict) || is_crowded(sim));
-    (!expected || !row.retiring.is_empty())
+    (!expected || !row.retiring.is_empty() || row.successor.is_some())
         .then(|| format!("{} is {:?}, to be {:?}", row.name, row.phase, row.desired))
 }
 

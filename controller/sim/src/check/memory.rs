@@ -404,7 +404,7 @@ fn written(
 /// A pair drains since its service's way to sleep has come so far, or since it is to end for another reason.
 fn note_drains(audit: &mut Audit, row: &ServiceRecord, now: Ms) {
     let rests = row.rest.as_ref().is_some_and(|rest| rest.drain_at.is_some());
-    let draining = |pair: &&Pair| pair.condemned.is_some() || rests;
+    let draining = |pair: &&Pair| pair.condemned.is_some() && !pair.serves_on() || rests;
     let pairs: BTreeSet<PairId> = row.pairs().filter(draining).map(|pair| pair.id).collect();
     audit.drains.retain(|(name, id), _| *name != row.name || pairs.contains(id));
     for id in pairs {

@@ -14,7 +14,8 @@
 //! | `/fail` | its health checks fail from now on |
 //! | `/exit?code=` | ends |
 //!
-//! `START_DELAY_MS` puts off the moment at which it listens, at `LISTEN_ADDRESS:PORT` (9050).
+//! `START_DELAY_MS` puts off the moment at which it listens, at `LISTEN_ADDRESS:PORT` (9050). `EXIT_AT_START` is the code
+//! that it ends with instead.
 
 // See the crate's root.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
@@ -36,6 +37,9 @@ static FAILS: AtomicBool = AtomicBool::new(false);
 static SELF: OnceLock<String> = OnceLock::new();
 
 fn main() -> io::Result<()> {
+    if let Some(code) = variable("EXIT_AT_START").and_then(|code| code.parse().ok()) {
+        std::process::exit(code);
+    }
     let delay = variable("START_DELAY_MS").and_then(|ms| ms.parse().ok()).unwrap_or(0);
     thread::sleep(Duration::from_millis(delay));
     let address = variable("LISTEN_ADDRESS").unwrap_or_else(|| "0.0.0.0".to_owned());

@@ -1,34 +1,11 @@
-//! Manifests that change, come and go.
+//! Manifests that come and go.
 
 use dormouse_e2e::eventually::{SOON, eventually, holds, steadily};
 use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::run::run;
-use dormouse_e2e::tasks::Role;
 use std::fs;
 use std::time::Duration;
-
-#[test]
-fn a_change_takes_effect_with_the_next_wake() {
-    run(Options::default(), |world| {
-        let controller = world.controller();
-        controller.declare(&Manifest::app("hello").env("GREETING", "hi"));
-        controller.wake("hello");
-        assert_eq!(world.get("hello", "/env?name=GREETING").text(), "hi");
-        let before = world.task("hello", Role::Service);
-        controller.declare(&Manifest::app("hello").env("GREETING", "ho"));
-        controller.until("the change is planned with", "hello", |service| {
-            service.0["status"]["observedGeneration"] == 2
-        });
-        steadily("whoever is being served is not disturbed", Duration::from_secs(2), || {
-            let now = world.task("hello", Role::Service);
-            holds(now.id() == before.id(), now.to_string())
-        });
-        controller.api.sleep("hello");
-        controller.phase("hello", "Asleep");
-        assert_eq!(world.get("hello", "/env?name=GREETING").text(), "ho");
-    });
-}
 
 #[test]
 fn a_directory_is_applied_at_the_start_and_when_it_changes() {
@@ -60,10 +37,11 @@ fn a_directory_is_applied_at_the_start_and_when_it_changes() {
         controller.until("the change is seen at the next start", "one", |service| {
             service.0["metadata"]["generation"] == 2
         });
-        controller.ready("one");
-        controller.api.sleep("one");
-        controller.phase("one", "Asleep");
-        assert_eq!(world.get("one", "/env?name=VALUE").text(), "2");
+        eventually("it comes into use", SOON, || {
+            let value = world.get("one", "/env?name=VALUE").text();
+            holds(value == "2", value)
+        });
+        world.one_pair("one");
     });
 }
 

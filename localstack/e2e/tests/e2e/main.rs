@@ -16,7 +16,8 @@
 //! - `scale`: more than one page of everything
 //! - `traffic`: WebSockets, raw bytes, requests with bodies
 //! - `zones`: records for private callers
-//! - `declared`: manifests that change
+//! - `declared`: manifests that come and go
+//! - `rollout`: manifests that change
 //! - `deployed`: the CloudFormation template and its policies
 //! - `doctor`: what is wrong with where it lives
 //! - `command_line`: what a user types
@@ -39,6 +40,7 @@ mod harness;
 mod on_localstack;
 mod pair;
 mod replicas;
+mod rollout;
 mod scale;
 mod sleep;
 mod traffic;

@@ -6,6 +6,7 @@ mod failing;
 mod falling_asleep;
 mod restart;
 mod retiring;
+mod rollout;
 mod rules;
 mod status;
 mod strays;
