@@ -11,6 +11,7 @@
 //! - [`activator`]: answers for services that sleep, by waking them
 //! - [`pages`]: the waiting page and its like
 //! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
+//! - [`doctor`]: whether an installation is well
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service; [`files`]: how many of both
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
@@ -26,6 +27,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod directory;
+pub mod doctor;
 pub mod engine;
 pub mod exit;
 pub mod files;

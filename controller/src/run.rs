@@ -4,6 +4,7 @@ use crate::activator::{self, Activator};
 use crate::api;
 use crate::clock::SystemClock;
 use crate::config::{ControllerConfig, Policy};
+use crate::doctor::{self, Examine};
 use crate::engine::{Ended, Engine, EnginePlane, Parts};
 use crate::files;
 use crate::metrics::Metrics;
@@ -60,6 +61,8 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         wildcard = ?settings.wildcard,
         "starting"
     );
+    let doctor: Arc<dyn Examine> =
+        Arc::new(doctor::Inside::new(survey, config.installation.site(), settings.clone()));
     let controller_url = settings.controller_url.clone();
     let engine = Engine::new(Parts {
         settings,
@@ -93,6 +96,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         trusted: config.trusted_proxies.clone(),
         pages,
         metrics,
+        doctor: Some(doctor),
         secret: Some(config.secret.clone()),
         stop: stop.clone(),
     };

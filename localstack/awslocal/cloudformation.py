@@ -14,6 +14,8 @@ from moto.cloudformation.models import ChangeSet, Stack
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb import dynamodb_backends
 from moto.dynamodb.models.table import Table
+from moto.ec2 import ec2_backends
+from moto.ec2.models.subnets import SubnetRouteTableAssociation
 from moto.ec2.models.vpcs import VPC
 from moto.ecs import ecs_backends
 from moto.ecs.models import Service, TaskDefinition, pascal_to_camelcase, remap_nested_keys
@@ -40,6 +42,7 @@ def teach_moto() -> None:
     # A class is known once it exists.
     assert Secret in CloudFormationModel.__subclasses__()
     _complete(VPC, _vpc)
+    _complete(SubnetRouteTableAssociation, _routed)
     _complete(Table, _table)
     _complete(FakeAutoScalingGroup, _group)
     _complete(LogGroup, _log_group)
@@ -116,6 +119,11 @@ def _on(value: Any) -> bool:
 
 def _vpc(vpc: VPC, properties: dict[str, Any], account: str, region: str) -> None:
     vpc.enable_dns_hostnames = str(_on(properties.get("EnableDnsHostnames", False))).lower()
+
+
+def _routed(_: SubnetRouteTableAssociation, properties: dict[str, Any], account: str, region: str) -> None:
+    backend = ec2_backends[account][region]
+    backend.associate_route_table(properties["RouteTableId"], subnet_id=properties["SubnetId"])
 
 
 def _table(table: Table, properties: dict[str, Any], account: str, region: str) -> None:

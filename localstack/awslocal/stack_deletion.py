@@ -42,6 +42,8 @@ def teach_moto(tasks: Any) -> None:
 
 def _route_table(table: RouteTable, account: str, region: str) -> None:
     table._associations.clear()
+    # Its associations are resources of the stack too, and gone by now.
+    table._associations.clear()
     ec2_backends[account][region].delete_route_table(table.id)
 
 

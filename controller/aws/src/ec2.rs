@@ -5,7 +5,7 @@
 use crate::count::Calls;
 use crate::error::incomplete;
 use crate::ports::{CloudError, Interfaces};
-use crate::signed::{Service, Signed};
+use crate::signed::{Body, Service, Signed};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use serde::Deserialize;
@@ -43,7 +43,7 @@ impl Ec2 {
             let safe = |c: &char| c.is_ascii_alphanumeric() || "-_.$".contains(*c);
             let _ = write!(form, "&{name}={}", value.chars().filter(safe).collect::<String>());
         }
-        let text = self.0.call(operation, form).await?;
+        let text = self.0.call(operation, Body::Form(form)).await?;
         let page: T =
             quick_xml::de::from_str(&text).map_err(|error| incomplete(operation, error.to_string()))?;
         // A call without MaxResults is answered whole.

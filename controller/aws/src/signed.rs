@@ -1,7 +1,7 @@
 //! Calls of services of which few are made, by the SDK's own machinery (signing, credentials, HTTP client, time limits)
 //! without the service's crate: EC2's alone takes longer to compile than everything else together.
 //!
-//! Source: Amazon EC2 Developer Guide, "Query requests".
+//! Sources: Amazon EC2 Developer Guide, "Query requests"; Smithy specification, "AWS JSON 1.1 protocol".
 
 use crate::count::Calls;
 use crate::ports::CloudError;
@@ -24,6 +24,7 @@ use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// A service and where it is.
@@ -37,10 +38,24 @@ pub(crate) struct Service {
     pub host: &'static str,
 }
 
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    /// Of the Query protocol, answered in XML.
+    Form(String),
+    /// Of the JSON protocol 1.1.
+    Json {
+        /// `X-Amz-Target`.
+        target: &'static str,
+        /// The input.
+        input: String,
+    },
+}
+
 /// A client of one service.
 #[derive(Debug, Clone)]
 pub(crate) struct Signed {
-    operation: Operation<String, String, ErrorMetadata>,
+    operation: Operation<Body, String, ErrorMetadata>,
     calls: Arc<Calls>,
 }
 
@@ -67,13 +82,13 @@ impl Signed {
             operation = operation.time_source(time);
         }
         let operation =
-            operation.serializer(|form: String| request(form).map_err(Into::into)).deserializer(read).build();
+            operation.serializer(|body: Body| request(body).map_err(Into::into)).deserializer(read).build();
         Signed { operation, calls }
     }
 
-    /// Calls with a form, and answers the body.
-    pub async fn call(&self, operation: &'static str, form: String) -> Result<String, CloudError> {
-        self.calls.settle(operation, self.operation.invoke(form).await)
+    /// Calls, and answers the body.
+    pub async fn call(&self, operation: &'static str, body: Body) -> Result<String, CloudError> {
+        self.calls.settle(operation, self.operation.invoke(body).await)
     }
 }
 
@@ -113,11 +128,18 @@ fn signing(config: &SdkConfig, service: Service, region: &str) -> StaticRuntimeP
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
 }
 
-fn request(form: String) -> Result<HttpRequest, HttpError> {
-    let mut request = HttpRequest::new(SdkBody::from(form));
+fn request(body: Body) -> Result<HttpRequest, HttpError> {
+    let (text, kind, target) = match body {
+        Body::Form(form) => (form, "application/x-www-form-urlencoded", None),
+        Body::Json { target, input } => (input, "application/x-amz-json-1.1", Some(target)),
+    };
+    let mut request = HttpRequest::new(SdkBody::from(text));
     request.set_method("POST")?;
     request.set_uri("/")?;
-    request.headers_mut().insert("content-type", "application/x-www-form-urlencoded");
+    request.headers_mut().insert("content-type", kind);
+    if let Some(target) = target {
+        request.headers_mut().insert("x-amz-target", target);
+    }
     Ok(request)
 }
 
@@ -129,7 +151,7 @@ fn read(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetada
         return Ok(text.to_owned());
     }
     let mut error = ErrorMetadata::builder();
-    if let Some(found) = xml_error(text) {
+    if let Some(found) = xml_error(text).or_else(|| json_error(text)) {
         error = error.code(found.code).message(found.message);
     }
     Err(OrchestratorError::operation(error.build()))
@@ -137,6 +159,14 @@ fn read(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetada
 
 fn xml_error(text: &str) -> Option<OneError> {
     quick_xml::de::from_str::<XmlErrors>(text).ok()?.list.errors.into_iter().next()
+}
+
+fn json_error(text: &str) -> Option<OneError> {
+    let error: Value = serde_json::from_str(text).ok()?;
+    // `namespace#Code`, in some services; and either spelling, or both.
+    let code = error["__type"].as_str()?.rsplit('#').next()?.to_owned();
+    let message = error["message"].as_str().or(error["Message"].as_str()).unwrap_or_default().to_owned();
+    Some(OneError { code, message })
 }
 
 #[derive(Debug, Deserialize)]

@@ -13,6 +13,7 @@
 //! - `compat`: `/api/{name}`, as scripts know it
 //! - `page`: `/{name}`; `progress`: what belongs to its waiting page
 //! - `dashboard`: `/`
+//! - `doctor`: `/v1/doctor`
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
 //! - `openapi`: `/openapi.json`
 
@@ -20,6 +21,7 @@ mod auth;
 mod compat;
 mod dashboard;
 mod declare;
+mod doctor;
 mod extract;
 mod flip;
 mod health;

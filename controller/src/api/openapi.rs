@@ -116,6 +116,13 @@ pub(super) const CALLS: &[Call] = &[
         Answer::Json,
     ),
     call("get", "/v1/events", "What happened, the newest last", 200, Answer::Json),
+    call(
+        "get",
+        "/v1/doctor",
+        "Whether the installation is well, as the controller sees it",
+        200,
+        Answer::Json,
+    ),
     call("get", "/v1/instances", "Instances of the group and the cluster", 200, Answer::Json),
     Call {
         query: &[("name", "only this service")],

@@ -2,8 +2,8 @@
 
 use super::state::{Api, Options};
 use super::{
-    auth, compat, dashboard, declare, flip, health, heartbeat, history, link, openapi, page, progress,
-    replicas, services, watch,
+    auth, compat, dashboard, declare, doctor, flip, health, heartbeat, history, link, openapi, page,
+    progress, replicas, services, watch,
 };
 use crate::pages::{Goes, Live};
 use crate::plane::Plane;
@@ -28,13 +28,27 @@ const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { token, passes, trusted, pages, metrics, secret, stop } = options;
+    let Options { token, passes, trusted, pages, metrics, doctor, secret, stop } = options;
     let relays = secret.clone().map(|secret| Relay::new(secret, Arc::clone(&plane)));
     let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
     let proof = auth::new_proof().into();
     let metrics = metrics.into();
     let logins = Arc::default();
-    let api = Api { plane, waker, token, proof, logins, live, passes, trusted, pages, metrics, secret, stop };
+    let api = Api {
+        plane,
+        waker,
+        token,
+        proof,
+        logins,
+        live,
+        passes,
+        trusted,
+        pages,
+        metrics,
+        doctor,
+        secret,
+        stop,
+    };
     let router = Router::new()
         .merge(guarded().route_layer(from_fn_with_state(api.clone(), auth::require_token)))
         .merge(open())
@@ -61,6 +75,7 @@ fn guarded() -> Router<Api> {
         .route("/v1/services/{name}/events", get(history::of_service))
         .route("/v1/events", get(history::all))
         .route("/v1/instances", get(history::instances))
+        .route("/v1/doctor", get(doctor::get))
         .route("/v1/watch", get(watch::watch))
 }
 

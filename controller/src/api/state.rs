@@ -1,6 +1,7 @@
 //! What all calls share.
 
 use crate::config::Secret;
+use crate::doctor::Examine;
 use crate::metrics::Metrics;
 use crate::pages::{Custom, Live};
 use crate::passes::Passes;
@@ -24,6 +25,8 @@ pub struct Options {
     pub pages: Arc<Custom>,
     /// Whoever has numbers for `/metrics`.
     pub metrics: Vec<Arc<dyn Metrics>>,
+    /// Who examines the installation.
+    pub doctor: Option<Arc<dyn Examine>>,
     /// What controllers of the installation prove themselves to each other with. Without it each answers for itself.
     pub secret: Option<Secret>,
     /// From here on waiting calls and event streams end.
@@ -44,6 +47,7 @@ pub(super) struct Api {
     pub(super) trusted: TrustedProxies,
     pub(super) pages: Arc<Custom>,
     pub(super) metrics: Arc<[Arc<dyn Metrics>]>,
+    pub(super) doctor: Option<Arc<dyn Examine>>,
     pub(super) secret: Option<Secret>,
     pub(super) stop: CancellationToken,
 }

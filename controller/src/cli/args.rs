@@ -80,6 +80,8 @@ pub(super) enum Command {
     Delete(DeleteArgs),
     /// List events, the newest last
     Events(EventsArgs),
+    /// Examine the installation, from inside and from here, and say what to mend: exit code 1 when there is a problem
+    Doctor(DoctorArgs),
     /// Say by the exit code whether the controller is alive: 0, or 1
     ///
     /// For the controller's own container, whose image has no shell.
@@ -160,6 +162,16 @@ pub(super) struct EventsArgs {
     /// Only of this service
     pub(super) name: Option<String>,
     /// How to show them
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Only what the controller sees, not what this machine does
+    #[arg(long)]
+    pub(super) inside: bool,
+    /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Format,
 }

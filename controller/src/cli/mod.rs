@@ -8,7 +8,7 @@
 //! - `failure`: how a command fails
 //! - `controller`: `dormouse controller`
 //! - `manifests`: reading `-f`
-//! - `apply`, `diff`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
+//! - `apply`, `diff`, `doctor`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
 //! - `table`, `time`: tables, and times in them
 
 mod apply;
@@ -18,6 +18,7 @@ mod delete;
 mod describe;
 mod diff;
 mod dispatch;
+mod doctor;
 mod failure;
 mod flip;
 mod get;

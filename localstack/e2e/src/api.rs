@@ -124,6 +124,15 @@ impl Api {
         self.fine("GET", &format!("/v1/services/{name}/events"))
     }
 
+    /// Whether the installation is well, as the controller sees it.
+    ///
+    /// # Panics
+    /// When it does not say.
+    #[track_caller]
+    pub fn doctor(self) -> Value {
+        self.fine("GET", "/v1/doctor")
+    }
+
     /// The instances.
     ///
     /// # Panics

@@ -9,6 +9,7 @@ use aws_smithy_types::base64;
 use dormouse_core::doctor::Reading;
 use dormouse_core::doctor::facts::ScalingGroup;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 const TEMPLATE: &str = "ec2:DescribeLaunchTemplateVersions";
@@ -26,39 +27,56 @@ impl Survey {
             .instances()
             .iter()
             .filter(|instance| instance.lifecycle_state() == Some(&LifecycleState::InService));
+        let data = match template(group) {
+            Some(template) => reading(self.template(template).await)?,
+            None => Reading::Unread("the group has no launch template".to_owned()),
+        };
+        let mut types: BTreeSet<String> = overrides(group).map(str::to_owned).collect();
+        if let (true, Reading::Known(data)) = (types.is_empty(), &data) {
+            types.extend(data.instance_type.clone());
+        }
         Ok(ScalingGroup {
             members: in_service.filter_map(|instance| instance.instance_id().map(str::to_owned)).collect(),
             zones: group.availability_zones().iter().cloned().collect(),
-            user_data: match template(group) {
-                Some(template) => self.user_data(template).await?,
-                None => Reading::Unread("the group has no launch template".to_owned()),
+            max: group.max_size().and_then(|size| u32::try_from(size).ok()).unwrap_or_default(),
+            types,
+            user_data: match data {
+                Reading::Known(data) => user_data(data)?,
+                Reading::Missing => Reading::Missing,
+                Reading::Unread(why) => Reading::Unread(why),
             },
         })
     }
 
-    async fn user_data(&self, template: &LaunchTemplateSpecification) -> Result<Reading<String>, CloudError> {
+    async fn template(&self, template: &LaunchTemplateSpecification) -> Result<TemplateData, CloudError> {
         let by = match (template.launch_template_id(), template.launch_template_name()) {
             (Some(id), _) => ("LaunchTemplateId".to_owned(), id),
             (None, name) => ("LaunchTemplateName".to_owned(), name.unwrap_or_default()),
         };
         let version = ("LaunchTemplateVersion.1".to_owned(), template.version().unwrap_or("$Default"));
-        let versions: Result<Versions, _> = self.ec2.describe(TEMPLATE, [by, version]).await;
-        let Some(data) = (match reading(versions)? {
-            Reading::Known(versions) => {
-                versions.set.items.into_iter().next().and_then(|version| version.data.user_data)
-            }
-            Reading::Missing => None,
-            Reading::Unread(why) => return Ok(Reading::Unread(why)),
-        }) else {
-            return Ok(Reading::Missing);
-        };
-        let bytes = base64::decode(data.trim()).map_err(|error| incomplete(TEMPLATE, error.to_string()))?;
-        // It may be compressed.
-        Ok(match String::from_utf8(bytes) {
-            Ok(text) => Reading::Known(text),
-            Err(_) => Reading::Unread("the user data is no text".to_owned()),
-        })
+        let versions: Versions = self.ec2.describe(TEMPLATE, [by, version]).await?;
+        let newest = versions.set.items.into_iter().next();
+        newest
+            .map(|version| version.data)
+            .ok_or_else(|| incomplete(TEMPLATE, "an answer without the version"))
     }
+}
+
+/// What instances run at their first start.
+fn user_data(template: TemplateData) -> Result<Reading<String>, CloudError> {
+    let Some(data) = template.user_data else { return Ok(Reading::Missing) };
+    let bytes = base64::decode(data.trim()).map_err(|error| incomplete(TEMPLATE, error.to_string()))?;
+    // It may be compressed.
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Reading::Known(text),
+        Err(_) => Reading::Unread("the user data is no text".to_owned()),
+    })
+}
+
+/// Types that a mixed instances policy names; they go before the template's.
+fn overrides(group: &AutoScalingGroup) -> impl Iterator<Item = &str> {
+    let template = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    template.into_iter().flat_map(|template| template.overrides()).filter_map(|one| one.instance_type())
 }
 
 /// The group's launch template: its own, or that of its mixed instances policy.
@@ -91,4 +109,6 @@ struct Version {
 struct TemplateData {
     #[serde(rename = "userData")]
     user_data: Option<String>,
+    #[serde(rename = "instanceType")]
+    instance_type: Option<String>,
 }

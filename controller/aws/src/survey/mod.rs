@@ -6,16 +6,20 @@
 //! - `group`: Auto Scaling, and EC2's launch templates
 //! - `network`: EC2's subnets and security groups
 //! - `zones`: Route 53
+//! - `around`: what a running controller reads besides; `images`: that of it which is in ECR and Service Quotas
 
+mod around;
 mod clusters;
 mod group;
+mod images;
 mod network;
 mod zones;
 
 use crate::Cloud;
 use crate::count::Calls;
 use crate::ec2::Ec2;
-use crate::ports::{CloudError, Instances};
+use crate::ports::{CloudError, Instances, Zones};
+use crate::signed::{Service, Signed};
 use aws_config::SdkConfig;
 use dormouse_core::doctor::{Facts, Reading, Site};
 use std::collections::BTreeSet;
@@ -28,6 +32,10 @@ pub struct Survey {
     groups: aws_sdk_autoscaling::Client,
     zones: aws_sdk_route53::Client,
     ec2: Ec2,
+    ecr: Signed,
+    quotas: Signed,
+    region: String,
+    records: Arc<dyn Zones>,
     instances: Arc<dyn Instances>,
     calls: Arc<Calls>,
 }
@@ -35,11 +43,17 @@ pub struct Survey {
 impl Survey {
     /// Makes every client; nothing is called yet.
     pub fn connect(config: &SdkConfig, cloud: &Cloud) -> Survey {
+        let by_hand =
+            |id, signing, host| Signed::new(config, Service { id, signing, host }, cloud.calls.clone());
         Survey {
             ecs: aws_sdk_ecs::Client::new(config),
             groups: aws_sdk_autoscaling::Client::new(config),
             zones: aws_sdk_route53::Client::new(config),
             ec2: Ec2::new(config, cloud.calls.clone()),
+            ecr: by_hand("ECR", "ecr", "api.ecr"),
+            quotas: by_hand("Service Quotas", "servicequotas", "servicequotas"),
+            region: config.region().map_or("us-east-1", |region| region.as_ref()).to_owned(),
+            records: cloud.zones.clone(),
             instances: cloud.instances.clone(),
             calls: cloud.calls.clone(),
         }

@@ -3,7 +3,7 @@
 use crate::recorded::{Answer, Recorded, json, json_error, xml, xml_error};
 use dormouse_aws::Survey;
 use dormouse_aws::ports::CloudError;
-use dormouse_core::doctor::facts::{Cluster, HostedZone, ScalingGroup, Subnet};
+use dormouse_core::doctor::facts::{Cluster, HostedZone, InstanceType, Route, ScalingGroup, Subnet};
 use dormouse_core::doctor::{Facts, Reading, Site};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ fn asg(template: &str) -> Answer {
 fn user_data(base64: &str) -> Answer {
     xml(&format!(
         "<DescribeLaunchTemplateVersionsResponse><launchTemplateVersionSet><item><launchTemplateData>
-        <imageId>ami-1</imageId><userData>{base64}</userData></launchTemplateData></item>
+        <imageId>ami-1</imageId><instanceType>t4g.xlarge</instanceType><userData>{base64}</userData></launchTemplateData></item>
         </launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"
     ))
 }
@@ -91,7 +91,8 @@ fn security_groups() -> Answer {
 const TEMPLATE: &str =
     "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>7</Version></LaunchTemplate>";
 const MIXED: &str = "<MixedInstancesPolicy><LaunchTemplate><LaunchTemplateSpecification>
-    <LaunchTemplateName>own</LaunchTemplateName></LaunchTemplateSpecification></LaunchTemplate></MixedInstancesPolicy>";
+    <LaunchTemplateName>own</LaunchTemplateName></LaunchTemplateSpecification><Overrides>
+    <member><InstanceType>m6g.large</InstanceType></member></Overrides></LaunchTemplate></MixedInstancesPolicy>";
 
 fn healthy(template: &str) -> Vec<Answer> {
     vec![
@@ -124,6 +125,8 @@ async fn everything_is_read() {
         group: Reading::Known(ScalingGroup {
             members: set(&["i-1"]),
             zones: set(&["a"]),
+            max: 5,
+            types: set(&["t4g.xlarge"]),
             user_data: Reading::Known("ECS_CLUSTER=services\n".into()),
         }),
         registered: Reading::Known(set(&[])),
@@ -144,7 +147,8 @@ async fn everything_is_read() {
 #[tokio::test]
 async fn a_mixed_instances_policy_has_a_template_too() {
     let aws = Recorded::new(healthy(MIXED));
-    facts(&aws).await.unwrap();
+    let Reading::Known(group) = facts(&aws).await.unwrap().group else { panic!() };
+    assert!(group.types.iter().eq(["m6g.large"]), "{:?}", group.types);
     let form = aws.asked()[4].form();
     let asked = (form["LaunchTemplateName"].as_str(), form["LaunchTemplateVersion.1"].as_str());
     assert_eq!(asked, ("own", "$Default"));
@@ -192,4 +196,50 @@ async fn user_data_may_be_compressed() {
     let found = facts(&Recorded::new(answers)).await.unwrap();
     let Reading::Known(group) = found.group else { panic!("{:?}", found.group) };
     assert_eq!(group.user_data, Reading::Unread("the user data is no text".into()));
+}
+
+#[tokio::test]
+async fn a_running_controller_reads_more() {
+    let image = |name: &str| format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{name}:1");
+    let mut answers = healthy(TEMPLATE);
+    answers.extend([
+        xml(r#"<ListResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">
+            <ResourceRecordSets><ResourceRecordSet><Name>\052.example.com.</Name><Type>A</Type><TTL>10</TTL>
+            <ResourceRecords><ResourceRecord><Value>203.0.113.9</Value></ResourceRecord></ResourceRecords>
+            </ResourceRecordSet></ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>300</MaxItems>
+            </ListResourceRecordSetsResponse>"#),
+        xml("<DescribeRouteTablesResponse><routeTableSet>
+            <item><vpcId>vpc-1</vpcId><routeSet><item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock>
+            <gatewayId>local</gatewayId></item></routeSet>
+            <associationSet><item><main>true</main></item></associationSet></item>
+            <item><vpcId>vpc-1</vpcId><routeSet><item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock>
+            <gatewayId>igw-1</gatewayId></item></routeSet>
+            <associationSet><item><subnetId>subnet-p</subnetId><main>false</main></item></associationSet></item>
+            </routeTableSet></DescribeRouteTablesResponse>"),
+        xml("<DescribeInstanceTypesResponse><instanceTypeSet><item><instanceType>t4g.xlarge</instanceType>
+            <vCpuInfo><defaultVCpus>4</defaultVCpus></vCpuInfo>
+            <networkInfo><maximumNetworkInterfaces>4</maximumNetworkInterfaces></networkInfo></item>
+            </instanceTypeSet></DescribeInstanceTypesResponse>"),
+        json(json!({"imageDetails": []})),
+        Answer::Http(400, r#"{"__type": "ns#ImageNotFoundException", "message": "no", "Message": "no"}"#.into()),
+        json(json!({"Quota": {"Value": 6.0}})),
+        json_error(400, "AccessDeniedException", "no"),
+    ]);
+    let aws = Recorded::new(answers);
+    let survey = Survey::connect(&aws.config(), &aws.cloud());
+    let facts = survey.facts(&site()).await.unwrap();
+    let images = [image("a"), image("b"), "nginx:1".to_owned()];
+    let around = survey.around(&site(), &facts, &images).await.unwrap();
+    assert_eq!(around.wildcard, Reading::Known(vec!["203.0.113.9".into()]));
+    assert_eq!(around.routes, Reading::Known(BTreeMap::from([("subnet-p".into(), Route::InternetGateway)])));
+    let kind = InstanceType { interfaces: 4, vcpus: 4 };
+    assert_eq!(around.types, Reading::Known(BTreeMap::from([("t4g.xlarge".into(), kind)])));
+    let expected = [(image("a"), Reading::Known(())), (image("b"), Reading::Missing)];
+    assert_eq!(around.images, BTreeMap::from(expected));
+    assert_eq!(around.fargate_quota, Reading::Known(6.0));
+    assert!(matches!(around.instance_quota, Reading::Unread(_)));
+    let asked = aws.asked();
+    assert_eq!(asked[11].uri, "https://api.ecr.eu-west-1.amazonaws.com/");
+    assert_eq!(asked[11].operation(), "DescribeImages");
+    assert_eq!(asked[13].json(), json!({"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}));
 }

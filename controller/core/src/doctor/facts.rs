@@ -63,6 +63,10 @@ pub struct ScalingGroup {
     pub members: BTreeSet<String>,
     /// Availability zones in which it launches.
     pub zones: BTreeSet<String>,
+    /// How many instances it may have.
+    pub max: u32,
+    /// Types of its instances, as far as its launch template and its policy name them.
+    pub types: BTreeSet<String>,
     /// What its instances run at their first start; `Missing` when there is nothing.
     pub user_data: Reading<String>,
 }
@@ -95,4 +99,39 @@ pub struct Facts {
     pub subnets: Reading<BTreeMap<String, Subnet>>,
     /// The VPC of each security group; those that are not in it are not there.
     pub security_groups: Reading<BTreeMap<String, String>>,
+}
+
+/// Where a subnet's traffic to everywhere goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// To an internet gateway: what has a public address is reached.
+    InternetGateway,
+    /// Elsewhere, or nowhere.
+    Other,
+}
+
+/// A type of instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceType {
+    /// Network interfaces that one can have, its own included; without ENI trunking.
+    pub interfaces: u32,
+    /// vCPUs.
+    pub vcpus: u32,
+}
+
+/// What a running controller reads besides what its settings name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surroundings {
+    /// Addresses of the wildcard's A record.
+    pub wildcard: Reading<Vec<String>>,
+    /// Proxies' subnets, and where their traffic goes.
+    pub routes: Reading<BTreeMap<String, Route>>,
+    /// Types of the group's instances.
+    pub types: Reading<BTreeMap<String, InstanceType>>,
+    /// Images in ECR; others are left out.
+    pub images: BTreeMap<String, Reading<()>>,
+    /// vCPUs of Fargate on demand.
+    pub fargate_quota: Reading<f64>,
+    /// vCPUs of standard instances on demand.
+    pub instance_quota: Reading<f64>,
 }

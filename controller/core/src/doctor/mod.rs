@@ -1,7 +1,7 @@
 //! What is wrong with where an installation lives: findings over plain facts, each with its fix.
 //!
 //! A controller asks at its start whether what its settings name is there and belongs together, and does not start
-//! otherwise.
+//! otherwise. `dormouse doctor` asks a running one for everything.
 //!
 //! # Layout
 //!
@@ -10,22 +10,32 @@
 //! - `zones`: hosted zones
 //! - `fleet`: clusters, and the group behind one of them
 //! - `network`: subnets and security groups
+//! - [`inside`]: what a running controller sees besides
 
 pub mod facts;
 pub mod finding;
 mod fleet;
+pub mod inside;
 mod network;
 #[cfg(test)]
 mod tests;
 mod zones;
 
-pub use facts::{Facts, Reading, Site};
+pub use facts::{Facts, Reading, Site, Surroundings};
 pub use finding::{Finding, Level};
+pub use inside::Wants;
 
 /// Whether everything that the settings name is there and belongs together.
 pub fn settings(site: &Site, facts: &Facts) -> Vec<Finding> {
     let mut findings = zones::check(site, facts);
     findings.extend(fleet::check(site, facts));
     findings.extend(network::check(site, facts));
+    findings
+}
+
+/// The same, and what a running controller sees besides.
+pub fn everything(site: &Site, wants: &Wants, facts: &Facts, around: &Surroundings) -> Vec<Finding> {
+    let mut findings = settings(site, facts);
+    findings.extend(inside::check(site, wants, facts, around));
     findings
 }

@@ -222,6 +222,7 @@ fn every_action_that_a_policy_grants_is_used() {
     run(options, |world| {
         let mut controller = world.controller();
         own_task(world);
+        controller.api.doctor();
         no_capacity_at_first(world, &controller);
         an_instance_loses_its_protection(world, &controller);
         controller.api.sleep("hello");

@@ -1,9 +1,13 @@
-//! Settings that name what is not there: the controller does not start, and says what to do.
+//! What is wrong with where it lives: refused at the start, or told by `dormouse doctor`.
 
+use dormouse_e2e::cli::{self, Outcome};
+use dormouse_e2e::controller::Controller;
+use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::run::run;
+use dormouse_e2e::stack::REGISTRY;
 use dormouse_e2e::world::{DOMAIN, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Starts a controller with these settings, and answers its exit code and what it said.
 fn refused(world: &World, settings: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -66,5 +70,63 @@ fn what_the_policy_is_not_for_is_refused_with_its_statement() {
         for part in [zone.as_str(), "PROXY_CLUSTER: ", cluster] {
             assert!(said.contains(part), "{part}\nis not said: {said}");
         }
+    });
+}
+
+/// What `dormouse doctor` finds wrong, each as `ABOUT: MESSAGE`, and how it ended.
+fn examined(controller: &Controller, arguments: &[&str]) -> (Vec<String>, Outcome) {
+    let outcome = cli::with(controller, &[&["doctor", "-o", "json"], arguments].concat());
+    assert!(outcome.out.starts_with('{'), "{outcome}");
+    let report: Value = serde_json::from_str(&outcome.out).unwrap();
+    let problems = report["findings"].as_array().unwrap().iter().filter(|one| one["level"] == "problem");
+    let words = |one: &Value| {
+        assert!(one["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{one}");
+        format!("{}: {}", one["about"].as_str().unwrap(), one["message"].as_str().unwrap())
+    };
+    (problems.map(words).collect(), outcome)
+}
+
+#[test]
+fn a_deployed_installation_is_well() {
+    run(Options::default().stack(), |world| {
+        let controller = world.controller();
+        controller.declare(&Manifest::app("hello"));
+        let (problems, outcome) = examined(&controller, &["--inside"]);
+        assert_eq!((problems.as_slice(), outcome.code), ([].as_slice(), 0), "{outcome}");
+        for about in ["HOSTED_ZONE_ID", "wildcard", "PROXY_IMAGE", "MAX_TASKS_PER_INSTANCE", "service hello"]
+        {
+            assert!(
+                outcome.out.contains(&format!("\"about\": \"{about}\"")),
+                "{about} is not looked at: {outcome}"
+            );
+        }
+        // No resolver knows this world's domain.
+        let (problems, outcome) = examined(&controller, &[]);
+        assert!(problems.len() == 1 && problems[0].starts_with("delegation: "), "{outcome}");
+        assert_eq!(outcome.code, 1);
+    });
+}
+
+#[test]
+fn what_is_broken_is_named() {
+    // Who only observes makes no wildcard record; the seeded subnets lead nowhere.
+    run(Options::default().controller("DORMOUSE_POLICY", "observe"), |world| {
+        let controller =
+            world.controller_with(&[("PROXY_IMAGE", &format!("{REGISTRY}/dormouse-proxy:none"))]);
+        controller.is_up();
+        controller.declare(&Manifest::app("hello").spec("proxy.spot", true));
+        let (mut problems, outcome) = examined(&controller, &["--inside"]);
+        problems.sort();
+        let expected = [
+            "PROXY_CLUSTER: it lacks the capacity provider FARGATE_SPOT, which `hello` wants",
+            "PROXY_IMAGE: the image 123456789012.dkr.ecr.us-east-1.amazonaws.com/dormouse-proxy:none is not there",
+            "PROXY_SUBNET_IDS: no route leads from subnet-",
+            "wildcard: `*.dormouse.test` has no A record",
+        ];
+        assert_eq!(problems.len(), expected.len(), "{outcome}");
+        for (problem, expected) in problems.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "{problem}\nis not {expected}");
+        }
+        assert_eq!(outcome.code, 1, "{outcome}");
     });
 }

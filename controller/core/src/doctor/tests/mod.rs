@@ -1,5 +1,6 @@
 //! Facts, and what is found in them.
 
+mod inside;
 mod settings;
 
 use super::facts::{Cluster, HostedZone, ScalingGroup, Subnet};
@@ -41,6 +42,8 @@ fn healthy() -> Facts {
         group: Reading::Known(ScalingGroup {
             members: set(&[]),
             zones: set(&["a", "b"]),
+            max: 10,
+            types: set(&["t4g.xlarge"]),
             user_data: Reading::Known("#!/bin/sh\necho ECS_CLUSTER=services >> /etc/ecs/ecs.config\n".into()),
         }),
         registered: Reading::Known(set(&[])),

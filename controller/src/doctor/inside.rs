@@ -1,0 +1,64 @@
+//! What the controller reads of AWS.
+
+use super::{Examine, Report};
+use async_trait::async_trait;
+use dormouse_aws::Survey;
+use dormouse_core::doctor::{self, Reading, Site, Wants};
+use dormouse_core::settings::Settings;
+use dormouse_core::view::ServiceView;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Examines by a survey, one at a time: each makes some twenty calls.
+pub struct Inside {
+    survey: Survey,
+    site: Site,
+    settings: Settings,
+    busy: Mutex<()>,
+}
+
+impl Inside {
+    /// Nothing is read yet.
+    pub fn new(survey: Survey, site: Site, settings: Settings) -> Inside {
+        Inside { survey, site, settings, busy: Mutex::new(()) }
+    }
+
+    fn wants(&self, services: &[Arc<ServiceView>]) -> Wants {
+        let own = [
+            ("PROXY_IMAGE".to_owned(), self.settings.proxy_image.clone()),
+            ("SERVICE_SIDECAR_IMAGE".to_owned(), self.settings.sidecar_image.clone()),
+        ];
+        let theirs = services.iter().filter_map(|service| {
+            Some((format!("service {}", service.metadata.name), service.spec.image.clone()?))
+        });
+        let on_spot = services.iter().filter(|service| service.spec.proxy.spot);
+        Wants {
+            wildcard: self.settings.wildcard.clone(),
+            max_tasks_per_instance: self.settings.max_tasks_per_instance,
+            images: own.into_iter().chain(theirs).collect(),
+            spot: on_spot.map(|service| service.metadata.name.clone()).collect(),
+            services: services.len().try_into().unwrap_or(u32::MAX),
+        }
+    }
+}
+
+#[async_trait]
+impl Examine for Inside {
+    async fn examine(&self, services: &[Arc<ServiceView>], now: Timestamp) -> Result<Report, String> {
+        let _one_at_a_time = self.busy.lock().await;
+        let wants = self.wants(services);
+        let images: BTreeMap<&String, ()> = wants.images.values().map(|image| (image, ())).collect();
+        let facts = self.survey.facts(&self.site).await.map_err(|error| error.to_string())?;
+        let around = self.survey.around(&self.site, &facts, images.into_keys()).await;
+        let around = around.map_err(|error| error.to_string())?;
+        let (name_servers, wildcard) = match (&facts.zone, &around.wildcard) {
+            (Reading::Known(zone), Reading::Known(found)) => (zone.name_servers.clone(), found.clone()),
+            (Reading::Known(zone), _) => (zone.name_servers.clone(), Vec::new()),
+            _ => (Vec::new(), Vec::new()),
+        };
+        let findings = doctor::everything(&self.site, &wants, &facts, &around);
+        Ok(Report { now, domain: self.site.domain.clone(), wildcard, name_servers, findings })
+    }
+}
