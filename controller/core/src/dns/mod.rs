@@ -124,9 +124,17 @@ fn service(
     plan: &mut Plan,
 ) {
     let name = &record.name;
-    let address = want.map(|want| want.address.clone());
     let mut memory = record.dns.clone();
-    let standing = compare(settings, &settings.domain, zone, name, want);
+    let (want, changes) = match compare(settings, &settings.domain, zone, name, want) {
+        // A name that is somebody else's has no record of ours in it any more; name servers may have one still.
+        Standing::Foreign(why) => {
+            plan.conflicts.insert(name.clone(), why);
+            (None, None)
+        }
+        Standing::AsWanted => (want, None),
+        Standing::Differs(changes) => (want, Some(changes)),
+    };
+    let address = want.map(|want| want.address.clone());
     let pair = want.map(|want| want.pair).or(record.last_pair).unwrap_or_default();
     let intended = |memory: &mut DnsMemory| {
         memory.pending = Some(DnsChange {
@@ -139,21 +147,16 @@ fn service(
         memory.withdrawn_at = (address.is_none() && planted!(BelievesWithdrawal)).then_some(now);
     };
     let pending = memory.pending.clone().filter(|pending| pending.address == address);
-    match (pending, standing) {
-        (_, Standing::Foreign(why)) => {
-            plan.conflicts.insert(name.clone(), why);
-            // A name that is somebody else's has no record of ours in it.
-            memory = DnsMemory { withdrawn_at: memory.withdrawn_at.or(Some(now)), ..anew(&memory) };
-        }
+    match (pending, changes) {
         // Accepted, on its way to the name servers.
-        (Some(DnsChange { change_id: Some(id), .. }), Standing::AsWanted) => {
+        (Some(DnsChange { change_id: Some(id), .. }), None) => {
             if is_repair(&memory) {
                 see(&mut memory, now);
             }
             plan.polls.entry(id).or_default().push(name.clone());
         }
         // Made, but the answer was lost: no id to ask with.
-        (Some(pending), Standing::AsWanted) => {
+        (Some(pending), None) => {
             // Its call may have been under way for long: name servers can have had it since now.
             see(&mut memory, now);
             let waited = if pending.seen { since(now, pending.intended_at) } else { Duration::ZERO };
@@ -163,7 +166,7 @@ fn service(
                 sooner(&mut plan.requeue, PROPAGATES_IN.saturating_sub(waited));
             }
         }
-        (None, Standing::AsWanted) => match &address {
+        (None, None) => match &address {
             // The change before was replaced by one that asks for what already stands there.
             Some(_) if memory.published != address || memory.pending.is_some() => {
                 memory = DnsMemory {
@@ -190,8 +193,8 @@ fn service(
             _ => {}
         },
         // What is not seen may be over, and its address somebody else's.
-        (_, Standing::Differs(_)) if want.is_some_and(|want| !want.seen) => {}
-        (pending, Standing::Differs(changes)) => {
+        (_, Some(_)) if want.is_some_and(|want| !want.seen) => {}
+        (pending, Some(changes)) => {
             let undone = match &pending {
                 None => memory.published == address,
                 Some(pending) => pending.change_id.is_some() || pending.seen,

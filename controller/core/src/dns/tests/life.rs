@@ -324,3 +324,16 @@ fn what_is_put_back_counts_from_when_it_is_there_again() {
         assert_ne!(scene.record.dns.repaired_at, Some(scene.now), "once");
     }
 }
+
+#[test]
+fn a_record_that_somebody_replaced_is_forgotten_when_name_servers_have_that() {
+    let (mut scene, _, want) = published();
+    let mut zone = Zone::new([a("hello", "203.0.113.7"), txt("hello", "1.1", "192.0.2.1")]);
+    step(&mut scene, Some(&want), &mut zone, None);
+    scene.pass(59);
+    step(&mut scene, Some(&want), &mut zone, None);
+    assert_eq!(scene.record.dns.withdrawn_at, None, "its propagation takes a minute");
+    scene.pass(1);
+    step(&mut scene, Some(&want), &mut zone, None);
+    assert_eq!(scene.record.dns.withdrawn_at, Some(scene.now));
+}
