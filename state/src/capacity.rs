@@ -13,7 +13,7 @@ pub struct Removal {
     /// Since when the instance was seen DRAINING.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draining_at: Option<Timestamp>,
-    /// Since when Terminate is intended; from here on there is no way back.
+    /// When Terminate was intended, or last tried again; from here on there is no way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminate_at: Option<Timestamp>,
 }

@@ -13,8 +13,10 @@ use std::time::Duration;
 
 /// An instance that has not joined the cluster by then never will.
 const NEVER_JOINED: Duration = Duration::from_secs(600);
-/// What the budget of removals is counted over.
-const BUDGET_TIME: Duration = Duration::from_secs(60);
+/// A termination that is tried again and again is dated anew this often: each date is a write.
+const DATED_EVERY: Duration = Duration::from_secs(5);
+/// What the budget of removals is counted over: a minute from the last try, which may be that much younger than its date.
+const BUDGET_TIME: Duration = Duration::from_secs(60 + DATED_EVERY.as_secs());
 
 pub(super) fn plan(
     settings: &Settings,
@@ -159,6 +161,8 @@ fn advance(
                 if !steps.iter().any(|step| matches!(step, Step::SetDesired(_))) {
                     memory.target = memory.target.map(|target| target.saturating_sub(1));
                 }
+            } else if removal.terminate_at.is_some_and(|at| since(now, at) >= DATED_EVERY) {
+                removal.terminate_at = Some(now);
             }
             steps.push(Step::Terminate(id.clone()));
         }

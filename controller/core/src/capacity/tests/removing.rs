@@ -240,7 +240,7 @@ fn one_removal_a_minute_from_a_small_fleet() {
     }
     assert_eq!(terminated.len(), 5);
     assert!(terminated.windows(2).all(|pair| pair[1] - pair[0] >= 60), "{terminated:?}");
-    assert!(terminated[4] <= 180 + 16 + 4 * 80, "{terminated:?}");
+    assert!(terminated[4] <= 180 + 16 + 4 * 85, "{terminated:?}");
 }
 
 #[test]
@@ -298,4 +298,20 @@ fn the_delay_and_the_wait_are_settings() {
     let fleet = fleet.drained("i-a");
     let memory = run(&fleet, &memory, 6).memory;
     assert_eq!(run(&fleet, &memory, 7).steps, terminate("i-a"));
+}
+
+#[test]
+fn a_removal_counts_for_a_minute_from_its_last_try() {
+    let mut way = Way::of(group(5).having("i-a", 0).having("i-b", 0));
+    way.at(180);
+    way.drained("i-a");
+    way.at(181);
+    // Its call fails for two minutes.
+    for second in 196..316 {
+        assert_eq!(way.at(second), terminate("i-a"));
+    }
+    way.terminated("i-a");
+    assert_eq!(way.at(317), []);
+    assert_eq!(way.at(370), [], "less than a minute after it");
+    assert_eq!(way.at(381), drain("i-b"));
 }
