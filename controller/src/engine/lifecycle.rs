@@ -141,7 +141,11 @@ impl Engine {
         }
         // One step's success says nothing of another that was refused beside it.
         if refused(self) == before {
-            self.world().refusals.remove(name);
+            let started = outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Started { identity, .. } | Outcome::Burnt { identity, .. } => Some(identity.role),
+                _ => None,
+            });
+            self.world().succeeded(name, &started.collect::<Vec<_>>());
         }
         let now = self.now();
         let remembered = self
@@ -270,14 +274,14 @@ impl Engine {
                 let now = self.now();
                 let mut world = self.world();
                 world.believe_full(now);
-                world.refuse(name, reason, now);
+                world.refuse_run(name, role, reason, now);
                 drop(world);
                 self.scheduler.schedule(Key::Capacity, Duration::ZERO);
                 None
             }
             Ok(RunAnswer::Failed(reason)) => {
                 warn!(service = name, %role, reason, "RunTask started nothing");
-                self.world().refuse(name, reason, self.now());
+                self.world().refuse_run(name, role, reason, self.now());
                 None
             }
             Ok(RunAnswer::TokenConflict(arns)) => self.adopt(name, identity, &call, &arns).await,
@@ -285,7 +289,9 @@ impl Engine {
                 Some(Outcome::Burnt { identity, why: error.to_string() })
             }
             Err(error) => {
-                self.refused(name, &error);
+                warn!(service = name, %role, %error, "RunTask failed");
+                self.world().refuse_run(name, role, error.to_string(), self.now());
+                self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
                 let arn = call.parameters.task_definition;
                 matches!(error, CloudError::Refused { .. }).then_some(Outcome::Doubted { role, arn })
             }

@@ -10,6 +10,7 @@ use dormouse_core::lifecycle::{Refusal, View};
 use dormouse_core::observed::{Beat, Fleet, Task, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_peer::token::Identity;
+use dormouse_peer::wire::Role;
 use dormouse_state::{CapacityMemory, ServiceRecord};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,8 @@ pub struct World {
     pub probes: BTreeMap<String, (Timestamp, String)>,
     /// Service → last refused call.
     pub refusals: BTreeMap<String, Refusal>,
+    /// Service → the halves whose RunTask was refused, and has not succeeded since.
+    runs_refused: BTreeMap<String, BTreeSet<Role>>,
     /// Service → what of its name is not ours.
     pub conflicts: BTreeMap<String, String>,
     /// Container instance → since when ECS says it is full, and with how many tasks.
@@ -122,6 +125,30 @@ impl World {
     pub fn refuse(&mut self, service: &str, why: String, now: Timestamp) {
         let tries = self.refusals.get(service).map_or(0, |known| known.tries) + 1;
         self.refusals.insert(service.to_owned(), Refusal { at: now, tries, why });
+    }
+
+    /// RunTask was refused for a half of a service.
+    pub fn refuse_run(&mut self, service: &str, role: Role, why: String, now: Timestamp) {
+        self.refuse(service, why, now);
+        self.runs_refused.entry(service.to_owned()).or_default().insert(role);
+    }
+
+    /// Calls for a service succeeded, RunTask for these halves among them. What was refused is forgotten, but for the
+    /// RunTask of a half that did not: its tries stay spaced, whatever else succeeds.
+    pub fn succeeded(&mut self, service: &str, started: &[Role]) {
+        if let Some(refused) = self.runs_refused.get_mut(service) {
+            refused.retain(|role| !started.contains(role));
+            if !refused.is_empty() {
+                return;
+            }
+        }
+        self.forgive(service);
+    }
+
+    /// Whatever was refused for a service, it may be tried at once.
+    pub fn forgive(&mut self, service: &str) {
+        self.runs_refused.remove(service);
+        self.refusals.remove(service);
     }
 
     /// ECS found no room on any instance: those that looked free are believed full for a while.
@@ -215,6 +242,32 @@ impl World {
             conflict: self.conflicts.get(&record.name).map(String::as_str),
             refusal: self.refusals.get(&record.name),
             compared: self.compared.get(&record.name) == Some(&(record.created_at, record.generation)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (Halves whose RunTask was refused, those that were started then) → whether that is still known.
+    #[test]
+    fn a_refused_run_is_forgotten_once_that_very_one_succeeds() {
+        use Role::{Proxy, Service};
+        let now = Timestamp::UNIX_EPOCH;
+        for (refused, started, known) in [
+            (&[][..], &[][..], false),
+            (&[Service], &[], true),
+            (&[Service], &[Proxy], true),
+            (&[Service], &[Service], false),
+            (&[Proxy, Service], &[Service], true),
+            (&[Proxy, Service], &[Service, Proxy], false),
+        ] {
+            let mut world = World::default();
+            world.refuse("a", "throttled".into(), now);
+            refused.iter().for_each(|role| world.refuse_run("a", *role, "no room".into(), now));
+            world.succeeded("a", started);
+            assert_eq!(world.refusals.contains_key("a"), known, "{refused:?} {started:?}");
         }
     }
 }
