@@ -213,7 +213,11 @@ pub fn l6_takeover(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     // A look that fails costs the time between two looks, and a write takes up to five seconds.
     let margin = if sim.is_faultless() { SECOND / 2 } else { 10 * SECOND };
     let waits = || {
-        let vacant = sim.audit.vacant_since?;
+        // While each sees a lease of its own, none is waited for.
+        let vacant = sim
+            .audit
+            .vacant_since
+            .filter(|_| !sim.truth.split.as_ref().is_some_and(|split| split.lasts(sim.now)))?;
         let up = sim.audit.running.iter().filter(|(controller, _)| !sim.audit.down.contains(controller));
         let candidate = up.map(|(_, running)| running.since).min()?;
         // Without the table there is no lease.
@@ -361,8 +365,15 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
     let led =
         sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
     let undisturbed = sim.last_outage() + MINUTE < sim.now;
-    // Beyond the group's maximum there is no call to be made.
-    let no_room = row.conditions.iter().any(|known| known.reason == "AtMaximum") && is_crowded(sim);
+    // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place.
+    let is_held = || {
+        sim.truth
+            .tasks
+            .values()
+            .any(|task| task.role() == Some(Role::Service) && task.is_there() && task.seen.stopping)
+    };
+    let no_room =
+        row.conditions.iter().any(|known| known.reason == "AtMaximum") && (is_crowded(sim) || is_held());
     undisturbed
         && !no_room
         && !tried

@@ -243,9 +243,10 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
                 audit.vacant_since = Some(now);
             } else {
                 audit.leases.insert(controller, began);
+                // Whoever wrote it is there, and leads.
+                audit.vacant_since = None;
                 if before.is_none_or(|before| before.epoch != next.epoch) {
                     audit.leads_since = now;
-                    audit.vacant_since = None;
                 }
             }
         }

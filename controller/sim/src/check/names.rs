@@ -70,16 +70,15 @@ pub fn s3_no_stale_dns(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         Moment::Batch(changes) => changes.iter().find_map(|change| match change {
             Change::Create(set) if is_of_a_service(sim, set) => {
                 let age = ended_for(sim, set);
-                let allowed = if sim.is_faultless() { 30 * SECOND } else { 3 * MINUTE };
+                let allowed = if sim.is_faultless() { 30 * SECOND } else { MINUTE + oldest_reading(sim) };
                 (age > allowed)
                     .then(|| format!("{} is given {:?}, which no task of it has", set.name, set.values))
             }
             _ => None,
         }),
         Moment::Tick => {
-            // While calls fail and readings are old, it takes a leader some tries.
-            let allowed =
-                if sim.calm_for() > MINUTE || sim.is_faultless() { 30 * SECOND } else { 4 * MINUTE };
+            // While calls fail and are throttled it takes a leader some tries; and readings are old.
+            let allowed = if sim.is_faultless() { 30 * SECOND } else { 2 * MINUTE + oldest_reading(sim) };
             if sim.audit.led_for(sim.now) < allowed + 10 * SECOND {
                 return None;
             }
@@ -96,6 +95,11 @@ pub fn s3_no_stale_dns(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// By how much what is read of tasks and of the zone may be old.
+fn oldest_reading(sim: &Sim) -> Ms {
+    sim.profile.task_lag.max(sim.profile.zone_lag)
 }
 
 fn is_of_a_service(sim: &Sim, set: &RecordSet) -> bool {

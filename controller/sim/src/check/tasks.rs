@@ -34,7 +34,7 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             if let Some(other) = known.filter(|other| other.as_str() != *arn) {
                 return Some(format!("{own} has {arn}, and had {other}"));
             }
-            let there = sim.truth.tasks.values().filter(|task| task.is_there());
+            let there = sim.truth.tasks.values().filter(|task| task.is_there() && !is_forgotten(sim, task));
             let same = there
                 .filter_map(|task| task.seen.identity.as_ref())
                 .filter(|other| other.service == own.service && other.role == own.role);
@@ -64,6 +64,17 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether it was being stopped when its row was taken away: no listing shows it, and whoever makes the row anew cannot
+/// know of it, nor of its name.
+fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
+    let Some(own) = task.seen.identity.as_ref().filter(|_| task.seen.stopping) else { return false };
+    sim.audit.rows.get(&own.service).is_some_and(|row| {
+        let incarnation = row.created_at.as_millisecond().to_string();
+        task.token != naming::client_token(&sim.settings.install, own, &incarnation)
+            && !row.strays.contains_key(&task.seen.arn)
+    })
 }
 
 /// At each StopTask: a proxy that serves is told to drain, is found by nobody any more, and has nothing in flight
