@@ -13,7 +13,7 @@ use dormouse_proxy::http1::{head, rewrite};
 use dormouse_proxy::origin::Origin;
 use libfuzzer_sys::fuzz_target;
 use oracle::Parse;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 fuzz_target!(|bytes: &[u8]| {
     request(bytes);
@@ -25,7 +25,7 @@ fn request(bytes: &[u8]) {
     let mut slots = head::slots();
     let Ok(Some(read)) = head::request(bytes, &mut slots) else { return };
     let Ok(framing) = framing::of_request(&read) else { return };
-    let client = IpAddr::from([192, 0, 2, 1]);
+    let client = SocketAddr::from(([192, 0, 2, 1], 1));
     for trusted in ["", "192.0.2.0/24"] {
         let mut out = Vec::new();
         let origin = Origin::new(client, &trusted.parse().unwrap());

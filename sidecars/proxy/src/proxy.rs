@@ -12,9 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
-/// Held by whatever serves a client: its connection, and the socket that this may turn into.
-pub type Alive = Arc<Hold>;
-
 /// What a client's connection takes until it has ended.
 #[derive(Debug)]
 pub struct Hold {

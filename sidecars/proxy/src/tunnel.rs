@@ -6,6 +6,7 @@ use crate::clock;
 use crate::http1::deadline::Deadline;
 use crate::http1::scratch;
 use crate::http1::stream::Stream;
+use crate::origin::Origin;
 use crate::proxy::{Proxy, Stage};
 use crate::proxy_protocol;
 use std::future::poll_fn;
@@ -15,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Serves one raw connection.
-pub async fn raw(proxy: &Proxy, client: &mut Stream, address: SocketAddr) {
+pub async fn raw(proxy: &Proxy, client: &mut Stream, origin: &Origin) {
     let (socket, news) = proxy.activity.connection();
     if news {
         proxy.touch();
@@ -26,14 +27,14 @@ pub async fn raw(proxy: &Proxy, client: &mut Stream, address: SocketAddr) {
             if proxy.settings.proxy_protocol {
                 let here = client.plain().and_then(|stream| stream.local_addr().ok());
                 let here = here.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], proxy.settings.port)));
-                service.stream.hold(&proxy_protocol::header(address, here));
+                service.stream.hold(&proxy_protocol::header(origin.address(), here));
             }
             join(client, &mut service.stream, proxy, socket).await;
         }
         Err(reason) => tracing::warn!("a connection is closed: {reason}"),
     }
     if let Some(entry) = entry {
-        entry.write(&address.ip().to_canonical().to_string(), client.written);
+        entry.write(origin.name(), client.written);
     }
 }
 

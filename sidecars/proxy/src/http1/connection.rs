@@ -62,26 +62,29 @@ enum Next {
 }
 
 /// Serves a connection. Whatever it needs only now and then stands in a box: this future is what an idle one costs.
-pub async fn serve(proxy: &Proxy, client: &mut Client) -> Ended {
-    client.deadline.set(Some(clock::now() + proxy.settings.header_timeout));
-    loop {
-        let after = match poll_fn(|cx| client.poll_request(cx, proxy)).await {
-            Next::Prepared(Prepared::Exchange(exchange)) => exchange.run(client, proxy).await,
-            Next::Prepared(Prepared::Answer(reply)) => After::Reply(reply),
-            Next::Prepared(Prepared::Http2) => return Ended::Http2,
-            Next::Prepared(Prepared::Http1) => return Ended::Http1,
-            Next::Prepared(Prepared::More) | Next::Gone => return Ended::Closed,
-            Next::Late => After::Reply(Reply::refusal(head::Refusal {
-                status: 408,
-                why: "the rest of the request's head did not come",
-            })),
-        };
-        if !matches!(after, After::Next) && !Box::pin(client.follow(after, proxy)).await {
-            return Ended::Closed;
+#[allow(clippy::manual_async_fn, reason = "an async function keeps its arguments twice")]
+pub fn serve(proxy: &Proxy, client: &mut Client) -> impl Future<Output = Ended> {
+    async move {
+        client.deadline.set(Some(clock::now() + proxy.settings.header_timeout));
+        loop {
+            let after = match poll_fn(|cx| client.poll_request(cx, proxy)).await {
+                Next::Prepared(Prepared::Exchange(exchange)) => exchange.run(client, proxy).await,
+                Next::Prepared(Prepared::Answer(reply)) => After::Reply(reply),
+                Next::Prepared(Prepared::Http2) => return Ended::Http2,
+                Next::Prepared(Prepared::Http1) => return Ended::Http1,
+                Next::Prepared(Prepared::More) | Next::Gone => return Ended::Closed,
+                Next::Late => After::Reply(Reply::refusal(head::Refusal {
+                    status: 408,
+                    why: "the rest of the request's head did not come",
+                })),
+            };
+            if !matches!(after, After::Next) && !Box::pin(client.follow(after, proxy)).await {
+                return Ended::Closed;
+            }
+            client.end();
+            client.asked = true;
+            client.deadline.set(Some(clock::now() + proxy.settings.idle_timeout));
         }
-        client.end();
-        client.asked = true;
-        client.deadline.set(Some(clock::now() + proxy.settings.idle_timeout));
     }
 }
 

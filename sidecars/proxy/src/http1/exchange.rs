@@ -180,27 +180,30 @@ impl Exchange {
     }
 
     /// Carries it out.
-    pub async fn run(mut self: Box<Self>, client: &mut Client, proxy: &Proxy) -> After {
-        let after = loop {
-            if self.up.is_none()
-                && let Err(after) = Box::pin(self.connect(client, proxy)).await
+    #[allow(clippy::manual_async_fn, reason = "an async function keeps its arguments twice")]
+    pub fn run(mut self: Box<Self>, client: &mut Client, proxy: &Proxy) -> impl Future<Output = After> {
+        async move {
+            let after = loop {
+                if self.up.is_none()
+                    && let Err(after) = Box::pin(self.connect(client, proxy)).await
+                {
+                    break after;
+                }
+                match poll_fn(|cx| self.poll(cx, client, proxy)).await {
+                    Some(after) => break after,
+                    None => tracing::debug!("a kept connection was stale: the request goes over a new one"),
+                }
+            };
+            client.deadline.set(None);
+            if let (After::Next | After::Last | After::Linger, Some(up)) = (&after, self.up.take())
+                && self.keep_up
+                && up.stream.pending().is_empty()
             {
-                break after;
+                proxy.upstream.pool().keep(up);
             }
-            match poll_fn(|cx| self.poll(cx, client, proxy)).await {
-                Some(after) => break after,
-                None => tracing::debug!("a kept connection was stale: the request goes over a new one"),
-            }
-        };
-        client.deadline.set(None);
-        if let (After::Next | After::Last | After::Linger, Some(up)) = (&after, self.up.take())
-            && self.keep_up
-            && up.stream.pending().is_empty()
-        {
-            proxy.upstream.pool().keep(up);
+            self.give_back();
+            after
         }
-        self.give_back();
-        after
     }
 
     /// Waits for a connection; the client may leave meanwhile.

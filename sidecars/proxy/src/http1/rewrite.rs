@@ -65,7 +65,7 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_, '_>, body: Framing, orig
         put(out, &[origin.name().as_bytes(), b"\r\nx-real-ip: ", origin.name().as_bytes()]);
     }
     if !seen.proto {
-        put(out, &[b"\r\nx-forwarded-proto: ", origin.scheme.as_bytes()]);
+        put(out, &[b"\r\nx-forwarded-proto: ", origin.scheme().as_bytes()]);
     }
     if !seen.host && target.host.is_some() {
         out.extend_from_slice(b"\r\nx-forwarded-host: ");
@@ -292,7 +292,7 @@ mod tests {
         let mut slots = head::slots();
         let read = head::request(text.as_bytes(), &mut slots).unwrap().unwrap();
         let mut out = Vec::new();
-        let origin = Origin::new("192.0.2.7".parse().unwrap(), &trusted.parse().unwrap());
+        let origin = Origin::new("192.0.2.7:1".parse().unwrap(), &trusted.parse().unwrap());
         request(&mut out, &read, framing::of_request(&read).unwrap(), &origin);
         let out = String::from_utf8(out).unwrap();
         let mut lines: Vec<_> = out.lines().skip(1).filter(|l| !l.is_empty()).map(str::to_owned).collect();

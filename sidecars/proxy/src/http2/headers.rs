@@ -112,7 +112,7 @@ fn forwarded(headers: &mut HeaderMap, origin: &Origin) {
         headers.insert(FORWARDED_FOR, path);
         headers.insert(REAL_IP, client);
     }
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(origin.scheme));
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(origin.scheme()));
     if let Some(host) = headers.get(HOST).cloned() {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
@@ -137,7 +137,7 @@ mod tests {
 
     fn sent_by(trusted: &str, pairs: &[(&'static str, &'static str)]) -> Vec<String> {
         let mut headers = map(pairs);
-        let origin = Origin::new("::ffff:192.0.2.7".parse().unwrap(), &trusted.parse().unwrap());
+        let origin = Origin::new("[::ffff:192.0.2.7]:1".parse().unwrap(), &trusted.parse().unwrap());
         to_upstream(&mut headers, &origin);
         let mut got: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         got.sort();

@@ -83,7 +83,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn idle_is_a_connection_without_streams_for_the_limit() {
         let limit = Duration::from_secs(10);
-        let streams = Streams::of(Origin::new([192, 0, 2, 1].into(), &"".parse().unwrap()));
+        let streams = Streams::of(Origin::new(([192, 0, 2, 1], 1).into(), &"".parse().unwrap()));
         let start = Instant::now();
         streams.idle(limit).await;
         assert_eq!(start.elapsed(), limit);
