@@ -26,7 +26,7 @@ use std::time::Duration;
 
 /// How long a client that asked `Expect: 100-continue` waits for the service's word (RFC 9110, 10.1.1: a
 /// sender should not wait for ever).
-const EXPECT: Duration = Duration::from_secs(1);
+pub const EXPECT: Duration = Duration::from_secs(1);
 
 /// So many places in memory are kept, and with no longer heads than this.
 const MOST_SPARE: usize = 64;

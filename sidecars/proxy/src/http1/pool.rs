@@ -10,6 +10,9 @@ use tokio::time::Instant;
 const MOST: usize = 256;
 /// Shorter than the keep-alive of common servers (Node closes after 5 s): the proxy should be the one to close.
 pub const KEPT_FOR: Duration = Duration::from_secs(4);
+/// A request that cannot be repeated takes a kept connection only right after its last use, when a server is
+/// least likely to close it.
+pub const FRESH: Duration = Duration::from_millis(500);
 
 /// One connection to the service.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::exchange::Exchange;
 use super::flow::{Broken, Encode, Flow, To};
 use super::framing::{self, Framing};
 use super::head::{self, Refusal, Request};
-use super::pool::{Connection, KEPT_FOR};
+use super::pool::{Connection, FRESH, KEPT_FOR};
 use super::rewrite;
 use super::scratch::Scratch;
 use crate::access::Entry;
@@ -16,15 +16,11 @@ use crate::metrics;
 use crate::proxy::Proxy;
 use dormouse_peer::settings::Protocol;
 use std::task::Context;
-use std::time::Duration;
 
 /// Longer heads of requests get 431.
 pub const LONGEST_HEAD: usize = 32 * 1024;
 /// How a client that speaks HTTP/2 from the start begins (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// A request that cannot be repeated takes a kept connection only right after its last use, when a server is
-/// least likely to close it.
-const FRESH: Duration = Duration::from_millis(500);
 
 /// What is to be done.
 #[derive(Debug)]

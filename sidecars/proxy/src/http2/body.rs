@@ -1,6 +1,7 @@
 //! Bodies on their way through: never held, only counted.
 
 use crate::activity::Busy;
+use crate::http1::exchange::EXPECT;
 use crate::http2::pool::Connection;
 use crate::http2::streams::Stream;
 use crate::metrics::Metrics;
@@ -11,13 +12,8 @@ use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
-
-/// How long a client that asked `Expect: 100-continue` waits for the service's word (RFC 9110, 10.1.1: a
-/// sender should not wait for ever).
-const EXPECT: Duration = Duration::from_secs(1);
 
 /// A client's body, on its way to the service.
 #[derive(Debug)]

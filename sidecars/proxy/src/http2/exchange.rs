@@ -4,8 +4,9 @@
 //! when it certainly never left, or when not one byte came back *and* it is idempotent and without a body.
 //! Any other gets an honest 503: it may have been carried out.
 
+use crate::http1::pool::{FRESH, KEPT_FOR};
 use crate::http2::body::RequestBody;
-use crate::http2::pool::{Connection, KEPT_FOR};
+use crate::http2::pool::Connection;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::upstream::Unavailable;
@@ -13,11 +14,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request, Response, Uri};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// A request that cannot be repeated takes a kept connection only right after its last use, when a server is
-/// least likely to close it.
-const FRESH: Duration = Duration::from_millis(500);
 /// So many connections are tried for one request.
 const ATTEMPTS: u32 = 2;
 

@@ -1,5 +1,6 @@
 //! Kept connections to the service: few, and not for long.
 
+use crate::http1::pool::KEPT_FOR;
 use crate::http2::body::RequestBody;
 use dormouse_peer::wire::PeerAddress;
 use hyper::client::conn::http1::SendRequest;
@@ -10,8 +11,6 @@ use tokio::time::{Instant, timeout};
 
 /// So many wait at most.
 const MOST: usize = 32;
-/// Shorter than the keep-alive of common servers (Node closes after 5 s): the proxy should be the one to close.
-pub const KEPT_FOR: Duration = Duration::from_secs(4);
 /// A connection that is not ready for its next request by then will not be worth it.
 const READY: Duration = Duration::from_secs(1);
 

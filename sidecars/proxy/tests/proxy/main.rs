@@ -13,6 +13,7 @@ mod connections;
 mod controller;
 mod forwarding;
 mod framing;
+mod h2c;
 mod hardening;
 mod http2;
 mod lifecycle;
