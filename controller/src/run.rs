@@ -16,6 +16,7 @@ use crate::startup;
 use crate::waker::Waker;
 use anyhow::{Context, bail};
 use dormouse_aws::{Cloud, Survey};
+use dormouse_core::cost::Tariff;
 use dormouse_state::Store;
 use dormouse_state::dynamodb::DynamoDbStore;
 use std::net::SocketAddr;
@@ -53,6 +54,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         resolved = startup::resolve(&config, &cloud, &survey, &*store) => resolved?,
     };
     let replica_url = resolved.replica_url.clone();
+    let instance_type = resolved.instance_type.clone();
     let settings = config.installation.clone().resolve(resolved);
     info!(
         install = settings.install,
@@ -61,6 +63,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         wildcard = ?settings.wildcard,
         "starting"
     );
+    let tariff = Tariff { instance_type, tasks_per_instance: settings.max_tasks_per_instance };
     let doctor: Arc<dyn Examine> =
         Arc::new(doctor::Inside::new(survey, config.installation.site(), settings.clone()));
     let controller_url = settings.controller_url.clone();
@@ -96,6 +99,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         trusted: config.trusted_proxies.clone(),
         pages,
         metrics,
+        tariff,
         doctor: Some(doctor),
         secret: Some(config.secret.clone()),
         stop: stop.clone(),

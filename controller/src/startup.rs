@@ -78,7 +78,11 @@ pub async fn resolve(
         PublicIp::Addresses(addresses) => Some(addresses.iter().map(ToString::to_string).collect()),
         PublicIp::Own => Some(vec![own_public_address(cloud).await?]),
     };
-    Ok(Resolved { install, controller_url, replica_url, wildcard, private_zone })
+    let instance_type = match &facts.group {
+        Reading::Known(group) => group.types.first().cloned(),
+        _ => None,
+    };
+    Ok(Resolved { install, controller_url, replica_url, wildcard, instance_type, private_zone })
 }
 
 /// Everything that cannot work, at once; what could not be looked at is logged.

@@ -5,7 +5,7 @@ use dormouse::plane::{Asked, Declared, InUse, Plane, PlaneError};
 use dormouse_core::view::{ActivityView, EventView, InstanceView, MetadataView, ServiceView, Status};
 use dormouse_manifests::{Service, ServiceSpec};
 use dormouse_peer::wire::{Answer, Heartbeat};
-use dormouse_state::{Cause, Condition, ConditionType, Desired, Event, Phase};
+use dormouse_state::{Cause, Condition, ConditionType, Desired, Event, Months, Phase};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 /// Two hours after every service was declared.
 pub const NOW: &str = "2026-01-01T12:00:00Z";
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -58,6 +58,9 @@ pub fn asleep(name: &str) -> ServiceView {
             kept_awake_by: Vec::new(),
             wakes_today: 0,
             rollout: None,
+            awake: Months::default(),
+            awake_since: None,
+            metered_since: Some(at("2026-01-01T10:00:00Z")),
             failures: 0,
             retry_at: None,
         },

@@ -5,6 +5,7 @@
 //! - [`record`]: a service's remembered intention, intents and status
 //! - [`pair`]: the intents of a proxy task and a service task that live and die together
 //! - [`condition`]: conditions and events, as users read them
+//! - [`months`]: time in use, month by month
 //! - [`capacity`]: what must survive a restart while instances are removed
 //! - [`lease`]: who leads
 //! - [`rollout`]: a changed manifest until a pair of it was ready
@@ -19,6 +20,7 @@ pub mod condition;
 pub mod dynamodb;
 pub mod lease;
 pub mod memory;
+pub mod months;
 pub mod pair;
 pub mod planted;
 pub mod record;
@@ -29,6 +31,7 @@ pub use capacity::{CapacityMemory, InstanceSize, Removal};
 pub use condition::{Condition, ConditionType, Event};
 pub use lease::Lease;
 pub use memory::MemoryStore;
+pub use months::Months;
 pub use pair::{Launch, Pair, PairId, RunParameters, Runs, TaskEnd, TaskIntent};
 pub use record::{
     Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord, WakeCount,

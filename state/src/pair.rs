@@ -163,6 +163,16 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Since when a task of it was up, and until when one of them may have been; `None` when there never was one.
+    pub fn ran(&self) -> Option<(Timestamp, Timestamp)> {
+        let tasks = [&self.proxy, &self.service].into_iter().filter(|intent| intent.started_at.is_some());
+        let from = tasks.clone().filter_map(|intent| intent.started_at).min()?;
+        // A start may be dated anew when another controller comes to lead.
+        let from = self.ready_at.map_or(from, |ready| ready.min(from));
+        let ends = tasks.filter_map(|intent| intent.end.as_ref().map(|end| end.at));
+        Some((from, ends.max().unwrap_or(from)))
+    }
+
     /// The intent of one role.
     pub fn task(&self, role: Role) -> &TaskIntent {
         match role {

@@ -1,6 +1,7 @@
 //! A service's remembered intention, the intents of what is done for it, and its last known status.
 
 use crate::condition::{Condition, Event};
+use crate::months::Months;
 use crate::pair::{Pair, PairId};
 use crate::rollout::Rollout;
 use dormouse_manifests::ServiceSpec;
@@ -214,6 +215,12 @@ pub struct ServiceRecord {
     /// What became of a changed manifest, while there is something to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
+    /// How long tasks of its pairs that are over were up.
+    #[serde(default, skip_serializing_if = "Months::is_empty")]
+    pub awake: Months,
+    /// Since when that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metered_since: Option<Timestamp>,
     /// Its DNS record.
     #[serde(default)]
     pub dns: DnsMemory,
@@ -264,6 +271,8 @@ impl ServiceRecord {
             retiring: Vec::new(),
             strays: BTreeMap::new(),
             last_pair: None,
+            awake: Months::default(),
+            metered_since: Some(now),
             proven: 0,
             rollout: None,
             dns: DnsMemory { withdrawn_at: Some(now), ..DnsMemory::default() },

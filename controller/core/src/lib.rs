@@ -19,6 +19,7 @@
 //! - [`dns`]: wanted records against a zone
 //! - [`capacity`]: wanted service tasks against instances
 //! - [`doctor`]: what is wrong with where an installation lives
+//! - [`cost`]: what services cost, and what their sleep saves
 //! - [`budget`]: how many calls may be made
 //! - [`lease`]: when to take, renew and give up the lease
 //! - [`redate`]: what becomes of times that another controller's clock wrote
@@ -27,6 +28,7 @@
 
 pub mod budget;
 pub mod capacity;
+pub mod cost;
 pub mod definition;
 pub mod dns;
 pub mod doctor;

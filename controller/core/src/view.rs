@@ -9,7 +9,7 @@ use crate::observed::{Fleet, Tasks};
 use crate::settings::Settings;
 use dormouse_manifests::ServiceSpec;
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{Cause, Condition, Desired, Event, Phase, ServiceRecord, TaskIntent};
+use dormouse_state::{Cause, Condition, Desired, Event, Months, Pair, Phase, ServiceRecord, TaskIntent};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,6 +100,15 @@ pub struct Status {
     /// What became of a changed manifest, while there is something to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutView>,
+    /// How long tasks of earlier wakes were up: seconds by month.
+    #[serde(default, skip_serializing_if = "Months::is_empty")]
+    pub awake: Months,
+    /// Since when tasks of it are up, while they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_since: Option<Timestamp>,
+    /// Since when both are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metered_since: Option<Timestamp>,
     /// Pairs of tasks in a row that were lost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -250,6 +259,9 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             kept_awake_by: keepers::keepers(record, &usage, view.dependents_awake, now),
             wakes_today: guard::count(record, now).count,
             rollout: rollout(record, now),
+            awake: record.awake.clone(),
+            awake_since: record.pairs().filter_map(Pair::ran).map(|(from, _)| from).min(),
+            metered_since: record.metered_since,
             failures: record.failures,
             retry_at: record.retry_at.filter(|at| *at > now),
         },

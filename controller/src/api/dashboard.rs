@@ -1,6 +1,7 @@
 //! The dashboard: its page, its event stream, logging in and out.
 
 use super::auth;
+use super::cost::CostReport;
 use super::extract::Caller;
 use super::state::Api;
 use crate::pages::dashboard::{self, Places, Shown};
@@ -42,6 +43,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// `GET /`.
 pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Response {
     let (services, instances, events) = (api.plane.services(), api.plane.instances(), api.plane.events(None));
+    let now = api.plane.now();
+    let costs = CostReport::of(&services, &api.tariff, now);
     dashboard::dashboard(&Shown {
         services: &services,
         instances: &instances,
@@ -50,7 +53,8 @@ pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Response
         proof: api.proof.expose(),
         stream: STREAM,
         logout: auth::has_session(&api, &headers).then_some(LOGOUT),
-        now: api.plane.now(),
+        money: costs.total(&costs.month),
+        now,
     })
 }
 

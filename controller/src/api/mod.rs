@@ -13,12 +13,13 @@
 //! - `compat`: `/api/{name}`, as scripts know it
 //! - `page`: `/{name}`; `progress`: what belongs to its waiting page
 //! - `dashboard`: `/`
-//! - `doctor`: `/v1/doctor`
+//! - `doctor`, `cost`: `/v1/doctor`, `/v1/cost`
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
 //! - `openapi`: `/openapi.json`
 
 mod auth;
 mod compat;
+mod cost;
 mod dashboard;
 mod declare;
 mod doctor;
@@ -39,6 +40,7 @@ mod state;
 mod wait;
 mod watch;
 
+pub use cost::{CostReport, ServiceCost};
 pub use extract::Peer;
 pub use listener::serve;
 pub use router::router;

@@ -123,6 +123,13 @@ pub(super) const CALLS: &[Call] = &[
         200,
         Answer::Json,
     ),
+    call(
+        "get",
+        "/v1/cost",
+        "What services cost awake, and what their sleep saved, by month",
+        200,
+        Answer::Json,
+    ),
     call("get", "/v1/instances", "Instances of the group and the cluster", 200, Answer::Json),
     Call {
         query: &[("name", "only this service")],

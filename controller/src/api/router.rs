@@ -2,7 +2,7 @@
 
 use super::state::{Api, Options};
 use super::{
-    auth, compat, dashboard, declare, doctor, flip, health, heartbeat, history, link, openapi, page,
+    auth, compat, cost, dashboard, declare, doctor, flip, health, heartbeat, history, link, openapi, page,
     progress, replicas, services, watch,
 };
 use crate::pages::{Goes, Live};
@@ -28,7 +28,8 @@ const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { token, passes, trusted, pages, metrics, doctor, secret, stop } = options;
+    let Options { token, passes, trusted, pages, metrics, tariff, doctor, secret, stop } = options;
+    let tariff = Arc::new(tariff);
     let relays = secret.clone().map(|secret| Relay::new(secret, Arc::clone(&plane)));
     let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
     let proof = auth::new_proof().into();
@@ -45,6 +46,7 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
         trusted,
         pages,
         metrics,
+        tariff,
         doctor,
         secret,
         stop,
@@ -75,6 +77,7 @@ fn guarded() -> Router<Api> {
         .route("/v1/services/{name}/events", get(history::of_service))
         .route("/v1/events", get(history::all))
         .route("/v1/instances", get(history::instances))
+        .route("/v1/cost", get(cost::get))
         .route("/v1/doctor", get(doctor::get))
         .route("/v1/watch", get(watch::watch))
 }

@@ -9,6 +9,7 @@ use crate::plane::Plane;
 use crate::rate::Rates;
 use crate::trust::TrustedProxies;
 use crate::waker::Waker;
+use dormouse_core::cost::Tariff;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,8 @@ pub struct Options {
     pub pages: Arc<Custom>,
     /// Whoever has numbers for `/metrics`.
     pub metrics: Vec<Arc<dyn Metrics>>,
+    /// What services are reckoned by.
+    pub tariff: Tariff,
     /// Who examines the installation.
     pub doctor: Option<Arc<dyn Examine>>,
     /// What controllers of the installation prove themselves to each other with. Without it each answers for itself.
@@ -47,6 +50,7 @@ pub(super) struct Api {
     pub(super) trusted: TrustedProxies,
     pub(super) pages: Arc<Custom>,
     pub(super) metrics: Arc<[Arc<dyn Metrics>]>,
+    pub(super) tariff: Arc<Tariff>,
     pub(super) doctor: Option<Arc<dyn Examine>>,
     pub(super) secret: Option<Secret>,
     pub(super) stop: CancellationToken,

@@ -80,6 +80,8 @@ pub(super) enum Command {
     Delete(DeleteArgs),
     /// List events, the newest last
     Events(EventsArgs),
+    /// Show what services cost awake, and what their sleep saved, by list prices
+    Cost(CostArgs),
     /// Examine the installation, from inside and from here, and say what to mend: exit code 1 when there is a problem
     Doctor(DoctorArgs),
     /// Say by the exit code whether the controller is alive: 0, or 1
@@ -162,6 +164,16 @@ pub(super) struct EventsArgs {
     /// Only of this service
     pub(super) name: Option<String>,
     /// How to show them
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CostArgs {
+    /// Only this month, such as 2026-11
+    #[arg(long, value_name = "YYYY-MM")]
+    pub(super) month: Option<String>,
+    /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Format,
 }

@@ -8,12 +8,13 @@
 //! - `failure`: how a command fails
 //! - `controller`: `dormouse controller`
 //! - `manifests`: reading `-f`
-//! - `apply`, `diff`, `doctor`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
+//! - `apply`, `cost`, `diff`, `doctor`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
 //! - `table`, `time`: tables, and times in them
 
 mod apply;
 mod args;
 mod controller;
+mod cost;
 mod delete;
 mod describe;
 mod diff;

@@ -104,6 +104,8 @@ pub struct Resolved {
     pub replica_url: String,
     /// Where the wildcard record points; `None` = there is none.
     pub wildcard: Option<Vec<String>>,
+    /// Type of the group's instances, the first of several; `None`: it could not be read.
+    pub instance_type: Option<String>,
     /// The private zone with its name.
     pub private_zone: Option<PrivateZone>,
 }

@@ -149,6 +149,8 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     if view.tasks.listed_at.is_none() && !planted!(BeforeListing) {
         return Plan { record: next, steps, requeue: None };
     }
+    // Rows from before it was kept.
+    next.metered_since.get_or_insert(now);
     settle::settle(&mut next, view, now);
     rollout::follow(&mut next, view, now, &mut steps);
     rollout::keep_up(&mut next);

@@ -218,6 +218,9 @@ fn retire(
             steps.push(Step::Stop { cluster, arn, reason: format!("dormouse: {why}") });
         }
     }
+    let over: Vec<(Timestamp, Timestamp)> =
+        next.retiring.iter().filter(|pair| pair.is_over()).filter_map(Pair::ran).collect();
+    over.into_iter().for_each(|(from, to)| next.awake.add(from, to));
     next.retiring.retain(|pair| !pair.is_over());
 }
 

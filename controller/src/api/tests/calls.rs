@@ -7,7 +7,9 @@ use crate::api::Options;
 use crate::plane::Plane;
 use crate::testing::FakePlane;
 use crate::testing::asleep;
+use crate::testing::at;
 use crate::testing::awake;
+use dormouse_core::cost::Tariff;
 use http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
@@ -124,6 +126,36 @@ async fn deleting_is_accepted() {
     let (status, view) = call(&api, "DELETE", "/v1/services/a", "").await;
     assert_eq!((status, &view["metadata"]["deleting"]), (StatusCode::ACCEPTED, &json!(true)));
     assert_eq!(call(&api, "DELETE", "/v1/services/a", "").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn costs_are_those_of_the_months_since_they_are_kept() {
+    let mut slept = asleep("a");
+    slept.status.awake.add(at("2026-01-01T10:00:00Z"), at("2026-01-01T10:30:00Z"));
+    let mut old = asleep("b");
+    old.status.metered_since = None;
+    let plane = FakePlane::new([slept, old]);
+    let tariff = Tariff { instance_type: Some("t4g.xlarge".into()), tasks_per_instance: 3 };
+    let api = api_with(&plane, Options { tariff, ..Options::default() });
+    let (status, report) = call(&api, "GET", "/v1/cost", "").await;
+    assert_eq!(
+        (status, &report["instanceType"], &report["month"]),
+        (StatusCode::OK, &json!("t4g.xlarge"), &json!("2026-01"))
+    );
+    let month = &report["services"][0]["months"][0];
+    assert_eq!((&month["month"], &month["awakeHours"]), (&json!("2026-01"), &json!(0.5)));
+    // Two hours by the plane's clock.
+    assert_eq!(month["asleepHours"], 1.5, "{report}");
+    let (spent, saved) = (month["spent"].as_f64().unwrap(), month["saved"].as_f64().unwrap());
+    assert!(spent > 0.0 && (saved - 3.0 * spent).abs() < 1e-9, "{report}");
+    assert_eq!(report["services"][1]["months"], json!([]), "what was not kept is not made up");
+}
+
+#[tokio::test]
+async fn who_has_no_cloud_examines_none() {
+    let api = api(&FakePlane::new([]));
+    let (status, problem) = call(&api, "GET", "/v1/doctor", "").await;
+    assert_eq!((status, &problem["type"]), (StatusCode::NOT_IMPLEMENTED, &json!("urn:dormouse:no-doctor")));
 }
 
 #[tokio::test]

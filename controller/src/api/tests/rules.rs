@@ -104,6 +104,7 @@ async fn the_token_guards_all_but_health_wakes_and_heartbeats() {
         ("GET", "/v1/services/a/events"),
         ("GET", "/v1/events"),
         ("GET", "/v1/instances"),
+        ("GET", "/v1/cost"),
         ("GET", "/v1/doctor"),
         ("GET", "/v1/watch"),
     ] {

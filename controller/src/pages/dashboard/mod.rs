@@ -20,6 +20,7 @@ use super::asset::{DASHBOARD, DASHBOARD_SCRIPT, MARK};
 use super::escape::Escaped;
 use super::frame::Page;
 use axum::body::Body;
+use dormouse_core::cost::Prices;
 use dormouse_core::view::{EventView, InstanceView, ServiceView};
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -43,6 +44,8 @@ pub struct Shown<'a> {
     pub stream: &'a str,
     /// Where one logs out, when one has logged in.
     pub logout: Option<&'a str>,
+    /// Dollars that services have cost this month, and that their sleep has saved.
+    pub money: (f64, f64),
     /// The time of day.
     pub now: Timestamp,
 }
@@ -83,7 +86,11 @@ pub fn dashboard(shown: &Shown<'_>) -> Response<Body> {
     }
     body.push_str("</tr></thead><tbody id=\"rows\">");
     services.iter().for_each(|view| row(&mut body, view, &places, now));
-    body.push_str("</tbody></table><p id=\"nothing\" class=\"soft empty\" hidden>No service matches.</p></section><div class=\"two\">");
+    body.push_str("</tbody></table>");
+    money(&mut body, shown.money);
+    body.push_str(
+        "<p id=\"nothing\" class=\"soft empty\" hidden>No service matches.</p></section><div class=\"two\">",
+    );
     instances(&mut body, shown.instances);
     events(&mut body, shown.events, now);
     body.push_str("</div></main><p id=\"said\" role=\"status\" aria-live=\"polite\"></p>");
@@ -96,6 +103,17 @@ pub fn dashboard(shown: &Shown<'_>) -> Response<Body> {
         ..Page::new(StatusCode::OK, "Dormouse", &body)
     };
     page.answer()
+}
+
+/// As it was when the page was opened.
+fn money(body: &mut String, (spent, saved): (f64, f64)) {
+    let date = &Prices::shipped().date;
+    let _ = write!(
+        body,
+        "<p class=\"soft\">This month: about ${spent:.2} spent on being awake, ${saved:.2} saved by sleep (list prices of {}; \
+         <code>dormouse cost</code> has each service).</p>",
+        Escaped(date)
+    );
 }
 
 fn header(body: &mut String, shown: &Shown<'_>) {

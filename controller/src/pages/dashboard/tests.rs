@@ -62,6 +62,7 @@ async fn whatever_is_echoed_stays_text() {
         proof: EVIL,
         stream: EVIL,
         logout: Some(EVIL),
+        money: (1.234, 56.789),
         now: now(),
     });
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -69,6 +70,10 @@ async fn whatever_is_echoed_stays_text() {
     let body = page.into_body().collect().await.unwrap().to_bytes();
     let html = String::from_utf8(body.to_vec()).unwrap();
     assert!(html.matches("&lt;script&gt;alert(1)").count() > 20);
+    assert!(
+        html.contains("about $1.23 spent on being awake, $56.79 saved by sleep (list prices of 2026-"),
+        "{html}"
+    );
     assert_eq!(html.matches("<script>").count(), 1, "its own");
     assert!(!html.contains(EVIL) && !html.contains("\"'>") && !html.contains(" style="));
 }

@@ -120,6 +120,12 @@ fn from_apply_to_delete() {
         let slept = cli(&["sleep", "hello", "--wait"]);
         assert_eq!(slept.code, 0, "{slept}");
         world.nothing_of("hello");
+        let costs: Value = serde_json::from_str(&cli(&["cost", "-o", "json"]).fine()).unwrap();
+        let month = &costs["services"][0]["months"][0];
+        for field in ["awakeHours", "asleepHours", "spent", "saved"] {
+            assert!(month[field].as_f64().is_some_and(|value| value > 0.0), "{field}: {costs}");
+        }
+        assert!(cli(&["cost"]).fine().contains("(all)"));
         assert_eq!(cli(&["delete", "hello"]).code, 0);
         eventually("it is gone", SOON, || {
             let outcome = cli(&["get", "services", "hello"]);

@@ -1,5 +1,6 @@
 //! A dead pair's way out.
 
+use crate::intent::since;
 use crate::lifecycle::outcome;
 use crate::observed::TaskStatus;
 use crate::testing::scene::{Scene, public, stops};
@@ -24,6 +25,23 @@ fn a_proxy_stays_while_its_record_stands() {
     assert_eq!(stops(&scene.step()), Vec::<&str>::new(), "resolvers remember it");
     scene.pass(1);
     assert_eq!(stops(&scene.step()), [proxy]);
+}
+
+#[test]
+fn how_long_its_tasks_were_up_is_kept_once_both_are_over() {
+    let mut scene = bereaved();
+    let proxy = scene.arn(Role::Proxy);
+    let started = scene.record.pair.as_ref().unwrap().ran().unwrap().0;
+    scene.step();
+    assert!(scene.record.awake.is_empty(), "one of them is up yet");
+    scene.pass(7);
+    scene.set(&proxy, TaskStatus::Stopped);
+    scene.step();
+    let seconds: u64 = scene.record.awake.0.values().sum();
+    assert_eq!(u128::from(seconds), since(scene.now, started).as_millis() / 1000);
+    scene.pass(100);
+    scene.step();
+    assert_eq!(scene.record.awake.0.values().sum::<u64>(), seconds, "once");
 }
 
 #[test]

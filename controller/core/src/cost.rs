@@ -1,0 +1,190 @@
+//! What services cost while they are awake, and what is saved while they sleep, from a price table.
+//!
+//! An awake service pays for its proxy on Fargate and the proxy's public address, and for its part of an instance and the
+//! instance's address: as large a part as one of `MAX_TASKS_PER_INSTANCE` tasks has. That is an estimate by list prices:
+//! an instance that is half full costs as much as a full one, and Spot moves.
+
+use dormouse_manifests::ServiceSpec;
+use dormouse_state::months::{Months, split};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// The shipped price table.
+const SHIPPED: &str = include_str!("../../../manifests/infrastructure/prices.json");
+/// What proxies run on.
+const PROXY_ARCHITECTURE: &str = "X86_64";
+
+/// List prices of one region, in US dollars, and when they were looked up.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Prices {
+    /// Date of the table.
+    pub date: String,
+    /// Region of the table.
+    pub region: String,
+    /// vCPU hour on Fargate, by architecture.
+    pub fargate_vcpu_hour: BTreeMap<String, f64>,
+    /// GiB hour on Fargate, by architecture.
+    pub fargate_gib_hour: BTreeMap<String, f64>,
+    /// What Fargate Spot is cheaper by, as a share of 1.
+    pub fargate_spot_discount: f64,
+    /// Public IPv4 address, an hour.
+    pub public_ipv4_hour: f64,
+    /// Instance on demand, an hour, by type.
+    pub instance_hour: BTreeMap<String, f64>,
+}
+
+impl Prices {
+    /// The table that is shipped.
+    pub fn shipped() -> &'static Prices {
+        static PRICES: OnceLock<Prices> = OnceLock::new();
+        // It is a part of this program: a test reads it.
+        PRICES.get_or_init(|| serde_json::from_str(SHIPPED).unwrap_or_default())
+    }
+}
+
+/// What an installation pays by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tariff {
+    /// Type of the group's instances, where it is known.
+    pub instance_type: Option<String>,
+    /// Service tasks on one instance, at least 1.
+    pub tasks_per_instance: u32,
+}
+
+/// What one service costs in an hour awake, in dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Hourly {
+    /// Its proxy on Fargate.
+    pub proxy: f64,
+    /// The proxy's public address.
+    pub address: f64,
+    /// Its part of an instance and its address; absent when the price table does not know the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<f64>,
+}
+
+impl Hourly {
+    /// All of it.
+    pub fn sum(self) -> f64 {
+        self.proxy + self.address + self.instance.unwrap_or_default()
+    }
+}
+
+impl Tariff {
+    /// What a service costs in an hour awake.
+    pub fn hourly(&self, prices: &Prices, spec: &ServiceSpec) -> Hourly {
+        let of = |table: &BTreeMap<String, f64>| table.get(PROXY_ARCHITECTURE).copied().unwrap_or_default();
+        let cpu = f64::from(spec.proxy.cpu) / 1024.0 * of(&prices.fargate_vcpu_hour);
+        let memory = f64::from(spec.proxy.memory) / 1024.0 * of(&prices.fargate_gib_hour);
+        let share = if spec.proxy.spot { 1.0 - prices.fargate_spot_discount } else { 1.0 };
+        let instance = self.instance_type.as_ref().and_then(|kind| prices.instance_hour.get(kind));
+        Hourly {
+            proxy: (cpu + memory) * share,
+            address: prices.public_ipv4_hour,
+            instance: instance
+                .map(|hour| (hour + prices.public_ipv4_hour) / f64::from(self.tasks_per_instance.max(1))),
+        }
+    }
+}
+
+/// One service in one month.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MonthCost {
+    /// Such as `2026-11`, as UTC counts them.
+    pub month: String,
+    /// Hours in which tasks of it were up, whether they served yet or not.
+    pub awake_hours: f64,
+    /// The other hours since it was declared, or since hours are kept.
+    pub asleep_hours: f64,
+    /// Dollars for the hours awake.
+    pub spent: f64,
+    /// Dollars that the hours asleep would have cost.
+    pub saved: f64,
+}
+
+/// Every month of a service that is remembered, the newest last. `metered`: since when hours are kept; `since`: its
+/// tasks are up since then.
+pub fn months(
+    hourly: Hourly,
+    metered: Timestamp,
+    closed: &Months,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<MonthCost> {
+    let mut awake = closed.clone();
+    if let Some(since) = since {
+        awake.add(since, now);
+    }
+    let year = SignedDuration::from_hours(24 * 366);
+    let begin = metered.max(now.checked_sub(year).unwrap_or(Timestamp::MIN));
+    let hours = |seconds: u64| std::time::Duration::from_secs(seconds).as_secs_f64() / 3600.0;
+    let cost = |(month, all): (String, u64)| {
+        let seconds = awake.0.get(&month).copied().unwrap_or_default();
+        let (awake_hours, asleep_hours) = (hours(seconds), hours(all.saturating_sub(seconds)));
+        let (spent, saved) = (awake_hours * hourly.sum(), asleep_hours * hourly.sum());
+        MonthCost { month, awake_hours, asleep_hours, spent, saved }
+    };
+    split(begin, now).into_iter().map(cost).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-9
+    }
+
+    #[test]
+    fn the_shipped_table_is_read() {
+        let prices = Prices::shipped();
+        assert!(prices.date.starts_with("20") && prices.region == "us-east-1", "{prices:?}");
+        assert!(prices.instance_hour.contains_key("t4g.xlarge"));
+        assert!(prices.fargate_vcpu_hour["X86_64"] > prices.fargate_vcpu_hour["ARM64"]);
+    }
+
+    #[test]
+    fn an_hour_awake_is_proxy_address_and_a_part_of_an_instance() {
+        let prices = Prices::shipped();
+        let mut spec = ServiceSpec::defaults_for("nginx:1");
+        let tariff = Tariff { instance_type: Some("t4g.xlarge".into()), tasks_per_instance: 3 };
+        let hourly = tariff.hourly(prices, &spec);
+        // 0.25 x 0.04048 + 0.5 x 0.004445; (0.1344 + 0.005) / 3.
+        assert!(near(hourly.proxy, 0.0123425), "{hourly:?}");
+        assert!(near(hourly.address, 0.005) && near(hourly.instance.unwrap(), 0.0464666666666), "{hourly:?}");
+        assert!(near(hourly.sum(), hourly.proxy + hourly.address + hourly.instance.unwrap()));
+        spec.proxy.spot = true;
+        assert!(near(tariff.hourly(prices, &spec).proxy, 0.0123425 * 0.3));
+        let unknown = Tariff { instance_type: Some("x9.mega".into()), tasks_per_instance: 3 };
+        assert_eq!(unknown.hourly(prices, &spec).instance, None);
+        assert_eq!(Tariff::default().hourly(prices, &spec).instance, None);
+    }
+
+    #[test]
+    fn each_month_has_its_hours_awake_and_asleep() {
+        let hourly = Hourly { proxy: 0.5, address: 0.25, instance: Some(0.25) };
+        let mut closed = Months::default();
+        closed.add(at("2026-10-31T23:00:00Z"), at("2026-11-01T02:00:00Z"));
+        let created = at("2026-10-31T12:00:00Z");
+        let found =
+            months(hourly, created, &closed, Some(at("2026-11-01T09:00:00Z")), at("2026-11-01T10:00:00Z"));
+        let expected = [("2026-10", 1.0, 11.0), ("2026-11", 3.0, 7.0)];
+        assert_eq!(found.len(), 2, "{found:?}");
+        for (found, (month, awake, asleep)) in found.iter().zip(expected) {
+            assert_eq!(found.month, month);
+            assert!(near(found.awake_hours, awake) && near(found.asleep_hours, asleep), "{found:?}");
+            assert!(near(found.spent, awake) && near(found.saved, asleep), "{found:?}");
+        }
+        // One that was in use all along: what two pairs take at once is not more than all there is to save.
+        let busy = months(hourly, created, &closed, Some(created), at("2026-10-31T13:00:00Z"));
+        assert!(near(busy[0].asleep_hours, 0.0), "{busy:?}");
+    }
+}

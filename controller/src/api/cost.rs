@@ -1,0 +1,74 @@
+//! `GET /v1/cost`.
+
+use super::extract::Params;
+use super::state::Api;
+use crate::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use dormouse_core::cost::{Hourly, MonthCost, Prices, Tariff, months};
+use dormouse_core::view::ServiceView;
+use dormouse_state::months::month;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What everything costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostReport {
+    /// Date of the price table.
+    pub prices_of: String,
+    /// Region of the price table.
+    pub region: String,
+    /// Type of the instances that is reckoned with; absent: their part is not in the sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// The current month.
+    pub month: String,
+    /// Every service, by name.
+    pub services: Vec<ServiceCost>,
+}
+
+/// What a service costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceCost {
+    /// Its name.
+    pub name: String,
+    /// Dollars for an hour awake.
+    pub hourly: Hourly,
+    /// Its months, the newest last.
+    pub months: Vec<MonthCost>,
+}
+
+impl CostReport {
+    /// Reckons.
+    pub fn of(services: &[Arc<ServiceView>], tariff: &Tariff, now: Timestamp) -> CostReport {
+        let prices = Prices::shipped();
+        let known = tariff.instance_type.clone().filter(|kind| prices.instance_hour.contains_key(kind));
+        let cost = |view: &Arc<ServiceView>| {
+            let (status, hourly) = (&view.status, tariff.hourly(prices, &view.spec));
+            let metered = status.metered_since.unwrap_or(now);
+            let months = months(hourly, metered, &status.awake, status.awake_since, now);
+            ServiceCost { name: view.metadata.name.clone(), hourly, months }
+        };
+        CostReport {
+            prices_of: prices.date.clone(),
+            region: prices.region.clone(),
+            instance_type: known,
+            month: month(now).0,
+            services: services.iter().map(cost).collect(),
+        }
+    }
+
+    /// Dollars spent and saved by all services in a month.
+    pub fn total(&self, month: &str) -> (f64, f64) {
+        let all =
+            self.services.iter().flat_map(|service| &service.months).filter(|known| known.month == month);
+        all.fold((0.0, 0.0), |(spent, saved), known| (spent + known.spent, saved + known.saved))
+    }
+}
+
+pub(super) async fn get(State(api): State<Api>, params: Params) -> Result<Json<CostReport>, Problem> {
+    params.only(&[])?;
+    Ok(Json(CostReport::of(&api.plane.services(), &api.tariff, api.plane.now())))
+}
