@@ -14,9 +14,9 @@ from collections import Counter
 from typing import Any
 
 import price
-from botocore.exceptions import BotoCoreError, ClientError
-from installation import TEMPLATE, Account, Refused, Stack, agreed, brief, say, template
-from prerequisites import caller, check, zone_of
+from botocore.exceptions import ClientError
+from installation import TEMPLATE, Account, Refused, Stack, agreed, parser, run, say, template
+from prerequisites import check, zone_of
 
 import images
 
@@ -28,20 +28,15 @@ NO_CHANGES = re.compile(r"didn't contain changes|No updates are to be performed"
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make deploy", description="Deploys Dormouse into your AWS account.")
-    parser.add_argument("--domain", required=True, help="public domain; services are <name>.<domain>")
-    parser.add_argument("--install-id", default="main", help="tells installations apart (default: main)")
-    parser.add_argument("--region", help="default: AWS_REGION, or the profile's")
-    parser.add_argument("--images", help="registry and path before /dormouse, /dormouse-proxy and /dormouse-service")
-    parser.add_argument("--tag", default="latest", help="tag of the images (default: latest)")
-    parser.add_argument("--build", action="store_true", help="build the images from here, and push them into ECR")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
-    parser.add_argument(
-        "--trunking", action="store_true", help="turn ENI trunking on, for the whole account and region"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="make the change set, show it, and remove it")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    return parser.parse_args(argv)
+    made = parser("make deploy", "Deploys Dormouse into your AWS account.")
+    made.add_argument("--domain", required=True, help="public domain; services are <name>.<domain>")
+    made.add_argument("--images", help="registry and path before /dormouse, /dormouse-proxy and /dormouse-service")
+    made.add_argument("--tag", default="latest", help="tag of the images (default: latest)")
+    made.add_argument("--build", action="store_true", help="build the images from here, and push them into ECR")
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
+    made.add_argument("--trunking", action="store_true", help="turn ENI trunking on, for the whole account and region")
+    made.add_argument("--dry-run", action="store_true", help="make the change set, show it, and remove it")
+    return made.parse_args(argv)
 
 
 def parameters(given: argparse.Namespace, account: Account, stack: Stack) -> tuple[dict[str, str], dict[str, str]]:
@@ -202,44 +197,37 @@ def told(stack: Stack, whole: dict[str, str]) -> None:
         say(f"  export DORMOUSE_SERVER=http://dormouse.{domain}:9070 DORMOUSE_TOKEN=… ; dormouse get")
 
 
+def deploy(given: argparse.Namespace, account: Account, stack: Stack) -> None:
+    """Checks, shows, asks, and makes or updates the stack."""
+    whole, now = parameters(given, account, stack)
+    findings = check(account, stack, whole)
+    say("Before anything is made:")
+    for line in findings.lines:
+        say(line)
+    if findings.wrong:
+        raise Refused(f"{findings.wrong} of these must be put right first")
+    changes = change_set(stack, whole, now)
+    if changes is None:
+        say(f"The stack {stack.name} is as it should be.")
+    else:
+        say(f"What changes in the stack {stack.name}:")
+        show(changes)
+        known = price.prices()
+        say(f"What it costs while everything sleeps, at {known['region']}'s list prices of {known['date']}, in $:")
+        say(price.table(whole))
+        if given.trunking:
+            say("ENI trunking will be turned on for this account and region, for every cluster in it.")
+        if given.dry_run or not agreed(f"Do this in {account.region}?", given.yes):
+            _forget(stack, changes)
+            return
+        execute(stack, changes)
+    finish(account, stack, given.trunking)
+    told(stack, whole)
+
+
 def main(argv: list[str] | None = None) -> int:
     given = arguments(argv)
-    try:
-        account = Account(given.region)
-        say(f"Account and caller: {caller(account)}, region {account.region}")
-        stack = Stack(account, f"dormouse-{given.install_id}")
-        whole, now = parameters(given, account, stack)
-        findings = check(account, stack, whole)
-        say("Before anything is made:")
-        for line in findings.lines:
-            say(line)
-        if findings.wrong:
-            raise Refused(f"{findings.wrong} of these must be put right first")
-        changes = change_set(stack, whole, now)
-        if changes is None:
-            say(f"The stack {stack.name} is as it should be.")
-        else:
-            say(f"What changes in the stack {stack.name}:")
-            show(changes)
-            known = price.prices()
-            say(f"What it costs while everything sleeps, at {known['region']}'s list prices of {known['date']}, in $:")
-            say(price.table(whole))
-            if given.trunking:
-                say("ENI trunking will be turned on for this account and region, for every cluster in it.")
-            if given.dry_run or not agreed(f"Do this in {account.region}?", given.yes):
-                _forget(stack, changes)
-                return 0
-            execute(stack, changes)
-        finish(account, stack, given.trunking)
-        told(stack, whole)
-        return 0
-    except Refused as problem:
-        say(f"error: {problem}")
-    except ClientError as error:
-        say(f"error: {error.operation_name}: {brief(error)}")
-    except BotoCoreError as error:
-        say(f"error: {error}")
-    return 1
+    return run(given, lambda account, stack: deploy(given, account, stack))
 
 
 def _forget(stack: Stack, changes: dict[str, Any]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import yaml
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE / "dormouse.yaml"
@@ -107,3 +109,35 @@ class Stack:
     def parameters(self) -> dict[str, str]:
         found = self.found() or {}
         return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters") or []}
+
+
+def caller(account: Account) -> str:
+    try:
+        return account["sts"].get_caller_identity()["Arn"]
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(f"no usable AWS credentials ({error}): log in, or set AWS_PROFILE") from error
+
+
+def parser(program: str, description: str) -> argparse.ArgumentParser:
+    """What both programs can be told."""
+    made = argparse.ArgumentParser(prog=program, description=description)
+    made.add_argument("--install-id", default="main", help="tells installations apart (default: main)")
+    made.add_argument("--region", help="default: AWS_REGION, or the profile's")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    return made
+
+
+def run(given: argparse.Namespace, do: Callable[[Account, Stack], None]) -> int:
+    """How both begin and end: whose account it is and which stack; and in words what stops them. The exit code."""
+    try:
+        account = Account(given.region)
+        say(f"Account and caller: {caller(account)}, region {account.region}")
+        do(account, Stack(account, f"dormouse-{given.install_id}"))
+        return 0
+    except Refused as problem:
+        say(f"error: {problem}")
+    except ClientError as error:
+        say(f"error: {error.operation_name}: {brief(error)}")
+    except BotoCoreError as error:
+        say(f"error: {error}")
+    return 1

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from installation import Account, Refused, Stack, brief
+from installation import Account, Stack, brief
 
 ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([\w-]+)\.amazonaws\.com/([^:@]+)(?::([\w.-]+))?(@sha256:\w+)?$")
 ARCHITECTURES = {"ARM64": "arm64", "X86_64": "x86_64"}
@@ -35,13 +35,6 @@ class Findings:
     def bad(self, text: str, fix: str) -> None:
         self.wrong += 1
         self.lines += [f"  WRONG    {text}", f"           {fix}"]
-
-
-def caller(account: Account) -> str:
-    try:
-        return account["sts"].get_caller_identity()["Arn"]
-    except (BotoCoreError, ClientError) as error:
-        raise Refused(f"no usable AWS credentials ({error}): log in, or set AWS_PROFILE") from error
 
 
 def zone_of(account: Account, domain: str) -> tuple[str, str] | None:

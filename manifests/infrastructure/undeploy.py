@@ -15,9 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from installation import Account, Refused, Stack, agreed, brief, say
-from prerequisites import caller
+from installation import Account, Refused, Stack, agreed, parser, run, say
 
 import images
 
@@ -28,12 +26,9 @@ SETS_PER_BATCH = 100
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make undeploy", description="Removes an installation, and all that it made.")
-    parser.add_argument("--install-id", default="main")
-    parser.add_argument("--region", help="default: AWS_REGION, or the profile's")
-    parser.add_argument("--server", default=os.environ.get("DORMOUSE_SERVER"), help="the API, if it can be reached")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    return parser.parse_args(argv)
+    made = parser("make undeploy", "Removes an installation, and all that it made.")
+    made.add_argument("--server", default=os.environ.get("DORMOUSE_SERVER"), help="the API, if it can be reached")
+    return made.parse_args(argv)
 
 
 def until(what: str, is_so: Callable[[], bool], look: float = LOOK) -> None:
@@ -252,52 +247,45 @@ def _plain(name: str) -> str:
     return name.rstrip(".").replace("\\052", "*")
 
 
+def undeploy(given: argparse.Namespace, account: Account, stack: Stack) -> None:
+    """Puts all to sleep, and removes what there is."""
+    if stack.found() is None:
+        say(f"There is no stack {stack.name} in {account.region}.")
+        return
+    one = Installation(account, stack)
+    if not one.outputs:
+        # It never came into being: nothing of it can have made anything.
+        if agreed(f"The stack {stack.name} is not whole. Delete it?", given.yes):
+            one.delete_stack()
+        return
+    say(f"This ends the installation {one.install} of {one.settings['DOMAIN']}: its services, their records, the")
+    say("instances, and the table with everything that was declared.")
+    if not agreed("Do that?", given.yes):
+        say("Nothing was changed.")
+        return
+    for what, step in (
+        ("Services", lambda: one.asleep(given.server)),
+        ("Controller", one.controller),
+        ("Records", one.remove_records),
+        ("Tasks", one.stop),
+        ("Instances", one.remove_instances),
+        ("Task definitions", one.deregister),
+        ("Stack", one.delete_stack),
+        ("Images", one.remove_images),
+    ):
+        say(f"{what}:")
+        step()
+    left = one.left()
+    for thing in left:
+        say(f"left: {thing}")
+    if left:
+        raise Refused(f"{len(left)} things are left; call it again, or remove them by hand")
+    say("Nothing is left. DynamoDB keeps a backup of the table for 35 days, free of charge.")
+
+
 def main(argv: list[str] | None = None) -> int:
     given = arguments(argv)
-    try:
-        account = Account(given.region)
-        say(f"Account and caller: {caller(account)}, region {account.region}")
-        stack = Stack(account, f"dormouse-{given.install_id}")
-        if stack.found() is None:
-            say(f"There is no stack {stack.name} in {account.region}.")
-            return 0
-        one = Installation(account, stack)
-        if not one.outputs:
-            # It never came into being: nothing of it can have made anything.
-            if agreed(f"The stack {stack.name} is not whole. Delete it?", given.yes):
-                one.delete_stack()
-            return 0
-        say(f"This ends the installation {one.install} of {one.settings['DOMAIN']}: its services, their records, the")
-        say("instances, and the table with everything that was declared.")
-        if not agreed("Do that?", given.yes):
-            say("Nothing was changed.")
-            return 0
-        for what, step in (
-            ("Services", lambda: one.asleep(given.server)),
-            ("Controller", one.controller),
-            ("Records", one.remove_records),
-            ("Tasks", one.stop),
-            ("Instances", one.remove_instances),
-            ("Task definitions", one.deregister),
-            ("Stack", one.delete_stack),
-            ("Images", one.remove_images),
-        ):
-            say(f"{what}:")
-            step()
-        left = one.left()
-        for thing in left:
-            say(f"left: {thing}")
-        if left:
-            raise Refused(f"{len(left)} things are left; call it again, or remove them by hand")
-        say("Nothing is left. DynamoDB keeps a backup of the table for 35 days, free of charge.")
-        return 0
-    except Refused as problem:
-        say(f"error: {problem}")
-    except ClientError as error:
-        say(f"error: {error.operation_name}: {brief(error)}")
-    except BotoCoreError as error:
-        say(f"error: {error}")
-    return 1
+    return run(given, lambda account, stack: undeploy(given, account, stack))
 
 
 if __name__ == "__main__":
