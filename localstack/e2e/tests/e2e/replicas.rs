@@ -3,6 +3,7 @@
 use dormouse_e2e::controller::Controller;
 use dormouse_e2e::eventually::{SOON, eventually, holds};
 use dormouse_e2e::http::{Answer, Request};
+use dormouse_e2e::load::{self, Load};
 use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::run::run;
@@ -157,6 +158,44 @@ fn controllers_replaced_one_after_the_other_lose_nothing() {
         assert_eq!(awake.epoch(), 1);
         third.phase("hello", "Asleep");
         assert_eq!(pairs_ever(world, "hello"), [1, 1]);
+    });
+}
+
+#[test]
+fn an_upgrade_cuts_off_nobody_and_tells_whom_the_old_one_held_to_come_again() {
+    run(Options::default(), |world| {
+        let mut old = world.controller();
+        old.declare(&Manifest::app("awake"));
+        old.declare(&Manifest::app("waking").env("START_DELAY_MS", "3000"));
+        old.wake("awake");
+        let load = Load::start(world, "awake", 3, Duration::from_millis(50));
+        // ECS starts the new one first, and asks the old one to end once it is up.
+        let new = world.controller_with(&[]);
+        new.is_up();
+        follows(&new);
+        eventually("the new one knows both", SOON, || {
+            holds(["awake", "waking"].iter().all(|name| new.api.find(name).is_ok()), "not yet")
+        });
+        let held = [old.activator(), new.activator()].map(|at| thread::spawn(move || get(at, "waking", "/")));
+        eventually("both tasks are being started", SOON, || {
+            let ever = pairs_ever(world, "waking");
+            holds(ever == [1, 1], format!("{ever:?}"))
+        });
+        assert!(old.terminate().success());
+        let [by_old, by_new] = held.map(|answer| answer.join().unwrap());
+        assert_eq!(by_new.status, 200, "{by_new}");
+        // It cannot wait any more: whoever asks again is held by the new one.
+        assert_eq!(by_old.status, 503, "{by_old}");
+        assert!(by_old.header("retry-after").is_some(), "{by_old}");
+        assert_eq!(get(new.activator(), "waking", "/").status, 200);
+        new.ready("waking");
+        eventually("the old one's address is gone", SOON, || {
+            holds(world.record("*").as_deref() == Some(new.address()), format!("{:?}", world.record("*")))
+        });
+        load::all_answered(world, "awake", &load.stop());
+        for name in ["awake", "waking"] {
+            assert_eq!(pairs_ever(world, name), [1, 1], "{name}");
+        }
     });
 }
 
