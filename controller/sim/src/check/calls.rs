@@ -86,7 +86,8 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             (made > most).then(|| format!("{made} calls of {kind:?} within a minute"))
         }
         Moment::Run(controller, call) => {
-            let (last, tries) = *sim.audit.running.get(&controller)?.runs.get(&call.identity)?;
+            let run = (call.identity.clone(), call.parameters.incarnation.clone());
+            let (last, tries) = *sim.audit.running.get(&controller)?.runs.get(&run)?;
             let ago = sim.now - last + sim.audit.slack;
             (ago < spacing(tries))
                 .then(|| format!("RunTask {}, try {}, {ago} ms after the last", call.identity, tries + 2))

@@ -213,15 +213,13 @@ pub fn l6_takeover(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     // A look that fails costs the time between two looks, and a write takes up to five seconds.
     let margin = if sim.is_faultless() { SECOND / 2 } else { 10 * SECOND };
     let waits = || {
-        // While each sees a lease of its own, none is waited for.
-        let vacant = sim
-            .audit
-            .vacant_since
-            .filter(|_| !sim.truth.split.as_ref().is_some_and(|split| split.lasts(sim.now)))?;
+        let vacant = sim.audit.vacant_since?;
         let up = sim.audit.running.iter().filter(|(controller, _)| !sim.audit.down.contains(controller));
         let candidate = up.map(|(_, running)| running.since).min()?;
-        // Without the table there is no lease.
-        let calm = sim.audit.calm_since.unwrap_or(0);
+        // Without the table there is no lease; and while each sees one of its own, none is waited for.
+        let split = sim.truth.split.as_ref().map_or(0, |split| split.until);
+        // One that disappears is waited for anew, since its holder may be there.
+        let calm = sim.audit.calm_since.unwrap_or(0).max(split).max(sim.audit.lease_lost_at);
         let began = vacant.max(candidate).max(sim.last_outage()).max(calm);
         Some(sim.now - began.min(sim.now))
     };
@@ -364,7 +362,8 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
     // A standby writes the wake down, and the leader learns of it when it reads the table.
     let led =
         sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
-    let undisturbed = sim.last_outage() + MINUTE < sim.now;
+    // With less than a tenth of the calls left, nothing is promised.
+    let undisturbed = sim.last_outage() + MINUTE < sim.now && sim.profile.neighbours <= 900;
     // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place.
     let is_held = || {
         sim.truth

@@ -25,8 +25,8 @@ pub struct Running {
     pub epochs: BTreeMap<String, u64>,
     /// Its calls of the last minute.
     pub calls: BTreeMap<Kind, VecDeque<Ms>>,
-    /// RunTask → when it was last called, and how often before that.
-    pub runs: BTreeMap<Identity, (Ms, u32)>,
+    /// RunTask, with the incarnation that it is for → when it was last called, and how often before that.
+    pub runs: BTreeMap<(Identity, String), (Ms, u32)>,
 }
 
 /// What a proxy said last, and a controller that leads has heard.
@@ -91,6 +91,8 @@ pub struct Audit {
     pub(super) leases: BTreeMap<usize, Ms>,
     /// The lease as it was last written: when, and by whom.
     pub(super) lease_at: Ms,
+    /// When somebody deleted the lease's row.
+    pub lease_lost_at: Ms,
     /// Since when the controller that leads is gone, and when it wrote its lease last.
     pub vacant_since: Option<Ms>,
     /// When the lease last changed hands.
@@ -185,8 +187,9 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
         }
         Moment::Run(controller, call) => {
             let running = sim.audit.running.entry(controller).or_default();
-            let tries = running.runs.get(&call.identity).map_or(0, |(_, tries)| tries + 1);
-            running.runs.insert(call.identity.clone(), (now, tries));
+            let run = (call.identity.clone(), call.parameters.incarnation.clone());
+            let tries = running.runs.get(&run).map_or(0, |(_, tries)| tries + 1);
+            running.runs.insert(run, (now, tries));
             sim.audit.tried.insert(call.identity.service.clone(), now);
         }
         Moment::Register(hash) => {

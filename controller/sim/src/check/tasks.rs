@@ -168,7 +168,7 @@ pub fn s6_only_ours(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 
 /// What is to serve is not stopped; its record is not withdrawn while it works. A service is put to sleep for
 /// idleness only if truly nobody used it, and ends only if no request came since that its proxy told of. Nothing is
-/// done for an epoch that is known to be over, and no wake is forgotten.
+/// done for an epoch that is known to be over, no record made for a pair that is to end, and no wake is forgotten.
 pub fn s10_wake_beats_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     match *moment {
         Moment::Stop(arn) => {
@@ -189,7 +189,9 @@ pub fn s10_wake_beats_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             });
             (!kept).then(|| format!("RunTask {own}, and epoch {known} is known"))
         }
-        Moment::Batch(changes) => changes.iter().find_map(|change| takes_down(sim, change, changes)),
+        Moment::Batch(changes) => changes
+            .iter()
+            .find_map(|change| takes_down(sim, change, changes).or_else(|| leads_back(sim, change, changes))),
         Moment::Row { before: Some(before), row, .. } => {
             if row.epoch < before.epoch {
                 return Some(format!("{}: what was written of epoch {} is lost", row.name, before.epoch));
@@ -212,6 +214,25 @@ fn revived(before: &ServiceRecord, row: &ServiceRecord) -> Option<PairId> {
     let condemned = before.pairs().filter(|pair| pair.condemned.is_some()).map(|pair| pair.id);
     let serves = |id| row.pairs().any(|pair| pair.id == id && pair.condemned.is_none());
     condemned.into_iter().find(|id| serves(*id))
+}
+
+/// A record is made for a pair that has been on its way out for longer than a call is under way.
+fn leads_back(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
+    let Change::Create(set) = change else { return None };
+    let domain = &sim.settings.domain;
+    let service = set.name.strip_suffix(&format!(".{domain}")).filter(|_| set.kind == "A")?;
+    let owner = naming::owner_name(service, domain);
+    let new = batch.iter().find_map(|other| match other {
+        Change::Create(txt) if txt.name == owner => Some(txt),
+        _ => None,
+    });
+    let txt = new.or_else(|| sim.truth.zone.sets.get(&(owner, "TXT".to_owned())))?;
+    let ends_with = |id: &PairId| txt.values.iter().any(|value| value.ends_with(&format!("pair={id}\"")));
+    let leaving = sim.audit.drains.iter().find(|((name, id), _)| name == service && ends_with(id));
+    let (id, since) = leaving.map(|((_, id), since)| (id, *since))?;
+    let allowed = 40 * SECOND + sim.audit.slack;
+    (sim.now > since + allowed)
+        .then(|| format!("{} is made for pair {id}, which is to end for {} ms", set.name, sim.now - since))
 }
 
 /// A record of ours is taken out, and nothing put in its place, while its pair is to serve and does.

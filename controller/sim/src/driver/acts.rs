@@ -55,7 +55,12 @@ impl Driver {
                 let lease = self.rows.lease().now_or_never().and_then(Result::ok).flatten();
                 return self.world.sim().split_lease(span, lease);
             }
-            Act::LoseLease => return self.rows.lose_lease(),
+            Act::LoseLease => {
+                self.rows.lose_lease();
+                let mut sim = self.world.sim();
+                sim.audit.lease_lost_at = sim.now;
+                return;
+            }
             Act::Declare(service) => {
                 self.versions[service] += 1;
                 let manifest = self.manifest(service);

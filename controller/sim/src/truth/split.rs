@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Split {
     /// Until then.
-    until: Ms,
+    pub until: Ms,
     /// What each controller wrote.
     own: BTreeMap<usize, Lease>,
 }
