@@ -10,7 +10,7 @@ use dormouse::api::{Options, router, serve};
 use dormouse::config::Secret;
 use dormouse::plane::Plane;
 use dormouse::waker::Waker;
-use dormouse_state::Desired;
+use dormouse_state::{ConditionType, Desired, Phase};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testing::{FakePlane, asleep, awake};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const TOKEN: &str = "an-api-token";
@@ -229,6 +230,41 @@ fn wake_and_sleep() {
     shell.run(&["wake", "hello", "--wait"]).with(0, "service/hello is ready", "");
     shell.run(&["sleep", "hello"]).with(0, "service/hello is put to sleep", "");
     shell.run(&["sleep", "hello", "--wait", "--timeout", "10ms"]).with(4, "", "was not asleep within 10ms");
+}
+
+#[test]
+fn who_waits_is_told_how_far_it_is() {
+    let shell = shell();
+    let mut child = shell
+        .command(&["wake", "hello", "--wait"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || said.next().unwrap().unwrap();
+    let step = |message: &str| {
+        shell.plane.update("hello", |view| {
+            view.status.phase = Phase::Waking;
+            let kind = ConditionType::CapacityAvailable;
+            view.status.conditions = vec![testing::condition(kind, false, "ScalingUp", message)];
+        });
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while shell.plane.wakes() == 0 && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    step("an instance is starting");
+    while next() != "hello: machine: an instance is starting" {}
+    // The same again is not said again.
+    step("an instance is starting");
+    step("an instance joins");
+    assert_eq!(next(), "hello: machine: an instance joins");
+    shell.plane.make_ready("hello");
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    assert_eq!(stdout, "service/hello is ready: http://hello.example.com:9060\n");
+    assert_eq!((child.wait().unwrap().code(), said.next().is_none()), (Some(0), true));
 }
 
 #[test]

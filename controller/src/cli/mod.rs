@@ -5,6 +5,7 @@
 //! - `args`: what can be typed
 //! - `dispatch`: from what was typed to what is done
 //! - `output`: stdout and stderr
+//! - `progress`: how far a service is, while it is waited for
 //! - `failure`: how a command fails
 //! - `controller`: `dormouse controller`
 //! - `manifests`: reading `-f`
@@ -25,6 +26,7 @@ mod flip;
 mod get;
 mod manifests;
 mod output;
+mod progress;
 mod table;
 mod time;
 mod watch;

@@ -23,6 +23,16 @@ impl Output {
         let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     }
 
+    /// How far something is: on a terminal in place of what was said last, nothing when it is over.
+    pub(super) fn change(self, text: &str) {
+        if io::stderr().is_terminal() {
+            // Back to the line's begin, and what stands there away.
+            let _ = write!(io::stderr().lock(), "\r\x1b[2K{text}");
+        } else if !text.is_empty() {
+            self.say(text);
+        }
+    }
+
     /// Everything else.
     #[allow(clippy::unused_self, reason = "as above")]
     pub(super) fn say(self, text: &str) {
