@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many events a record keeps; the oldest go first.
 pub const MAX_EVENTS: usize = 40;
@@ -235,9 +236,9 @@ pub struct ServiceRecord {
     /// In words; sorted by type.
     #[serde(default)]
     pub conditions: Vec<Condition>,
-    /// The newest last.
-    #[serde(default)]
-    pub events: Vec<Event>,
+    /// The newest last. Shared: every plan begins with a copy of the record, and few add to them.
+    #[serde(default, with = "shared")]
+    pub events: Arc<Vec<Event>>,
 }
 
 impl ServiceRecord {
@@ -280,15 +281,15 @@ impl ServiceRecord {
             retry_at: None,
             phase: Phase::Asleep,
             conditions: Vec::new(),
-            events: Vec::new(),
+            events: Arc::default(),
         }
     }
 
     /// Adds an event and drops the oldest past [`MAX_EVENTS`].
     pub fn note(&mut self, at: Timestamp, reason: &str, message: impl Into<String>) {
-        self.events.push(Event { at, reason: reason.to_owned(), message: message.into() });
-        let excess = self.events.len().saturating_sub(MAX_EVENTS);
-        self.events.drain(..excess);
+        let events = Arc::make_mut(&mut self.events);
+        events.push(Event { at, reason: reason.to_owned(), message: message.into() });
+        events.drain(..events.len().saturating_sub(MAX_EVENTS));
     }
 
     /// Remembers how long a wake took and drops the oldest past [`MAX_WAKES`].
@@ -306,6 +307,20 @@ impl ServiceRecord {
     /// The same, to change them.
     pub fn pairs_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
         self.pair.iter_mut().chain(&mut self.successor).chain(&mut self.retiring)
+    }
+}
+
+/// What is shared in memory is written as it is.
+mod shared {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        T::serialize(value, to)
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
     }
 }
 

@@ -220,5 +220,13 @@ fn many(from: u64, to: u64, size: Size, jobs: usize, most: usize) -> ExitCode {
         total.failing.len(),
         total.kinds
     );
+    let given = |name, value: Option<u64>| value.map_or(String::new(), |value| format!(" --{name} {value}"));
+    let services = size.services.and_then(|services| u64::try_from(services).ok());
+    for seed in &total.failing {
+        let size = given("services", services) + &given("hours", size.hours);
+        println!(
+            "to see it: cargo run --profile sim -p dormouse-sim -- --seed {seed}{size} --trace   (or --shrink)"
+        );
+    }
     if total.failing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

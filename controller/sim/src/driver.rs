@@ -11,6 +11,7 @@ use crate::queue::{Event, Queue, Report};
 use crate::rng::Rng;
 use crate::script::{Script, name_of};
 use crate::sim::{CrashAt, Odd, ReadAt, Sim, World};
+use crate::time::{Passed, Time};
 use crate::trace::Trace;
 use crate::truth::Truth;
 use crate::truth::requests::Answers;
@@ -18,10 +19,11 @@ use dormouse::plane::Plane as _;
 use dormouse_core::settings::{PrivateZone, Settings};
 use dormouse_manifests::{IdleAfter, Service, ServiceSpec};
 use dormouse_state::MemoryStore;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 /// What a clock that is too fast or too slow takes from, or adds to, the spans that it measures.
 const DRIFT: Ms = 5 * SECOND;
@@ -69,9 +71,12 @@ const READS_FOR: Ms = 3 * 60 * SECOND;
 
 /// Runs a script.
 pub fn run(script: &Script, options: &Options) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(Driver::run(script, options)),
+    let passed = Passed::default();
+    let passes = passed.clone();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).on_thread_unpark(move || passes.store(true, Ordering::Relaxed));
+    match runtime.build() {
+        Ok(runtime) => runtime.block_on(Driver::run(script, options, passed)),
         // Without a runtime nothing was simulated: that must not look like success.
         Err(error) => Outcome {
             violations: vec![check::Violation { at: 0, id: "SIM", what: error.to_string() }],
@@ -106,8 +111,8 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(script: &Script, options: &Options) -> Outcome {
-        let mut driver = Driver::new(script, options);
+    async fn run(script: &Script, options: &Options, passed: Passed) -> Outcome {
+        let mut driver = Driver::new(script, options, Arc::new(Time::begin(Some(passed))));
         driver.drive().await;
         driver.processes.iter().flatten().for_each(Process::crash);
         let mut sim = driver.world.sim();
@@ -126,7 +131,7 @@ impl Driver {
         }
     }
 
-    fn new(script: &Script, options: &Options) -> Driver {
+    fn new(script: &Script, options: &Options, time: Arc<Time>) -> Driver {
         let mut rng = Rng::new(script.seed ^ 0x5EED);
         let mut settings = Settings::example();
         if script.private {
@@ -138,7 +143,6 @@ impl Driver {
             ..Truth::default()
         };
         truth.fleet.max = script.max_instances;
-        let start = Instant::now();
         let skew = script.skew;
         let clocks: Vec<Arc<SimClock>> = (0..script.controllers)
             .map(|_| {
@@ -146,7 +150,7 @@ impl Driver {
                     i64::try_from(rng.below(2 * skew)).unwrap_or(0) - i64::try_from(skew).unwrap_or(0);
                 let drift = i64::try_from(rng.below(2 * script.drift + 1)).unwrap_or(0)
                     - i64::try_from(script.drift).unwrap_or(0);
-                Arc::new(SimClock::new(start, wrong, drift))
+                Arc::new(SimClock::new(time.clone(), wrong, drift))
             })
             .collect();
         let mut sim = Sim {
@@ -178,7 +182,7 @@ impl Driver {
         sim.queue.plan(script.calm_at, Event::Calm);
         sim.plan(AUDIT, Event::Audit);
         Driver {
-            world: World::new(sim),
+            world: World::within(sim, time),
             rows: Arc::new(MemoryStore::new()),
             processes: (0..script.controllers).map(|_| None).collect(),
             clocks,
@@ -191,6 +195,9 @@ impl Driver {
 
     async fn drive(&mut self) {
         let world = self.world.clone();
+        // Made once: they are waited for at every event.
+        let mut planned = pin!(world.planned.notified());
+        let mut timer = pin!(sleep_until(world.instant(0)));
         while !self.rested {
             let (due, event) = {
                 let mut sim = world.sim();
@@ -208,10 +215,14 @@ impl Driver {
                 self.happen(event);
                 continue;
             }
+            timer.as_mut().reset(world.instant(due));
             tokio::select! {
                 biased;
-                () = world.planned.notified() => self.look_after_processes(),
-                () = sleep_until(world.instant(due)) => {}
+                () = planned.as_mut() => {
+                    planned.set(world.planned.notified());
+                    self.look_after_processes();
+                }
+                () = timer.as_mut() => {}
             }
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! - [`driver`]: one run, from a [`script`](mod@script) to an outcome
 //! - [`script`](mod@script): what people, machines and bad luck do; [`profile`]: fault rates
-//! - [`sim`]: the world and its handle; [`truth`]: what is really true in it; [`queue`]: what is to happen
+//! - [`sim`]: the world and its handle; [`truth`]: what is really true in it; [`queue`]: what is to happen;
+//!   [`time`]: when
 //! - [`ports`]: the ports of a controller over the truth, with faults
 //! - [`process`]: a controller as a process that crashes and freezes; [`client`]: those who ask
 //! - [`check`]: what must always be true, and what must come true
@@ -36,5 +37,6 @@ pub mod scenario;
 pub mod script;
 pub mod shrink;
 pub mod sim;
+pub mod time;
 pub mod trace;
 pub mod truth;

@@ -20,8 +20,8 @@ pub enum Event {
     Group,
     /// A change has reached every name server.
     Insync(String),
-    /// A sidecar reports, unless its report was planned anew since.
-    Beat(String, u64),
+    /// A sidecar reports.
+    Beat(String),
     /// A heartbeat reaches a controller.
     Report(Box<Report>),
     /// A heartbeat's answer reaches its sidecar.
@@ -68,20 +68,28 @@ pub struct Report {
     pub forged: bool,
 }
 
+/// Where an event stands in the queue.
+pub type Place = (Ms, u64);
+
 /// Events in order.
 #[derive(Default)]
 pub struct Queue {
-    events: BTreeMap<(Ms, u64), Event>,
+    events: BTreeMap<Place, Event>,
     planned: u64,
 }
 
 impl Queue {
-    /// Plans an event; answers whether it is now the first.
-    pub fn plan(&mut self, at: Ms, event: Event) -> bool {
+    /// Plans an event; answers where it stands.
+    pub fn plan(&mut self, at: Ms, event: Event) -> Place {
         self.planned += 1;
-        let first = self.due().is_none_or(|due| at < due);
-        self.events.insert((at, self.planned), event);
-        first
+        let place = (at, self.planned);
+        self.events.insert(place, event);
+        place
+    }
+
+    /// Takes an event out that is not to happen any more.
+    pub fn cancel(&mut self, place: Place) {
+        self.events.remove(&place);
     }
 
     /// When the next one is due.

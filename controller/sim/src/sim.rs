@@ -4,6 +4,7 @@ use crate::check::Audit;
 use crate::profile::{MINUTE, Ms, Profile};
 use crate::queue::{Event, Queue};
 use crate::rng::Rng;
+use crate::time::Time;
 use crate::trace::Trace;
 use crate::truth::Truth;
 use dormouse_core::settings::Settings;
@@ -93,7 +94,7 @@ impl Sim {
             Event::Instance(id, step) => self.step_instance(&id, step),
             Event::Group => self.group(),
             Event::Insync(id) => self.insync(&id),
-            Event::Beat(arn, plan) => self.beat(&arn, plan),
+            Event::Beat(arn) => self.beat(&arn),
             Event::Told(arn, answer) => self.told(&arn, answer),
             Event::Check(arn) => self.check(&arn),
             Event::Answered(id) => self.answered(id),
@@ -144,13 +145,18 @@ pub struct World {
     sim: Arc<Mutex<Sim>>,
     /// Raised when something was planned that may be earlier than all else.
     pub planned: Arc<Notify>,
-    start: Instant,
+    time: Arc<Time>,
 }
 
 impl World {
     /// Wraps a world whose time begins now.
     pub fn new(sim: Sim) -> World {
-        World { sim: Arc::new(Mutex::new(sim)), planned: Arc::new(Notify::new()), start: Instant::now() }
+        World::within(sim, Arc::new(Time::begin(None)))
+    }
+
+    /// Wraps a world in its time.
+    pub fn within(sim: Sim, time: Arc<Time>) -> World {
+        World { sim: Arc::new(Mutex::new(sim)), planned: Arc::new(Notify::new()), time }
     }
 
     /// The world, at this moment. Held for as long as a statement takes, never across an await.
@@ -162,11 +168,11 @@ impl World {
 
     /// Now.
     pub fn now(&self) -> Ms {
-        self.start.elapsed().as_millis().try_into().unwrap_or(Ms::MAX)
+        self.time.now()
     }
 
     /// The instant of a time of this world.
     pub fn instant(&self, at: Ms) -> Instant {
-        self.start + std::time::Duration::from_millis(at)
+        self.time.instant(at)
     }
 }

@@ -110,8 +110,9 @@ impl Engine {
         // Room and dependents play no part in what a name leads to.
         let room = dormouse_core::capacity::Room::unknown();
         let world = self.world();
-        records
-            .iter()
+        // Without a pair there is nothing to lead to.
+        let paired = records.iter().filter(|record| record.pair.is_some());
+        paired
             .filter_map(|record| {
                 Some((record.name.clone(), want(record, &world.view(record, &room, false))?))
             })

@@ -101,11 +101,8 @@ impl Plane for EnginePlane {
             .filter(|record| name.is_none_or(|name| name == record.name))
             .flat_map(|record| {
                 let service = record.name.clone();
-                record
-                    .events
-                    .clone()
-                    .into_iter()
-                    .map(move |event| EventView { service: service.clone(), event })
+                let events = record.events.iter().cloned();
+                events.map(move |event| EventView { service: service.clone(), event }).collect::<Vec<_>>()
             })
             .collect();
         events.sort_by_key(|event| event.event.at);

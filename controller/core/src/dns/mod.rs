@@ -74,8 +74,13 @@ pub fn plan<R: Borrow<ServiceRecord>>(
     now: Timestamp,
 ) -> Plan {
     let mut plan = Plan::default();
+    let claimed: BTreeSet<&str> = owner::claimed(&settings.domain, zone).collect();
     for (name, record) in records {
-        service(settings, record.borrow(), wanted.get(name), zone, now, &mut plan);
+        let (record, want) = (record.borrow(), wanted.get(name));
+        // Most sleep, and have nothing in the zone.
+        if want.is_some() || !is_settled_without(&record.dns) || claimed.contains(name.as_str()) {
+            service(settings, record, want, zone, now, &mut plan);
+        }
     }
     let wildcard = settings.wildcard.as_ref().map(|addresses| Wanted::wildcard(settings, addresses));
     others(
@@ -230,6 +235,11 @@ fn service(
 
 fn sooner(requeue: &mut Option<Duration>, rest: Duration) {
     *requeue = Some(requeue.map_or(rest, |other| other.min(rest)));
+}
+
+/// Whether nothing is to be done for a name that is to have no record, if the zone has none.
+fn is_settled_without(memory: &DnsMemory) -> bool {
+    memory.withdrawn_at.is_some() && memory.pending.is_none()
 }
 
 /// What outlives every change of a record.

@@ -50,6 +50,12 @@ pub fn claim(settings: &Settings, domain: &str, zone: &Zone, owner: &str) -> Cla
     }
 }
 
+/// Every owner that anybody has a TXT for.
+pub fn claimed<'a>(domain: &str, zone: &'a Zone) -> impl Iterator<Item = &'a str> {
+    let suffix = naming::owner_name("", domain);
+    zone.iter().filter(|set| set.kind == "TXT").filter_map(move |set| set.name.strip_suffix(&suffix))
+}
+
 /// Every owner that this installation has a TXT for.
 pub fn owners<'a>(
     settings: &'a Settings,

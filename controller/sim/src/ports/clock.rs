@@ -3,17 +3,18 @@
 use super::Port;
 use crate::check;
 use crate::sim::WALL;
+use crate::time::Time;
 use async_trait::async_trait;
 use dormouse::clock::Clock;
 use dormouse::probe::Probe;
 use dormouse_peer::wire::{Role, SidecarState};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use tokio::time::Instant;
 
 /// A clock that is wrong by so many milliseconds.
 pub struct SimClock {
-    start: Instant,
+    time: Arc<Time>,
     /// How wrong.
     pub wrong_by: AtomicI64,
     /// By how many per mille it is too fast.
@@ -21,15 +22,15 @@ pub struct SimClock {
 }
 
 impl SimClock {
-    /// A clock of a world that began then.
-    pub fn new(start: Instant, wrong_by: i64, drift: i64) -> SimClock {
-        SimClock { start, wrong_by: AtomicI64::new(wrong_by), drift }
+    /// A clock of a world with this time.
+    pub fn new(time: Arc<Time>, wrong_by: i64, drift: i64) -> SimClock {
+        SimClock { time, wrong_by: AtomicI64::new(wrong_by), drift }
     }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(0);
+        let passed = i64::try_from(self.time.now()).unwrap_or(0);
         let wall = Timestamp::from_second(WALL).unwrap_or(Timestamp::UNIX_EPOCH);
         let passed = passed + passed * self.drift / 1000;
         let passed = SignedDuration::from_millis(passed + self.wrong_by.load(Ordering::Relaxed));

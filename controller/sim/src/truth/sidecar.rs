@@ -1,7 +1,7 @@
 //! What runs inside a task: the sidecar, its watch over the other half, its heartbeats, its reasons to end.
 
 use crate::profile::{MINUTE, Ms, SECOND};
-use crate::queue::{Event, Report};
+use crate::queue::{Event, Place, Report};
 use crate::sim::{SECRET, Sim};
 use dormouse_manifests::IdleAfter;
 use dormouse_peer::jitter::Jitter;
@@ -44,7 +44,8 @@ pub struct Sidecar {
     peer: Option<String>,
     watch: Option<Watch>,
     pace: Pace,
-    beat_plans: u64,
+    /// Its next report.
+    next_beat: Option<Place>,
     early: bool,
 }
 
@@ -67,7 +68,7 @@ impl Sidecar {
             peer: None,
             watch: None,
             pace: Pace::new(Jitter::seeded(seed)),
-            beat_plans: 0,
+            next_beat: None,
             early: false,
         }
     }
@@ -132,10 +133,7 @@ impl Sim {
     }
 
     /// Reports, and plans the next report.
-    pub fn beat(&mut self, arn: &str, plan: u64) {
-        if self.truth.tasks.get(arn).is_none_or(|task| task.sidecar.beat_plans != plan) {
-            return;
-        }
+    pub fn beat(&mut self, arn: &str) {
         let Some(state) = self.state_of(arn) else { return };
         let now = self.now;
         let Some(task) = self.truth.tasks.get_mut(arn) else { return };
@@ -226,9 +224,10 @@ impl Sim {
     /// Plans the next heartbeat in place of the one that was planned before.
     fn plan_beat(&mut self, arn: &str, after: Ms) {
         let Some(task) = self.truth.tasks.get_mut(arn) else { return };
-        task.sidecar.beat_plans += 1;
-        let plan = task.sidecar.beat_plans;
-        self.plan(after, Event::Beat(arn.to_owned(), plan));
+        if let Some(place) = task.sidecar.next_beat.take() {
+            self.queue.cancel(place);
+        }
+        task.sidecar.next_beat = Some(self.queue.plan(self.now + after, Event::Beat(arn.to_owned())));
     }
 
     /// Something changed that the controller should hear of now.
@@ -246,16 +245,17 @@ impl Sim {
             return;
         };
         let (Some(role), Some(name)) = (task.role(), task.service()) else { return };
-        let Some(spec) = self.audit.spec(name).cloned() else { return };
+        let Some(spec) = self.audit.spec(name) else { return };
         let settings = Settings {
             base: spec.health.interval,
             max_failures: spec.health.failures,
             grace: spec.health.grace_period,
         };
+        let idle_after = spec.idle_after;
         if role == Role::Service && now >= task.sidecar.answers_at && now < task.sidecar.answers_at + 400 {
             self.beat_soon(arn);
         }
-        if role == Role::Proxy && self.is_abandoned(arn, &spec.idle_after) {
+        if role == Role::Proxy && self.is_abandoned(arn, idle_after) {
             return self.exit_task(arn, "dormouse-proxy", 11);
         }
         let Some(task) = self.truth.tasks.get(arn) else { return };
@@ -298,10 +298,10 @@ impl Sim {
         self.plan(millis(next).max(1), Event::Check(arn.to_owned()));
     }
 
-    fn is_abandoned(&self, arn: &str, idle_after: &IdleAfter) -> bool {
+    fn is_abandoned(&self, arn: &str, idle_after: IdleAfter) -> bool {
         let IdleAfter::After(limit) = idle_after else { return false };
         self.truth.tasks.get(arn).is_some_and(|task| {
-            let limit = millis(*limit) + IDLE_MARGIN;
+            let limit = millis(limit) + IDLE_MARGIN;
             task.sidecar.in_flight == 0
                 && self.now - task.sidecar.used_at > limit
                 && self.now - task.sidecar.told_at > limit
