@@ -27,15 +27,49 @@ pub struct Row {
 
 impl Print for Row {
     fn print(&self, to: &mut Printer) {
-        let record = &self.record;
-        let conditions: Vec<_> =
-            record.conditions.iter().map(|it| (it.kind, it.status, it.last_transition_time)).collect();
-        // Events and words are for people.
-        to.hash((self.version, self.fence, record.desired, record.epoch, record.last_activity));
-        to.add(&record.rest);
-        to.add(&(&record.pair, &record.retiring, &record.strays, record.last_pair, &record.dns));
-        to.hash((record.failures, record.retry_at, record.phase));
-        to.add(&conditions);
+        // Every field: one that is added is either told from another here, or left out for a reason.
+        let ServiceRecord {
+            name: _,
+            labels: _,
+            spec: _,
+            generation,
+            observed_generation,
+            created_at: _,
+            deleting,
+            desired,
+            epoch,
+            last_wake,
+            last_sleep,
+            wakes: _,
+            awake_until,
+            wakes_today: _,
+            rest,
+            last_activity,
+            definitions: _,
+            pair,
+            successor,
+            retiring,
+            strays,
+            last_pair,
+            proven,
+            rollout,
+            // Bookkeeping of what was awake for how long.
+            awake: _,
+            metered_since: _,
+            dns,
+            failures,
+            retry_at,
+            phase,
+            conditions,
+            // Words are for people.
+            events: _,
+        } = &self.record;
+        to.hash((self.version, self.fence, generation, observed_generation, deleting, desired, epoch));
+        to.hash((awake_until, last_activity, strays, last_pair, proven, failures, retry_at, phase));
+        to.add(&(last_wake, last_sleep, rest, pair, successor, retiring, rollout, dns));
+        for condition in conditions {
+            to.hash((condition.kind, condition.status, condition.last_transition_time));
+        }
     }
 }
 
