@@ -18,7 +18,9 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 async fn rig() -> Rig {
     let mut view = asleep("hello");
@@ -26,7 +28,8 @@ async fn rig() -> Rig {
     rig_of([view], Limits::default()).await
 }
 
-/// A service with HTTP/2 alone: it gives back what it got, and `grpc-status` in trailers. `/gone` is never answered.
+/// A service with HTTP/2 alone: it gives back what it got, and `grpc-status` in trailers. `/gone` is never answered, and
+/// `/flood` without end.
 async fn service() -> Backend {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (requests, connections) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -62,7 +65,23 @@ async fn service() -> Backend {
     Backend { address, requests, connections }
 }
 
+/// How many pieces of [`flood`] were taken.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Much more than anybody is given who does not read.
+fn flood() -> Response<Body> {
+    let pieces = std::iter::repeat_n(Bytes::from_static(&[b'x'; 16 * 1024]), 1024);
+    let counted = pieces.map(|piece| {
+        TAKEN.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, Infallible>(piece)
+    });
+    Response::new(Body::from_stream(futures::stream::iter(counted)))
+}
+
 async fn echo(request: Request<Incoming>) -> Response<Body> {
+    if request.uri().path() == "/flood" {
+        return flood();
+    }
     let mut answer = Response::builder();
     for name in ["te", "x-forwarded-for", "content-type"] {
         if let Some(value) = request.headers().get(name) {
@@ -162,4 +181,28 @@ async fn a_call_waits_for_a_service_that_is_not_there_yet() {
     rig.until_held(1).await;
     rig.plane.set_backend("hello", Some(service().await.address));
     assert_eq!(waits.await.unwrap(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn callers_that_stand_still_hold_up_nobody_else() {
+    let rig = rig().await;
+    let service = service().await;
+    rig.plane.set_backend("hello", Some(service.address));
+    let mut standing = Vec::new();
+    for _ in 0..12 {
+        let mut sender = client(rig.address).await;
+        let answer = sender.send_request(grpc("/flood")).await.unwrap();
+        standing.push((sender, answer));
+    }
+    // Until they have all that they are given.
+    let (mut before, mut still) = (0, 0);
+    while still < 20 {
+        let answer = client(rig.address).await.send_request(grpc("/")).await.unwrap();
+        let body = timeout(Duration::from_secs(20), answer.into_body().collect());
+        assert!(body.await.expect("held up").unwrap().trailers().is_some());
+        let now = TAKEN.load(Ordering::SeqCst);
+        still = if std::mem::replace(&mut before, now) == now { still + 1 } else { 0 };
+    }
+    assert!(before > 0);
+    assert_eq!(service.connections(), 1);
 }
