@@ -78,7 +78,7 @@ class Control:
             case "POST", ["instances", name, ("fail" | "interrupt" | "disconnect" | "connect") as what]:
                 return self._instance(name, what, given)
             case "POST", ["capacity"]:
-                return self._capacity(bool(given["insufficient"]))
+                return self._capacity(given)
             case "GET", ["faults"]:
                 return {"faults": self.world.faults.view()}
             case "POST", ["faults"]:
@@ -180,11 +180,15 @@ class Control:
         host.changed()
         return host.truth()
 
-    def _capacity(self, insufficient: bool) -> dict[str, Any]:
-        self.world.insufficient_capacity = insufficient
+    def _capacity(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.world.insufficient_capacity = bool(given.get("insufficient", self.world.insufficient_capacity))
+        self.world.insufficient_spot = bool(given.get("insufficientSpot", self.world.insufficient_spot))
         for group in self._groups():
             self.fleet.reconcile(group)
-        return {"insufficient": insufficient}
+        return {
+            "insufficient": self.world.insufficient_capacity,
+            "insufficientSpot": self.world.insufficient_spot,
+        }
 
     def _metadata(self, task: Task, rest: list[str]) -> dict[str, Any]:
         """The task metadata endpoint, version 4, as far as programs ask for it."""

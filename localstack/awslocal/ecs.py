@@ -209,6 +209,9 @@ class Ecs:
             considered = [one for one in self.of_cluster(cluster.name) if one.status == "ACTIVE"]
             if not considered:
                 raise invalid("No Container Instances were found in your cluster.")
+        if provider == "FARGATE_SPOT" and self.world.insufficient_spot:
+            reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+            return {"tasks": [], "failures": [{"reason": reason}]}
         for _ in range(count):
             instance = None
             if launch_type == "EC2":

@@ -89,6 +89,8 @@ class World:
     # Auto scaling group -> ECS cluster, where the launch template does not say it.
     asg_clusters: dict[str, str] = field(default_factory=dict)
     insufficient_capacity: bool = False
+    # The same of Fargate Spot.
+    insufficient_spot: bool = False
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=1000))
 
     def __post_init__(self) -> None:

@@ -111,14 +111,19 @@ impl Tasks for EcsTasks {
                     Some(RunTaskError::ConflictException(conflict)) => {
                         Ok(RunAnswer::TokenConflict(conflict.resource_ids().to_vec()))
                     }
-                    // The one place where a message is matched: ECS has no code of its own for a cluster without
+                    // A place where a message is matched: ECS has no code of its own for a cluster without
                     // instances, and it is the ordinary state of a cluster at zero.
                     Some(RunTaskError::InvalidParameterException(invalid))
                         if is_no_instances(invalid.message().unwrap_or_default()) =>
                     {
                         Ok(RunAnswer::NoRoom(NO_INSTANCES.into()))
                     }
-                    _ => Err(sorted),
+                    _ => match sorted {
+                        CloudError::Refused { message, .. } if is_no_capacity(Some(&message)) => {
+                            Ok(RunAnswer::NoCapacity(message))
+                        }
+                        sorted => Err(sorted),
+                    },
                 };
             }
         };
@@ -213,9 +218,17 @@ fn not_started(failures: &[Failure]) -> RunAnswer {
         return RunAnswer::NoRoom(failure.reason().unwrap_or_default().to_owned());
     }
     match failures.first() {
+        Some(failure) if is_no_capacity(failure.reason()) => RunAnswer::NoCapacity(words(failure)),
         Some(failure) => RunAnswer::Failed(words(failure)),
         None => RunAnswer::Failed("ECS answered neither a task nor a failure".into()),
     }
+}
+
+/// Fargate has no code for it either, whether it fails the call or the task.
+///
+/// Source: Amazon ECS Developer Guide, "Stopped tasks error messages", "Capacity is unavailable at this time".
+fn is_no_capacity(words: Option<&str>) -> bool {
+    words.is_some_and(|words| words.contains("Capacity is unavailable"))
 }
 
 fn words(failure: &Failure) -> String {

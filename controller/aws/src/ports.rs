@@ -64,7 +64,9 @@ pub enum RunAnswer {
     /// No instance has room: `RESOURCE:CPU`, `RESOURCE:MEMORY`, `RESOURCE:ENI`, `AGENT`, …; or there is none at
     /// all (`NO_INSTANCES`). Nothing was started.
     NoRoom(String),
-    /// Nothing was started, for another reason (`failures[]`, e.g. Fargate capacity).
+    /// The Fargate pool that was asked for has no capacity right now. Nothing was started.
+    NoCapacity(String),
+    /// Nothing was started, for another reason (`failures[]`).
     Failed(String),
     /// The client token was used with other parameters (ConflictException): the intent is burnt. The tasks
     /// that hold it, by ARN.

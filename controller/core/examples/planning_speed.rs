@@ -31,6 +31,7 @@ fn main() {
         probed: None,
         conflict: None,
         refusal: None,
+        spot_is_short: false,
         compared: false,
     };
     let records: BTreeMap<String, ServiceRecord> = (0..SERVICES)

@@ -8,7 +8,9 @@ use crate::lifecycle::{Step, View};
 use crate::observed::{Beat, TaskStatus};
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{Condition, ConditionType as Type, Desired, Pair, Phase, ServiceRecord, planted};
+use dormouse_state::{
+    Condition, ConditionType as Type, Desired, Launch, Pair, Phase, ServiceRecord, planted,
+};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -89,6 +91,11 @@ fn up(
     found: &mut BTreeMap<Type, Finding>,
 ) {
     let capacity = match (&pair.service.task_arn, view.room) {
+        (Some(_), _) if next.spec.proxy.spot && pair.proxy.parameters.launch == Launch::Fargate => {
+            let message =
+                "its task has an instance; its proxy is on demand, since Fargate Spot had no capacity";
+            (true, "SpotFallback", message.to_owned())
+        }
         (Some(_), _) => (true, "Placed", "its task has an instance".to_owned()),
         (None, Room::Yes) => (true, "Room", "an instance has room for its task".to_owned()),
         (None, Room::No { reason, message }) => (false, *reason, message.clone()),

@@ -26,6 +26,7 @@ enum Outcome {
     Deregistered { arn: String },
     Started { identity: Identity, arn: String },
     Burnt { identity: Identity, why: String },
+    Unplaced { identity: Identity, why: String },
     Doubted { role: Role, arn: String },
 }
 
@@ -161,6 +162,9 @@ impl Engine {
                         Outcome::Deregistered { arn } => outcome::deregistered(&mut next, arn),
                         Outcome::Started { identity, arn } => outcome::started(&mut next, identity, arn, now),
                         Outcome::Burnt { identity, why } => outcome::burnt(&mut next, identity, why, now),
+                        Outcome::Unplaced { identity, why } => {
+                            outcome::unplaced(&mut next, identity, why, now)
+                        }
                     }
                 }
                 Some(next)
@@ -279,7 +283,12 @@ impl Engine {
                 self.scheduler.schedule(Key::Capacity, Duration::ZERO);
                 None
             }
-            Ok(RunAnswer::Failed(reason)) => {
+            Ok(RunAnswer::NoCapacity(why)) if call.parameters.launch == Launch::FargateSpot => {
+                warn!(service = name, %role, why, "no capacity on Fargate Spot; on demand instead");
+                self.world().spot_short_at = Some(self.now());
+                Some(Outcome::Unplaced { identity, why })
+            }
+            Ok(RunAnswer::NoCapacity(reason) | RunAnswer::Failed(reason)) => {
                 warn!(service = name, %role, reason, "RunTask started nothing");
                 self.world().refuse_run(name, role, reason, self.now());
                 None

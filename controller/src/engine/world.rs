@@ -20,6 +20,9 @@ use std::time::Duration;
 /// ECS said an instance has no room although it looked so: believed for this long.
 const FULL_FOR: Duration = Duration::from_secs(60);
 
+/// Fargate Spot had no capacity: proxies are on demand for this long, whoever's they are.
+const SHORT_FOR: Duration = Duration::from_secs(300);
+
 /// A heartbeat with what tells an old one from a new one.
 #[derive(Debug, Clone)]
 struct Heard {
@@ -55,6 +58,8 @@ pub struct World {
     pub conflicts: BTreeMap<String, String>,
     /// Container instance → since when ECS says it is full, and with how many tasks.
     full: BTreeMap<String, (Timestamp, u32)>,
+    /// When RunTask last found no capacity on Fargate Spot.
+    pub spot_short_at: Option<Timestamp>,
     /// Services whose service task RunTask is being called for.
     pub in_flight: BTreeSet<String>,
     /// Requests at the activator.
@@ -206,6 +211,8 @@ impl World {
         now: Timestamp,
     ) -> Room {
         let full = self.full(now);
+        // Before every plan, as what is believed full is.
+        self.spot_short_at = self.spot_short_at.filter(|at| since(now, *at) < SHORT_FOR);
         let Some((_, fleet)) = &self.fleet else { return Room::unknown() };
         let mut demand = self.demand(records, now);
         // Its pair may be intended in this very plan: it queues behind those that wait already.
@@ -241,6 +248,7 @@ impl World {
             probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),
             conflict: self.conflicts.get(&record.name).map(String::as_str),
             refusal: self.refusals.get(&record.name),
+            spot_is_short: self.spot_short_at.is_some(),
             compared: self.compared.get(&record.name) == Some(&(record.created_at, record.generation)),
         }
     }

@@ -216,6 +216,7 @@ async fn the_same_call_makes_the_same_request() {
 async fn what_was_not_started_is_sorted() {
     let no_room = |reason: &str| RunAnswer::NoRoom(reason.to_owned());
     let failed = |reason: &str| RunAnswer::Failed(reason.to_owned());
+    let no_capacity = |reason: &str| RunAnswer::NoCapacity(reason.to_owned());
     let failure = |reason: &str| value!({"arn": "arn:instance", "reason": reason});
     let table = [
         (value!([failure("RESOURCE:MEMORY")]), no_room("RESOURCE:MEMORY")),
@@ -224,7 +225,7 @@ async fn what_was_not_started_is_sorted() {
         (value!([failure("ATTRIBUTE")]), no_room("ATTRIBUTE")),
         (
             value!([{"reason": "Capacity is unavailable at this time.", "detail": "eu-west-1a"}]),
-            failed("Capacity is unavailable at this time.: eu-west-1a"),
+            no_capacity("Capacity is unavailable at this time.: eu-west-1a"),
         ),
         (value!([]), failed("ECS answered neither a task nor a failure")),
     ];
@@ -247,6 +248,18 @@ async fn a_cluster_without_instances_has_no_room() {
     let aws = Recorded::new([json_error(400, "ClientException", message)]);
     let error = aws.cloud().tasks.run(&call(Launch::Ec2)).await.unwrap_err();
     assert!(matches!(error, CloudError::Refused { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn fargate_may_refuse_the_call_for_want_of_capacity() {
+    let words =
+        "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+    let aws =
+        Recorded::new([json_error(400, "ClientException", words), json_error(400, "ClientException", "no")]);
+    let cloud = aws.cloud();
+    let answer = cloud.tasks.run(&call(Launch::FargateSpot)).await.unwrap();
+    assert_eq!(answer, RunAnswer::NoCapacity(words.into()));
+    assert!(cloud.tasks.run(&call(Launch::FargateSpot)).await.is_err());
 }
 
 #[tokio::test]

@@ -69,6 +69,8 @@ pub struct View<'a> {
     pub conflict: Option<&'a str>,
     /// The last refusal of a call made for it.
     pub refusal: Option<&'a Refusal>,
+    /// Fargate Spot lately had no capacity.
+    pub spot_is_short: bool,
     /// Whether its definitions were compared with its manifest, as it stands, under these very settings.
     pub compared: bool,
 }

@@ -7,6 +7,9 @@ use dormouse_peer::wire::Role;
 use dormouse_state::{PairId, ServiceRecord, TaskEnd, TaskIntent};
 use jiff::Timestamp;
 
+/// [`TaskEnd::code`] of an intent for which there was no capacity.
+pub const NO_CAPACITY: &str = "NoCapacity";
+
 /// A task definition was registered.
 pub fn registered(record: &mut ServiceRecord, role: Role, hash: &str, arn: &str) {
     // A registration that is answered with a revision from before makes it wanted again.
@@ -48,6 +51,15 @@ pub fn burnt(record: &mut ServiceRecord, identity: &Identity, why: &str, now: Ti
             reason: why.to_owned(),
             clean: false,
         });
+    }
+}
+
+/// RunTask found no capacity in the pool that was intended: the intent ends without a task, and the next one may be for
+/// another pool.
+pub fn unplaced(record: &mut ServiceRecord, identity: &Identity, why: &str, now: Timestamp) {
+    if let Some(intent) = intent_of(record, identity) {
+        let end = TaskEnd { at: now, code: NO_CAPACITY.into(), reason: why.to_owned(), clean: false };
+        intent.end.get_or_insert(end);
     }
 }
 

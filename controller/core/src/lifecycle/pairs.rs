@@ -1,7 +1,7 @@
 //! The serving pair, and those on their way out.
 
 use super::settle::end_unattempted;
-use super::{Refusal, Step, View, backoff, definitions, identity, rollout};
+use super::{Refusal, Step, View, backoff, definitions, identity, outcome, rollout};
 use crate::capacity::Room;
 use crate::idle;
 use crate::intent::{later, since};
@@ -43,8 +43,8 @@ pub(super) fn plan(
         next.pair = next.successor.take();
     }
     retire(settings, next, view, now, steps);
-    intend(settings, next, now);
-    rollout::intend(settings, next, now);
+    intend(settings, next, view, now);
+    rollout::intend(settings, next, view, now);
     run(next, view, now, steps);
 }
 
@@ -66,11 +66,15 @@ fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
         (None, Some(role)) => format!("its {role} task did not come to run within 10 minutes"),
         (None, None) => return,
     };
+    let unplaced = Role::ALL
+        .iter()
+        .any(|role| pair.task(*role).end.as_ref().is_some_and(|end| end.code == outcome::NO_CAPACITY));
     let lasted = pair.ready_at.is_some_and(|at| since(now, at) >= LASTED);
     let intended_at = pair.intended_at;
     pair.condemned = Some((now, why.clone()));
     if next.desired == Desired::Awake {
-        next.failures = if lasted { 0 } else { next.failures.saturating_add(1) };
+        // Where there is no capacity, nothing of the service's own has failed.
+        next.failures = if lasted { 0 } else { next.failures.saturating_add(u32::from(!unplaced)) };
         // Tries are spaced from intent to intent: a pair that lasted is replaced at once.
         next.retry_at = Some(later(intended_at, backoff(next.failures)));
         next.note(now, "PairLost", why);
@@ -237,7 +241,7 @@ fn forgotten_at(settings: &Settings, dns: &DnsMemory, address: Option<&String>) 
 }
 
 /// Intends a new pair when there is to be one.
-fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
+fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     if next.desired == Desired::Asleep || next.pair.is_some() || next.retry_at.is_some_and(|at| now < at) {
         return;
     }
@@ -246,14 +250,19 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
     if generations + next.strays.len().div_ceil(2) >= 2 && !planted!(PileUp) {
         return;
     }
-    if let Some(pair) = new(settings, next, now) {
+    if let Some(pair) = new(settings, next, view, now) {
         next.retry_at = None;
         next.pair = Some(pair);
     }
 }
 
 /// A new pair under a new name, of the manifest as it stands; `None` while its definitions are not registered.
-pub(super) fn new(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) -> Option<Pair> {
+pub(super) fn new(
+    settings: &Settings,
+    next: &mut ServiceRecord,
+    view: &View<'_>,
+    now: Timestamp,
+) -> Option<Pair> {
     let registered = |role| definitions::of(&next.definitions, role).and_then(|known| known.arn.clone());
     let (proxy, service) = (registered(Role::Proxy)?, registered(Role::Service)?);
     let attempt = next
@@ -282,7 +291,7 @@ pub(super) fn new(settings: &Settings, next: &mut ServiceRecord, now: Timestamp)
             container: crate::naming::PROXY_CONTAINER.into(),
             subnets: settings.proxy_subnets.clone(),
             security_groups: settings.security_groups.clone(),
-            launch: if next.spec.proxy.spot { Launch::FargateSpot } else { Launch::Fargate },
+            launch: proxy_pool(next, view),
             public_ip: true,
             controller_url: settings.controller_url.clone(),
             incarnation: incarnation.clone(),
@@ -299,6 +308,11 @@ pub(super) fn new(settings: &Settings, next: &mut ServiceRecord, now: Timestamp)
             incarnation,
         }),
     })
+}
+
+/// Where its proxy is to run. A pair keeps to it: another pool takes another attempt.
+fn proxy_pool(next: &ServiceRecord, view: &View<'_>) -> Launch {
+    if next.spec.proxy.spot && !view.spot_is_short { Launch::FargateSpot } else { Launch::Fargate }
 }
 
 /// Runs what is intended and not known to run; the client token makes a repeated call harmless.

@@ -159,7 +159,7 @@ pub(super) fn part(next: &mut ServiceRecord, now: Timestamp) {
 
 /// Intends a pair of a changed manifest beside the one that serves: one at a time, and with nothing else of the
 /// service left.
-pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timestamp) {
+pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let serves = |pair: &&Pair| pair.condemned.is_none() && pair.ready_at.is_some();
     let Some(pair) = next.pair.as_ref().filter(serves).filter(|pair| is_outdated(pair, next)) else { return };
     let alone = next.successor.is_none() && next.retiring.is_empty() && next.strays.is_empty();
@@ -170,7 +170,7 @@ pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, now: Timesta
         return;
     }
     let serving = pair.generation;
-    let Some(pair) = pairs::new(settings, next, now) else { return };
+    let Some(pair) = pairs::new(settings, next, view, now) else { return };
     next.note(
         now,
         "RollingOut",

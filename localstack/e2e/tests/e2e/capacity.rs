@@ -45,6 +45,23 @@ fn the_provider_has_no_instance() {
 }
 
 #[test]
+fn without_spot_capacity_a_proxy_is_on_demand() {
+    run(Options::default(), |world| {
+        world.control.post("capacity", &json!({"insufficientSpot": true}));
+        let controller = world.controller();
+        controller.declare(&Manifest::app("hello").spec("proxy.spot", true));
+        let shown = controller.wake("hello");
+        assert_eq!(shown.why("CapacityAvailable").0, "SpotFallback", "{}", shown.0["status"]);
+        assert_eq!(world.get("hello", "/").status, 200);
+        // It is remembered of the pool: the next one does not try first.
+        let before = world.calls("ecs.RunTask");
+        controller.declare(&Manifest::app("other").spec("proxy.spot", true));
+        controller.wake("other");
+        assert_eq!(world.calls("ecs.RunTask") - before, 2);
+    });
+}
+
+#[test]
 fn network_interfaces_run_out_before_the_setting_says() {
     run(Options::default().local("--eni-limit=1").group(0, 2, 0), |world| {
         let controller = world.controller();

@@ -1,12 +1,12 @@
 //! From the wish to be awake to two running tasks.
 
 use crate::capacity::Room;
-use crate::lifecycle::{Refusal, Step};
+use crate::lifecycle::{Refusal, Step, identity, outcome};
 use crate::observed::TaskStatus;
 use crate::testing::scene::{Scene, runs};
 use crate::testing::{at, secs};
 use dormouse_peer::wire::Role;
-use dormouse_state::{Launch, PairId, Phase};
+use dormouse_state::{ConditionType, Launch, PairId, Phase};
 
 fn no_room(reason: &'static str) -> Room {
     Room::No { reason, message: String::new() }
@@ -108,6 +108,29 @@ fn nothing_runs_before_its_definitions_are_registered() {
     assert_eq!(scene.record.pair, None);
     scene.register();
     assert_eq!(runs(&scene.plan().steps), Role::ALL);
+}
+
+#[test]
+fn a_proxy_that_finds_no_spot_capacity_is_tried_on_demand_by_a_new_pair() {
+    let mut scene = Scene::with(|spec| spec.proxy.spot = true).woken();
+    let first = scene.pair().clone();
+    assert_eq!(first.proxy.parameters.launch, Launch::FargateSpot);
+    outcome::unplaced(&mut scene.record, &identity("hello", first.id, Role::Proxy), "none left", scene.now);
+    scene.spot_is_short = true;
+    scene.step();
+    assert_eq!((scene.record.failures, scene.record.pair.is_none()), (0, true), "nothing of its own failed");
+    scene.pass(5);
+    scene.step();
+    let second = scene.pair().clone();
+    assert_eq!((second.id.epoch, second.id.attempt), (first.id.epoch, first.id.attempt + 1));
+    assert_eq!(second.proxy.parameters.launch, Launch::Fargate);
+    // It stays there, and says so; the next wake tries Spot again.
+    scene.spot_is_short = false;
+    scene.start_both();
+    scene.step();
+    let capacity =
+        scene.record.conditions.iter().find(|known| known.kind == ConditionType::CapacityAvailable);
+    assert!(capacity.is_some_and(|known| known.status && known.reason == "SpotFallback"), "{capacity:?}");
 }
 
 #[test]
