@@ -93,7 +93,6 @@ fn planted_faults_are_found() {
         (NoOwnership, "a wake", "S2"),
         (FenceIgnored, "a wake", "S11"),
         (LastWriteWins, "a wake", "S10"),
-        (NoDrain, "a sleep, the record is gone", "S5"),
         (MissingIsGone, "a wake, tasks show late", "S13"),
         (UnansweredNeverRan, "a wake that is taken back", "S13"),
         (BeforeListing, "a wake, one crashes", "S13"),
