@@ -52,8 +52,11 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
     let since = sim.audit.woken.get(&row.name).copied().unwrap_or(sim.now);
     let known = sim.audit.desired_since.get(&row.name).copied().unwrap_or(sim.now);
     let tried = sim.audit.tries.get(&row.name).map_or(sim.now, |(_, _, at, _)| *at);
+    // Whose call was refused waits for its next try; it may have its place elsewhere.
+    let refused = row.conditions.iter().any(|known| known.reason == "CallRefused");
     row.desired == Desired::Awake
         && waits
+        && !refused
         && !there
         && since.max(known).max(tried) + 2 * MINUTE + sim.audit.slack < sim.now
 }

@@ -45,11 +45,13 @@ fn woken_anew(before: Option<&dormouse_state::ServiceRecord>, row: &dormouse_sta
 }
 
 /// When the lease is taken from another: its holder may make no call any more, by its own clock. While two are made to
-/// believe that they lead, that is so from the start, and all else has to hold.
+/// believe that they lead, and until they can know better, that is so from the start, and all else has to hold.
 pub fn s12_split_brain(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let Moment::Lease { controller, before, next, .. } = moment else { return None };
     let is_free = before.is_some_and(|before| before.nonce.is_empty() || before.epoch == next.epoch);
-    if next.nonce.is_empty() || is_free || sim.truth.split.as_ref().is_some_and(|split| split.lasts(sim.now))
+    if next.nonce.is_empty()
+        || is_free
+        || sim.truth.split.as_ref().is_some_and(|split| sim.now < split.until + LEASE)
     {
         return None;
     }

@@ -85,14 +85,13 @@ pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let own = task.seen.identity.as_ref()?;
     // Its row was taken away: whoever made it cannot tell it to drain.
     let stray = sim.audit.rows.get(&own.service).is_none_or(|row| row.strays.contains_key(*arn));
+    // Without its service a proxy serves nobody: that end was not planned.
+    let serves = || half(sim, own, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
     match own.role {
-        Role::Proxy if stray => task.runs().then(|| is_found(sim, task, &own.service)).flatten(),
-        Role::Proxy => {
-            // Without its service it serves nobody: that end was not planned.
-            let serves =
-                half(sim, own, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
-            (task.runs() && serves).then(|| cuts(sim, task, own)).flatten()
+        Role::Proxy if stray => {
+            (task.runs() && serves()).then(|| is_found(sim, task, &own.service)).flatten()
         }
+        Role::Proxy => (task.runs() && serves()).then(|| cuts(sim, task, own)).flatten(),
         Role::Service => {
             let proxy = half(sim, own, Role::Proxy)?;
             (proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping)
