@@ -70,9 +70,7 @@ impl Engine {
         let zone = self.settings.zone.clone();
         let mut again = sooner(requeue, self.awaits_standbys(&mut groups));
         let changed = !groups.is_empty();
-        for groups in batch::batches(groups) {
-            again = sooner(again, self.change(&zone, groups).await);
-        }
+        again = sooner(again, self.change_all(&zone, groups).await);
         if changed {
             again = sooner(again, Some(AGAIN));
         }
@@ -93,11 +91,19 @@ impl Engine {
         if self.observe_only {
             return None;
         }
-        let mut again = plan.requeue;
         let unreadable = self.store.unreadable();
         let groups = plan.groups.into_iter().filter(|group| !unreadable.contains(&group.owner)).collect();
-        for groups in batch::batches(groups) {
-            again = sooner(again, self.change(&zone.id, groups).await);
+        sooner(plan.requeue, self.change_all(&zone.id, groups).await)
+    }
+
+    /// Applies groups in as few batches as there can be; those that were refused before come last, each on its own.
+    async fn change_all(&self, zone: &str, groups: Vec<Group>) -> Option<Duration> {
+        let (others, alone, mut again) = {
+            let world = self.world();
+            batch::set_apart(groups, |owner| world.refused_records(zone, owner), self.now())
+        };
+        for groups in batch::batches(others).into_iter().chain(alone.into_iter().map(|group| vec![group])) {
+            again = sooner(again, self.change(zone, groups).await);
         }
         again
     }
@@ -143,11 +149,9 @@ impl Engine {
                 Ok(ChangeAnswer::Refused(why)) => match batch::halves(groups) {
                     Some((first, second)) => open.extend([second, first]),
                     None => {
-                        warn!(
-                            owner = owners,
-                            why = why.join("; "),
-                            "records refused: the zone is not as it was"
-                        );
+                        let why = why.join("; ");
+                        warn!(owner = owners, why, "records refused: the zone is not as it was");
+                        self.world().refuse_records(zone, &owners, why, self.now());
                         again = sooner(again, self.reread_zone(zone).await);
                     }
                 },
@@ -177,6 +181,7 @@ impl Engine {
         }
         {
             let mut world = self.world();
+            groups.iter().for_each(|group| world.accept_records(zone, &group.owner));
             let public = *zone == self.settings.zone;
             let known = if public { &mut world.zone } else { &mut world.private_zone };
             if let Some(known) = known {

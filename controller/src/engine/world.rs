@@ -54,6 +54,8 @@ pub struct World {
     pub refusals: BTreeMap<String, Refusal>,
     /// Service → the halves whose RunTask was refused, and has not succeeded since.
     runs_refused: BTreeMap<String, BTreeSet<Role>>,
+    /// Zone and owner → the last refused change of its records.
+    refused_records: BTreeMap<(String, String), Refusal>,
     /// Service → what of its name is not ours.
     pub conflicts: BTreeMap<String, String>,
     /// Container instance → since when ECS says it is full, and with how many tasks.
@@ -148,6 +150,23 @@ impl World {
             }
         }
         self.forgive(service);
+    }
+
+    /// Route 53 refused the records of an owner.
+    pub fn refuse_records(&mut self, zone: &str, owner: &str, why: String, now: Timestamp) {
+        let key = (zone.to_owned(), owner.to_owned());
+        let tries = self.refused_records.get(&key).map_or(0, |known| known.tries) + 1;
+        self.refused_records.insert(key, Refusal { at: now, tries, why });
+    }
+
+    /// It accepted them.
+    pub fn accept_records(&mut self, zone: &str, owner: &str) {
+        self.refused_records.remove(&(zone.to_owned(), owner.to_owned()));
+    }
+
+    /// The last refused change of an owner's records, if none was accepted since.
+    pub fn refused_records(&self, zone: &str, owner: &str) -> Option<&Refusal> {
+        self.refused_records.get(&(zone.to_owned(), owner.to_owned()))
     }
 
     /// Whatever was refused for a service, it may be tried at once.

@@ -1,7 +1,10 @@
 //! Many owners' changes in few calls.
 
 use super::*;
-use crate::dns::batch::{batches, halves};
+use crate::dns::batch::{batches, halves, set_apart};
+use crate::intent::later;
+use crate::lifecycle::Refusal;
+use std::time::Duration;
 
 fn group(n: usize, values: usize, size: usize) -> Group {
     let set = RecordSet {
@@ -51,4 +54,24 @@ fn a_poisoned_group_is_found_in_as_many_steps_as_its_batch_has_bits() {
         assert!(calls <= 2 * 9 + 1, "{calls}");
     }
     assert_eq!(halves(vec![group(0, 1, 1)]), None);
+}
+
+#[test]
+fn who_was_refused_is_asked_for_alone_and_ever_less_often() {
+    let at = Scene::asleep().now;
+    let groups: Vec<Group> = (0..3).map(|n| group(n, 1, 1)).collect();
+    // After so many refusals it waits for so many seconds.
+    for (tries, waits) in [(1, 0), (2, 5), (3, 10), (4, 20), (9, 300)] {
+        let refusal = Refusal { at, tries, why: "it stands".into() };
+        let known = |owner: &str| (owner == "s1").then_some(&refusal);
+        let waits = Duration::from_secs(waits);
+        if let Some(early) = waits.checked_sub(Duration::from_secs(1)) {
+            let (others, alone, next) = set_apart(groups.clone(), known, later(at, early));
+            assert_eq!((others.len(), alone.len()), (2, 0));
+            assert_eq!(next, Some(Duration::from_secs(1)));
+        }
+        let (others, alone, next) = set_apart(groups.clone(), known, later(at, waits));
+        assert_eq!(others, [groups[0].clone(), groups[2].clone()]);
+        assert_eq!((alone, next), (vec![groups[1].clone()], None));
+    }
 }
