@@ -114,11 +114,10 @@ async fn http2_to_a_service_with_http1() {
     assert_eq!(rig.activity().requests, 4);
 }
 
-#[tokio::test]
-async fn a_drain_says_goaway_and_finishes_what_began() {
-    let go = Arc::new(Notify::new());
-    let gate = Arc::clone(&go);
-    let service = Service::start(move |_, mut client, _| {
+/// A service that answers once it is told.
+async fn answers_after(go: &Arc<Notify>) -> Service {
+    let gate = Arc::clone(go);
+    Service::start(move |_, mut client, _| {
         let gate = Arc::clone(&gate);
         async move {
             gate.notified().await;
@@ -126,7 +125,13 @@ async fn a_drain_says_goaway_and_finishes_what_began() {
             client.rest().await;
         }
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_drain_says_goaway_and_finishes_what_began() {
+    let go = Arc::new(Notify::new());
+    let service = answers_after(&go).await;
     let rig = Rig::before(&service).await;
     let (mut sender, connection) = http2(rig.address).await;
     let answer = tokio::spawn(sender.send_request(get("/")));
@@ -150,16 +155,7 @@ async fn a_drain_says_goaway_and_finishes_what_began() {
 #[tokio::test]
 async fn a_connection_without_a_stream_ends_after_the_idle_timeout() {
     let go = Arc::new(Notify::new());
-    let gate = Arc::clone(&go);
-    let service = Service::start(move |_, mut client, _| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.notified().await;
-            client.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-            client.rest().await;
-        }
-    })
-    .await;
+    let service = answers_after(&go).await;
     let rig = Rig::before_with(&service, &[("IDLE_TIMEOUT_MS", "100")]).await;
     let (mut busy, connection) = http2(rig.address).await;
     let answer = tokio::spawn(busy.send_request(get("/")));
