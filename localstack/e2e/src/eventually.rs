@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Generous: only a failing test waits this long.
-pub const SOON: Duration = Duration::from_secs(40);
+pub const SOON: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(40);
 
 /// Looks until there is a value; the error says what is there instead.

@@ -25,7 +25,10 @@ fn replaced(world: &World, controller: &Controller, proxy: &Task, service: &Task
     let answer = eventually("the new pair answers", SOON, || {
         let to = world.resolver().resolve("hello.dormouse.test")?;
         holds(to != proxy.address(), format!("{to} is the old proxy"))?;
-        Ok::<_, String>(world.get("hello", "/"))
+        let answer = world.get("hello", "/");
+        // Who reaches the container that is just ending is told so, and when to come again.
+        let later = answer.status == 503 && answer.header("retry-after").is_some();
+        if later { Err(answer.to_string()) } else { Ok(answer) }
     });
     assert_eq!(answer.status, 200, "{answer}");
     world.stopped(proxy);

@@ -4,7 +4,8 @@
 use crate::forwarder;
 use crate::recorder::Recorder;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -24,6 +25,7 @@ pub struct Contender {
     pub recorder: Recorder,
     child: Option<Child>,
     _directory: Option<TempDir>,
+    _port: Option<OwnedFd>,
 }
 
 /// All that are there; the proxy comes first.
@@ -65,13 +67,13 @@ fn proxy() -> Contender {
             eprintln!("{line}");
         }
     });
-    Contender { who: Who::Proxy, address, recorder, child: Some(child), _directory: None }
+    Contender { who: Who::Proxy, address, recorder, child: Some(child), _directory: None, _port: None }
 }
 
 fn hyper() -> Contender {
     let recorder = Recorder::start();
     let address = forwarder::start(recorder.address);
-    Contender { who: Who::Hyper, address, recorder, child: None, _directory: None }
+    Contender { who: Who::Hyper, address, recorder, child: None, _directory: None, _port: None }
 }
 
 fn nginx_program() -> Option<&'static str> {
@@ -85,9 +87,9 @@ fn nginx() -> Option<Contender> {
     let program = nginx_program()?;
     let recorder = Recorder::start();
     let directory = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (held, address) = port();
     let config = directory.path().join("nginx.conf");
-    std::fs::write(&config, nginx_config(directory.path(), port, recorder.address.port())).unwrap();
+    std::fs::write(&config, nginx_config(directory.path(), address, recorder.address)).unwrap();
     let child = Command::new(program)
         .args(["-e", "stderr", "-p"])
         .arg(directory.path())
@@ -97,10 +99,15 @@ fn nginx() -> Option<Contender> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let nginx =
-        Contender { who: Who::Nginx, address, recorder, child: Some(child), _directory: Some(directory) };
-    let end = Instant::now() + Duration::from_secs(10);
+    let nginx = Contender {
+        who: Who::Nginx,
+        address,
+        recorder,
+        child: Some(child),
+        _directory: Some(directory),
+        _port: Some(held),
+    };
+    let end = Instant::now() + Duration::from_secs(60);
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < end, "nginx did not start");
         thread::sleep(Duration::from_millis(5));
@@ -108,7 +115,18 @@ fn nginx() -> Option<Contender> {
     Some(nginx)
 }
 
-fn nginx_config(at: &Path, port: u16, service: u16) -> String {
+/// A port for nginx, which can't choose one itself. It is held, not only looked up: set free, it would now and then be
+/// given to another lane's contender, which this lane would then take for its nginx.
+fn port() -> (OwnedFd, SocketAddr) {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt::set_socket_reuseport};
+    let held = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    set_socket_reuseport(&held, true).unwrap();
+    bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = SocketAddr::try_from(getsockname(&held).unwrap()).unwrap();
+    (held, address)
+}
+
+fn nginx_config(at: &Path, address: SocketAddr, service: SocketAddr) -> String {
     let at = at.display();
     // One process, so that it ends with its test.
     format!(
@@ -119,9 +137,9 @@ http {{
     client_max_body_size 0;
     client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;
     uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
-    upstream service {{ server 127.0.0.1:{service} max_fails=0; keepalive 16; }}
+    upstream service {{ server {service} max_fails=0; keepalive 16; }}
     server {{
-        listen 127.0.0.1:{port};
+        listen {address} reuseport;
         location / {{
             proxy_pass http://service;
             proxy_http_version 1.1;
