@@ -10,7 +10,6 @@ use dormouse_e2e::tasks::Role;
 use dormouse_e2e::world::host;
 use serde_json::Value;
 use std::fs;
-use std::time::Duration;
 
 const HEAD: &str = "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata:\n  name: hello\nspec:\n";
 
@@ -187,8 +186,6 @@ fn a_token_is_asked_for_where_it_should_be() {
         // The public way in is the activator; heartbeats carry tokens of their own.
         let answer = Request::new("GET", &host("hello"), "/").send(controller.activator()).unwrap();
         assert_eq!(answer.status, 200, "{answer}");
-        eventually("its record stands", Duration::from_secs(40), || {
-            holds(world.record("hello").is_some(), "none")
-        });
+        eventually("its record stands", SOON, || holds(world.record("hello").is_some(), "none"));
     });
 }

