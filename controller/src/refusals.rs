@@ -1,8 +1,8 @@
 //! Requests that did not wake their service: counted by reason, and told at most once a minute.
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Page};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -81,21 +81,19 @@ impl Refusals {
 }
 
 impl Metrics for Refusals {
-    fn write(&self, out: &mut String) {
-        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        out.push_str("# HELP dormouse_refused_total Requests that were not let wake their service.\n");
-        out.push_str("# TYPE dormouse_refused_total counter\n");
-        for reason in Reason::ALL {
-            let count = counted.by_reason.get(&reason).copied().unwrap_or_default();
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "dormouse_refused_total{{reason=\"{}\"}} {count}", reason.word());
-        }
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        let by_reason = self.0.lock().unwrap_or_else(PoisonError::into_inner).by_reason.clone();
+        let counts =
+            Reason::ALL.map(|reason| (reason.word(), by_reason.get(&reason).copied().unwrap_or_default()));
+        page.counters("dormouse_refused", "Requests that were not let wake their service", "reason", counts)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::text;
+    use std::sync::Arc;
 
     #[tokio::test(start_paused = true)]
     async fn each_reason_of_a_service_is_told_once_a_minute() {
@@ -109,8 +107,8 @@ mod tests {
         tokio::time::advance(EVERY).await;
         assert_eq!(refusals.count("a", Reason::ClientRate), Some(3));
         assert_eq!(refusals.count("a", Reason::ClientRate), None);
-        let mut text = String::new();
-        refusals.write(&mut text);
+        let source: Arc<dyn Metrics> = Arc::new(refusals);
+        let text = text([&source]).unwrap();
         assert!(text.contains("\ndormouse_refused_total{reason=\"client-rate\"} 7\n"), "{text}");
         assert!(text.contains("\ndormouse_refused_total{reason=\"daily-budget\"} 0\n"), "{text}");
         assert!(text.ends_with("dormouse_refused_total{reason=\"no-token\"} 1\n"), "{text}");

@@ -1,6 +1,6 @@
 //! Asking for wakes: once a service, however many want it, and to the end, even when they leave.
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Page};
 use crate::plane::{Asked, Plane, PlaneError};
 use crate::rate::Rates;
 use crate::refusals::{Reason, Refusals};
@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, ready};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -122,7 +123,7 @@ impl Waker {
 }
 
 impl Metrics for Waker {
-    fn write(&self, out: &mut String) {
-        self.refusals.write(out);
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        self.refusals.write(page)
     }
 }

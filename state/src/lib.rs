@@ -11,11 +11,13 @@
 //! - [`rollout`]: a changed manifest until a pair of it was ready
 //! - [`store`]: the [`Store`] trait: conditional writes only
 //! - [`memory`]: the store in memory
+//! - [`counted`]: a store that counts what it is asked
 //! - [`planted`](mod@planted): faults that can be planted into decisions (feature `mutants`)
 //! - [`dynamodb`]: the store in one DynamoDB table (feature `dynamodb`)
 
 pub mod capacity;
 pub mod condition;
+pub mod counted;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod lease;
@@ -29,6 +31,7 @@ pub mod store;
 
 pub use capacity::{CapacityMemory, InstanceSize, Removal};
 pub use condition::{Condition, ConditionType, Event};
+pub use counted::{Access, Counted};
 pub use lease::Lease;
 pub use memory::MemoryStore;
 pub use months::Months;

@@ -23,6 +23,7 @@
 //! - [`budget`]: how many calls may be made
 //! - [`lease`]: when to take, renew and give up the lease
 //! - [`redate`]: what becomes of times that another controller's clock wrote
+//! - [`transition`]: what happened between two records of a service
 //! - [`view`]: a service, an instance and an event as the API shows them
 //! - [`explain`]: ECS's reasons in plain words
 
@@ -45,6 +46,7 @@ pub mod peering;
 pub mod redate;
 pub mod settings;
 pub mod status;
+pub mod transition;
 pub mod view;
 
 #[cfg(test)]

@@ -230,6 +230,7 @@ impl Held<'_> {
     }
 
     fn lost(&self, words: &str) -> Response<Body> {
+        self.activator.counters.lost.fetch_add(1, Ordering::Relaxed);
         tracing::info!(service = self.name(), error = words, "a request got no answer");
         let detail = format!(
             "`{}` was sent the request and gave no answer ({words}); it may or may not have acted on it",

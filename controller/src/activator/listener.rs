@@ -3,7 +3,7 @@
 use super::slots::{Limits, Slots};
 use crate::config::Secret;
 use crate::forward::Forwarder;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Page};
 use crate::pages::{Custom, Goes, Live};
 use crate::passes::Passes;
 use crate::plane::Plane;
@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use std::convert::Infallible;
-use std::fmt::Write as _;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -69,6 +69,7 @@ pub(super) struct Counters {
     pub(super) requests: AtomicU64,
     pub(super) overflowed: AtomicU64,
     pub(super) timed_out: AtomicU64,
+    pub(super) lost: AtomicU64,
 }
 
 impl Activator {
@@ -141,33 +142,35 @@ impl Activator {
 }
 
 impl Metrics for Activator {
-    fn write(&self, out: &mut String) {
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
         let counters = &self.counters;
-        for (name, kind, help, value) in [
-            (
-                "held_requests",
-                "gauge",
-                "Requests held for services on their way up.",
-                self.slots.held() as u64,
-            ),
-            ("tunnels", "gauge", "Upgraded connections.", self.tunnels.len() as u64),
-            ("requests_total", "counter", "Requests taken.", counters.requests.load(Ordering::Relaxed)),
-            (
-                "overflowed_total",
-                "counter",
-                "Requests refused because too many were held.",
-                counters.overflowed.load(Ordering::Relaxed),
-            ),
-            (
-                "timed_out_total",
-                "counter",
-                "Requests held until their deadline.",
-                counters.timed_out.load(Ordering::Relaxed),
-            ),
-        ] {
-            let name = format!("dormouse_activator_{name}");
-            // Writing to a String cannot fail.
-            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
-        }
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        page.gauge(
+            "dormouse_activator_held_requests",
+            "Requests held for services on their way up",
+            self.slots.held(),
+        )?;
+        page.metric(
+            "dormouse_activator_held_duration_seconds",
+            "How long requests were held, however that ended",
+            self.slots.durations(),
+        )?;
+        page.gauge("dormouse_activator_tunnels", "Upgraded connections", self.tunnels.len())?;
+        page.counter("dormouse_activator_requests", "Requests taken", count(&counters.requests))?;
+        page.counter(
+            "dormouse_activator_overflowed",
+            "Requests refused because too many were held",
+            count(&counters.overflowed),
+        )?;
+        page.counter(
+            "dormouse_activator_timed_out",
+            "Requests held until their deadline",
+            count(&counters.timed_out),
+        )?;
+        page.counter(
+            "dormouse_requests_lost",
+            "Requests that were forwarded and got no answer; must stay 0",
+            count(&counters.lost),
+        )
     }
 }

@@ -1,7 +1,10 @@
-//! How many requests may wait.
+//! How many requests may wait, and how long they did.
 
+use crate::metrics::{observe, seconds};
+use prometheus_client::metrics::histogram::Histogram;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
 
 /// How many requests may be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,7 @@ struct Held {
 pub(super) struct Slots {
     limits: Limits,
     held: Arc<Mutex<Held>>,
+    durations: Histogram,
 }
 
 /// A place; given back when dropped.
@@ -36,11 +40,12 @@ pub(super) struct Slots {
 pub(super) struct Slot {
     slots: Slots,
     service: String,
+    since: Instant,
 }
 
 impl Slots {
     pub(super) fn new(limits: Limits) -> Slots {
-        Slots { limits, held: Arc::default() }
+        Slots { limits, held: Arc::default(), durations: seconds() }
     }
 
     /// A place, unless all are taken.
@@ -52,17 +57,23 @@ impl Slots {
         }
         held.total += 1;
         held.by_service.insert(service.to_owned(), before + 1);
-        Some(Slot { slots: self.clone(), service: service.to_owned() })
+        Some(Slot { slots: self.clone(), service: service.to_owned(), since: Instant::now() })
     }
 
     /// How many requests are held right now.
     pub(super) fn held(&self) -> usize {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).total
     }
+
+    /// How long requests were held that are not any more.
+    pub(super) fn durations(&self) -> &Histogram {
+        &self.durations
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        observe(&self.slots.durations, self.since.elapsed());
         let mut held = self.slots.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.total = held.total.saturating_sub(1);
         if let Some(count) = held.by_service.get_mut(&self.service) {

@@ -1,13 +1,11 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 
 use super::state::Api;
+use crate::metrics;
 use crate::problem::Problem;
-use crate::views::is_ready;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use dormouse_state::Phase;
 use http::{StatusCode, header};
-use std::fmt::Write as _;
 
 /// `GET /healthz`.
 pub(super) async fn alive() -> &'static str {
@@ -24,29 +22,10 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Proble
 }
 
 /// `GET /metrics`.
-pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
-    let services = api.plane.services();
-    let mut out = String::new();
-    let family = "# HELP dormouse_services Declared services by phase.\n# TYPE dormouse_services gauge\n";
-    out.push_str(family);
-    for (phase, label) in [
-        (Phase::Asleep, "asleep"),
-        (Phase::Waking, "waking"),
-        (Phase::Awake, "awake"),
-        (Phase::Draining, "draining"),
-    ] {
-        let count = services.iter().filter(|view| view.status.phase == phase).count();
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "dormouse_services{{phase=\"{label}\"}} {count}");
-    }
-    let ready = services.iter().filter(|view| is_ready(view)).count();
-    let _ = write!(
-        out,
-        "# HELP dormouse_services_ready Services whose condition Ready is true.\n\
-         # TYPE dormouse_services_ready gauge\ndormouse_services_ready {ready}\n"
-    );
-    for metrics in api.metrics.iter() {
-        metrics.write(&mut out);
-    }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let text = metrics::text(api.metrics.iter()).map_err(|error| {
+        let detail = format!("the numbers could not be written: {error}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "metrics", detail)
+    })?;
+    Ok(([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text))
 }

@@ -89,11 +89,15 @@ impl Engine {
     /// Reads and reconciles until `stop`.
     async fn work(&self, stop: &CancellationToken) {
         let reconcile = |key: Key| async move {
-            match key {
+            let began = Instant::now();
+            let word = key.word();
+            let again = match key {
                 Key::Service(name) => self.reconcile_service(&name).await,
                 Key::Dns => self.reconcile_dns().await,
                 Key::Capacity => self.reconcile_capacity().await,
-            }
+            };
+            self.numbers.reconciled(word, began.elapsed());
+            again
         };
         tokio::select! {
             biased;

@@ -5,7 +5,7 @@ use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
 use dormouse_core::budget::Kind;
 use dormouse_core::definition::Content;
 use dormouse_core::lifecycle::{self, Plan, Step, View, outcome};
-use dormouse_core::{naming, status};
+use dormouse_core::{naming, status, transition};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Launch, RunParameters, ServiceRecord, StoreError, planted};
@@ -361,9 +361,7 @@ fn log_news(before: &ServiceRecord, after: &ServiceRecord) {
     if before.phase != after.phase {
         info!(service = after.name, from = ?before.phase, to = ?after.phase, "phase");
     }
-    let known = before.events.last();
-    let fresh = after.events.iter().rev().take_while(|event| Some(*event) != known);
-    for event in fresh.collect::<Vec<_>>().into_iter().rev() {
+    for event in transition::fresh(before, after).collect::<Vec<_>>().into_iter().rev() {
         info!(service = after.name, reason = event.reason, "{}", event.message);
     }
 }

@@ -1,38 +1,232 @@
 //! The control plane's own numbers.
 
 use super::Engine;
-use crate::metrics::Metrics;
-use std::fmt::Write as _;
-use std::sync::atomic::Ordering;
+use crate::metrics::{Label, Metrics, Page, moments, observe, seconds};
+use dormouse_core::observed::Fleet;
+use dormouse_core::transition::{self, Transition};
+use dormouse_state::{Access, ConditionType, Phase, ServiceRecord};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Histograms by one label.
+type Histograms = Family<Label, Histogram, fn() -> Histogram>;
+
+/// What is counted as it happens.
+pub(super) struct Numbers {
+    wakes: Family<Label<String>, Counter>,
+    sleeps: Family<Label<String>, Counter>,
+    took: Histogram,
+    phases: Histograms,
+    pairs_lost: Counter,
+    drains_cut: Counter,
+    reconciles: Histograms,
+    idle_seconds: Counter<f64, AtomicU64>,
+    /// When the fleet was last looked at, and how many instances of it had no task.
+    idle: Mutex<Option<(Instant, usize)>>,
+}
+
+impl Default for Numbers {
+    fn default() -> Numbers {
+        Numbers {
+            wakes: Family::default(),
+            sleeps: Family::default(),
+            took: seconds(),
+            phases: Family::new_with_constructor(seconds),
+            pairs_lost: Counter::default(),
+            drains_cut: Counter::default(),
+            reconciles: Family::new_with_constructor(moments),
+            idle_seconds: Counter::default(),
+            idle: Mutex::default(),
+        }
+    }
+}
+
+impl Numbers {
+    /// A record was written in place of another by this controller: no two count the same.
+    pub(super) fn wrote(&self, before: &ServiceRecord, after: &ServiceRecord) {
+        for transition in transition::between(before, after) {
+            match transition {
+                Transition::Woken(origin) => {
+                    self.wakes.get_or_create(&[("origin", origin)]).inc();
+                }
+                Transition::Slept(origin) => {
+                    self.sleeps.get_or_create(&[("origin", origin)]).inc();
+                }
+                Transition::Ready(took) => {
+                    observe(&self.took, took.total);
+                    for (phase, part) in took.phases() {
+                        observe(&self.phases.get_or_create(&[("phase", phase)]), part);
+                    }
+                }
+                Transition::PairLost => {
+                    self.pairs_lost.inc();
+                }
+                Transition::DrainCut => {
+                    self.drains_cut.inc();
+                }
+            }
+        }
+    }
+
+    /// A key was reconciled.
+    pub(super) fn reconciled(&self, key: &'static str, took: Duration) {
+        observe(&self.reconciles.get_or_create(&[("key", key)]), took);
+    }
+
+    /// The fleet was read: what stood idle at the look before has done so until now.
+    pub(super) fn saw(&self, fleet: &Fleet) {
+        let now = Instant::now();
+        let idle = fleet.instances.iter().filter(|instance| instance.tasks == 0).count();
+        let before = self.idle.lock().unwrap_or_else(PoisonError::into_inner).replace((now, idle));
+        if let Some((at, idle)) = before {
+            // Far below 2^52.
+            #[allow(clippy::cast_precision_loss)]
+            self.idle_seconds.inc_by(now.duration_since(at).as_secs_f64() * idle as f64);
+        }
+    }
+
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.metric("dormouse_wakes", "Wakes begun, by who asked", &self.wakes)?;
+        page.metric("dormouse_sleeps", "Sleeps begun, by who asked", &self.sleeps)?;
+        page.metric("dormouse_wake_duration_seconds", "From the wake until users are answered", &self.took)?;
+        page.metric(
+            "dormouse_wake_phase_duration_seconds",
+            "Parts of it: until an instance has room, until the service answers there, until the proxy serves, \
+             until users' path works",
+            &self.phases,
+        )?;
+        page.metric("dormouse_pairs_lost", "Pairs of tasks that ended before their time", &self.pairs_lost)?;
+        page.metric(
+            "dormouse_drains_cut",
+            "Drains after which requests or sockets were still open",
+            &self.drains_cut,
+        )?;
+        page.metric(
+            "dormouse_reconcile_duration_seconds",
+            "One reconcile with its calls, by what was reconciled",
+            &self.reconciles,
+        )?;
+        page.metric(
+            "dormouse_instance_idle_seconds",
+            "Time that instances stood without a task, all together",
+            &self.idle_seconds,
+        )
+    }
+}
 
 impl Metrics for Engine {
-    fn write(&self, out: &mut String) {
-        let _ =
-            writeln!(out, "# HELP dormouse_leader Whether this replica leads.\n# TYPE dormouse_leader gauge");
-        let _ = writeln!(out, "dormouse_leader {}", u8::from(self.epoch.load(Ordering::Acquire) > 0));
-        let _ = writeln!(
-            out,
-            "# HELP dormouse_queue_depth Keys that wait to be reconciled.\n# TYPE dormouse_queue_depth gauge"
-        );
-        let _ = writeln!(out, "dormouse_queue_depth {}", self.scheduler.len());
-        let _ = writeln!(
-            out,
-            "# HELP dormouse_aws_calls_total Calls to AWS.\n# TYPE dormouse_aws_calls_total counter"
-        );
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        self.write_services(page)?;
+        self.numbers.write(page)?;
+        self.write_lease(page)?;
+        self.write_fleet(page)?;
+        self.write_calls(page)?;
+        page.gauge("dormouse_queue_depth", "Keys that wait to be reconciled", self.scheduler.len())?;
+        page.gauge("dormouse_queue_overdue", "Of these, keys whose time has come", self.scheduler.overdue())
+    }
+}
+
+impl Engine {
+    fn write_services(&self, page: &mut Page<'_>) -> fmt::Result {
+        const PHASES: [(Phase, &str); 4] = [
+            (Phase::Asleep, "asleep"),
+            (Phase::Waking, "waking"),
+            (Phase::Awake, "awake"),
+            (Phase::Draining, "draining"),
+        ];
+        let records = self.records.all();
+        let count = |is: &dyn Fn(&ServiceRecord) -> bool| records.iter().filter(|record| is(record)).count();
+        let phases = PHASES.map(|(phase, word)| (word, count(&|record| record.phase == phase)));
+        page.gauges("dormouse_services", "Declared services by phase", "phase", phases)?;
+        let holds = |kind: ConditionType| {
+            count(&|record| record.conditions.iter().any(|known| known.kind == kind && known.status))
+        };
+        page.gauge(
+            "dormouse_services_ready",
+            "Services whose condition Ready is true",
+            holds(ConditionType::Ready),
+        )?;
+        page.gauge(
+            "dormouse_services_degraded",
+            "Services whose condition Degraded is true",
+            holds(ConditionType::Degraded),
+        )
+    }
+
+    fn write_lease(&self, page: &mut Page<'_>) -> fmt::Result {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let until = *self.may_act_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        page.gauge("dormouse_leader", "Whether this replica leads", i64::from(epoch > 0))?;
+        page.gauge("dormouse_lease_epoch", "Epoch under which this replica leads; 0: it does not", epoch)?;
+        page.gauge(
+            "dormouse_lease_remaining_seconds",
+            "How long this replica may still act if it cannot renew its lease",
+            left.as_secs_f64(),
+        )?;
+        page.gauge("dormouse_standbys", "Controllers that report to this one", self.world().standbys.len())
+    }
+
+    fn write_fleet(&self, page: &mut Page<'_>) -> fmt::Result {
+        let fleet = self.world().fleet.as_ref().map(|(_, fleet)| fleet.clone()).unwrap_or_default();
+        let count = |is: &dyn Fn(&dormouse_core::observed::Instance) -> bool| {
+            fleet.instances.iter().filter(|instance| is(instance)).count()
+        };
+        let states = [
+            ("active", count(&|instance| instance.active && instance.connected)),
+            ("disconnected", count(&|instance| instance.active && !instance.connected)),
+            ("draining", count(&|instance| !instance.active)),
+        ];
+        page.gauges("dormouse_instances", "Container instances of the service cluster", "state", states)?;
+        page.gauge("dormouse_instances_desired", "Desired capacity of the group", fleet.group.desired)?;
+        page.gauge("dormouse_instances_max", "Largest size of the group", fleet.group.max)
+    }
+
+    fn write_calls(&self, page: &mut Page<'_>) -> fmt::Result {
         let counts = self.cloud.calls.snapshot();
-        for (operation, count) in &counts {
-            let _ = writeln!(out, "dormouse_aws_calls_total{{operation=\"{operation}\"}} {}", count.calls);
-        }
-        let _ = writeln!(
-            out,
-            "# HELP dormouse_aws_throttled_total Calls that AWS throttled.\n# TYPE dormouse_aws_throttled_total counter"
-        );
-        for (operation, count) in &counts {
-            let _ = writeln!(
-                out,
-                "dormouse_aws_throttled_total{{operation=\"{operation}\"}} {}",
-                count.throttled
-            );
+        let calls = counts.iter().map(|(operation, count)| (*operation, count.calls));
+        page.counters("dormouse_aws_calls", "Calls to AWS", "operation", calls)?;
+        let throttled = counts.iter().map(|(operation, count)| (*operation, count.throttled));
+        page.counters("dormouse_aws_throttled", "Calls that AWS throttled", "operation", throttled)?;
+        let failed = counts.iter().map(|(operation, count)| (*operation, count.failed));
+        page.counters("dormouse_aws_failed", "Calls that failed in another way", "operation", failed)?;
+        let accesses = Access::ALL.map(|access| (access.word(), self.accesses.count(access)));
+        page.counters("dormouse_table_accesses", "Reads and writes of the table", "access", accesses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dormouse_core::observed::{Instance, Resources};
+
+    fn fleet(tasks: &[u32]) -> Fleet {
+        let instance = |tasks: &u32| Instance {
+            arn: String::new(),
+            ec2_id: String::new(),
+            active: true,
+            status: "ACTIVE".into(),
+            connected: true,
+            registered: Resources::default(),
+            remaining: Resources::default(),
+            tasks: *tasks,
+        };
+        Fleet { instances: tasks.iter().map(instance).collect(), ..Fleet::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn instances_without_a_task_are_idle_until_the_next_look() {
+        let numbers = Numbers::default();
+        for (tasks, then) in [(&[0, 2, 0][..], 0.0), (&[0, 1, 1], 20.0), (&[3, 1, 1], 30.0), (&[], 30.0)] {
+            numbers.saw(&fleet(tasks));
+            assert!((numbers.idle_seconds.get() - then).abs() < 1e-6, "{tasks:?}");
+            tokio::time::advance(Duration::from_secs(10)).await;
         }
     }
 }

@@ -37,7 +37,7 @@ use dormouse_core::capacity::Room;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
 use dormouse_core::view::{self, ServiceView};
-use dormouse_state::{Desired, Phase, ServiceRecord, Store, planted};
+use dormouse_state::{Counted, Desired, Phase, ServiceRecord, Store, planted};
 use jiff::{SignedDuration, Timestamp};
 use records::Records;
 use scheduler::Scheduler;
@@ -62,6 +62,17 @@ pub enum Key {
     Dns,
     /// The Auto Scaling group.
     Capacity,
+}
+
+impl Key {
+    /// Its kind, in one word.
+    const fn word(&self) -> &'static str {
+        match self {
+            Key::Service(_) => "service",
+            Key::Dns => "dns",
+            Key::Capacity => "capacity",
+        }
+    }
 }
 
 /// What the control plane is started with.
@@ -96,6 +107,9 @@ pub struct Engine {
     secret: Vec<u8>,
     cloud: Cloud,
     store: Arc<dyn Store>,
+    /// The same store, as what was asked of it is counted.
+    accesses: Arc<Counted>,
+    numbers: Arc<metrics::Numbers>,
     clock: Arc<dyn Clock>,
     /// By how much the leader's clock is ahead of one's own, while one stands by.
     ahead: Mutex<SignedDuration>,
@@ -126,13 +140,21 @@ const CHANGES: usize = 4096;
 impl Engine {
     /// A control plane that does nothing yet; see [`Engine::lead`].
     pub fn new(parts: Parts) -> Arc<Engine> {
+        let accesses = Arc::new(Counted::new(parts.store));
+        let store: Arc<dyn Store> = accesses.clone();
+        let numbers = Arc::<metrics::Numbers>::default();
         Arc::new(Engine {
             pace: pace::Pace::new(parts.api_budget),
-            records: Records::new(parts.store.clone()),
+            records: Records::new(store.clone(), {
+                let numbers = numbers.clone();
+                move |before, after| numbers.wrote(before, after)
+            }),
             settings: parts.settings,
             secret: parts.secret,
             cloud: parts.cloud,
-            store: parts.store,
+            store,
+            accesses,
+            numbers,
             clock: parts.clock,
             ahead: Mutex::default(),
             prober: parts.prober,

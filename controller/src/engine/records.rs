@@ -26,16 +26,24 @@ struct Cache {
     touched: BTreeMap<String, u64>,
 }
 
+/// Is told of each record that is written here in place of another.
+type Wrote = Box<dyn Fn(&ServiceRecord, &ServiceRecord) + Send + Sync>;
+
 /// The cache and the store behind it.
 pub struct Records {
     store: Arc<dyn Store>,
+    wrote: Wrote,
     cache: RwLock<Cache>,
 }
 
 impl Records {
-    /// An empty cache; [`Records::refresh`] fills it.
-    pub fn new(store: Arc<dyn Store>) -> Records {
-        Records { store, cache: RwLock::default() }
+    /// An empty cache; [`Records::refresh`] fills it. `wrote` is told of each record that is written here in place of
+    /// another.
+    pub fn new(
+        store: Arc<dyn Store>,
+        wrote: impl Fn(&ServiceRecord, &ServiceRecord) + Send + Sync + 'static,
+    ) -> Records {
+        Records { store, wrote: Box::new(wrote), cache: RwLock::default() }
     }
 
     /// One record.
@@ -145,8 +153,12 @@ impl Records {
         next: ServiceRecord,
         fence: Option<u64>,
     ) -> Result<Arc<ServiceRecord>, StoreError> {
+        let before = self.get(&next.name).filter(|known| known.version == expected);
         let version = self.store.put_service(&next, expected, fence).await?;
         let record = Arc::new(next);
+        if let Some(before) = before {
+            (self.wrote)(&before.record, &record);
+        }
         self.keep(&record.name, Known { record: record.clone(), version });
         Ok(record)
     }
@@ -274,7 +286,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_while_the_table_is_read_stays() {
         let slow = Arc::new(Slow::default());
-        let records = Arc::new(Records::new(slow.clone()));
+        let records = Arc::new(Records::new(slow.clone(), |_, _| {}));
         records.update("old", None, |_| Some(record("old"))).await.unwrap();
         let refresh = tokio::spawn({
             let records = records.clone();

@@ -74,6 +74,12 @@ impl<K: Ord + Hash + Clone> Scheduler<K> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).at.len()
     }
 
+    /// How many of them are due: they wait for others to be done.
+    pub fn overdue(&self) -> usize {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.due.range(..=Instant::now()).map(|(_, keys)| keys.len()).sum()
+    }
+
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -103,9 +109,12 @@ mod tests {
         scheduler.schedule("a", Duration::from_secs(2));
         scheduler.schedule("a", Duration::from_secs(5));
         scheduler.schedule("b", Duration::from_secs(3));
+        assert_eq!((scheduler.len(), scheduler.overdue()), (2, 0));
         let start = Instant::now();
         assert_eq!(scheduler.next().await, "a");
         assert_eq!(start.elapsed().as_secs(), 2);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(scheduler.overdue(), 1);
         assert_eq!(scheduler.next().await, "b");
         assert!(scheduler.is_empty());
     }

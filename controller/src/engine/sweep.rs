@@ -224,7 +224,9 @@ impl Engine {
         let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
         let launch_failure =
             if short { self.cloud.groups.launch_failure(&self.settings.group).await? } else { None };
-        self.world().fleet = Some((at, Fleet { instances, group, launch_failure }));
+        let fleet = Fleet { instances, group, launch_failure };
+        self.numbers.saw(&fleet);
+        self.world().fleet = Some((at, fleet));
         Ok(())
     }
 

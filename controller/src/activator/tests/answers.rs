@@ -2,7 +2,7 @@
 
 use super::rig::{PEER, Raw, Rig, TOKEN, echo, get, rig, rig_of, text, until};
 use crate::activator::Limits;
-use crate::metrics::Metrics as _;
+use crate::metrics::{self, Metrics};
 use crate::testing::asleep;
 use axum::body::Body;
 use dormouse_manifests::Access;
@@ -174,8 +174,8 @@ async fn numbers_are_counted() {
     let rig = rig().await;
     let _held = rig.spawn(get("/"));
     rig.until_held(1).await;
-    let mut text = String::new();
-    rig.activator.write(&mut text);
+    let source: Arc<dyn Metrics> = rig.activator.clone();
+    let text = metrics::text([&source]).unwrap();
     assert!(text.contains("\ndormouse_activator_held_requests 1\n"), "{text}");
     assert!(
         text.contains(

@@ -4,7 +4,7 @@ use super::rig::{Rig, TOKEN, echo, get, rig, rig_of, rig_under, text, until};
 use crate::activator::{Limits, Options};
 use crate::clock::SystemClock;
 use crate::config::Secret;
-use crate::metrics::Metrics as _;
+use crate::metrics::{self, Metrics};
 use crate::passes::Passes;
 use crate::plane::PlaneError;
 use crate::testing::{asleep, awake};
@@ -74,8 +74,8 @@ async fn ignored_methods_wake_nobody() {
 }
 
 fn metric(rig: &Rig, reason: &str) -> u64 {
-    let mut out = String::new();
-    rig.activator.waker.write(&mut out);
+    let source: Arc<dyn Metrics> = Arc::new(rig.activator.waker.clone());
+    let out = metrics::text([&source]).unwrap();
     let line = out.lines().find(|line| line.contains(&format!("reason=\"{reason}\"")));
     line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
 }

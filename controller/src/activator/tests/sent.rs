@@ -2,11 +2,13 @@
 
 use super::rig::{backend, echo, get, request, rig_of, scripted, text, until};
 use crate::activator::Limits;
+use crate::metrics::{self, Metrics};
 use crate::testing::awake;
 use axum::body::Body;
 use futures::StreamExt as _;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -105,6 +107,9 @@ async fn a_request_without_an_answer_is_not_sent_again() {
         assert!(text(response).await.contains("urn:dormouse:no-answer"));
         assert_eq!(service.requests(), 1, "{method}");
         until(|| rig.in_use() == 0).await;
+        let source: Arc<dyn Metrics> = rig.activator.clone();
+        let numbers = metrics::text([&source]).unwrap();
+        assert!(numbers.contains("\ndormouse_requests_lost_total 1\n"), "{method}: {numbers}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::request;
 use super::text;
 use crate::api::Options;
 use crate::config::Secret;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Page};
 use crate::plane::Plane;
 use crate::testing::FakePlane;
 use crate::testing::asleep;
@@ -176,18 +176,19 @@ async fn ready_is_after_the_first_snapshot() {
 struct One;
 
 impl Metrics for One {
-    fn write(&self, out: &mut String) {
-        out.push_str("one 1\n");
+    fn write(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        page.counters("one", "How many", "of", [("these", 1_u64)])
     }
 }
 
 #[tokio::test]
 async fn metrics_are_text_and_anybodys_to_add_to() {
-    let plane = FakePlane::new([asleep("a"), awake("b")]);
+    let plane = FakePlane::new([]);
     let options = Options { metrics: vec![Arc::new(One)], ..Options::default() };
-    let text = text(get(&api_with(&plane, options), "/metrics").await).await;
-    assert!(text.contains("dormouse_services{phase=\"asleep\"} 1\n"), "{text}");
-    assert!(text.contains("\ndormouse_services_ready 1\n") && text.ends_with("one 1\n"), "{text}");
+    let answer = get(&api_with(&plane, options), "/metrics").await;
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    let text = text(answer).await;
+    assert_eq!(text, "# HELP one_total How many\n# TYPE one_total counter\none_total{of=\"these\"} 1\n");
 }
 
 #[tokio::test]
