@@ -60,6 +60,8 @@ pub fn asleep(name: &str) -> ServiceView {
             rollout: None,
             awake: Months::default(),
             awake_since: None,
+            awake_on_fargate: Months::default(),
+            on_fargate_since: None,
             metered_since: Some(at("2026-01-01T10:00:00Z")),
             failures: 0,
             retry_at: None,

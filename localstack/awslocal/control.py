@@ -183,11 +183,14 @@ class Control:
     def _capacity(self, given: dict[str, Any]) -> dict[str, Any]:
         self.world.insufficient_capacity = bool(given.get("insufficient", self.world.insufficient_capacity))
         self.world.insufficient_spot = bool(given.get("insufficientSpot", self.world.insufficient_spot))
+        later = given.get("insufficientSpotLater", self.world.insufficient_spot_later)
+        self.world.insufficient_spot_later = bool(later)
         for group in self._groups():
             self.fleet.reconcile(group)
         return {
             "insufficient": self.world.insufficient_capacity,
             "insufficientSpot": self.world.insufficient_spot,
+            "insufficientSpotLater": self.world.insufficient_spot_later,
         }
 
     def _metadata(self, task: Task, rest: list[str]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from awslocal.network import Loopback
 from awslocal.tasks import Container, Task
 from awslocal.world import ACCOUNT, World
 
+# What Fargate says where it has no machine, when it is asked or when the task is to start.
+UNAVAILABLE = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 TOKEN_PARAMETERS = (
     "cluster", "taskDefinition", "count", "launchType", "capacityProviderStrategy", "networkConfiguration", "overrides",
     "startedBy", "group", "tags", "enableECSManagedTags", "propagateTags", "platformVersion", "enableExecuteCommand",
@@ -210,8 +212,7 @@ class Ecs:
             if not considered:
                 raise invalid("No Container Instances were found in your cluster.")
         if provider == "FARGATE_SPOT" and self.world.insufficient_spot:
-            reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-            return {"tasks": [], "failures": [{"reason": reason}]}
+            return {"tasks": [], "failures": [{"reason": UNAVAILABLE}]}
         for _ in range(count):
             instance = None
             if launch_type == "EC2":
@@ -303,6 +304,8 @@ class Ecs:
         if instance is not None:
             instance.tasks[task.arn] = task
         self.life.launch(task)
+        if provider == "FARGATE_SPOT" and self.world.insufficient_spot_later:
+            self.world.clock.after(0, lambda: self.life.stop(task, "TaskFailedToStart", UNAVAILABLE, 0))
         return task
 
     def stop_task(self, params: dict[str, Any], lag: float = 0) -> dict[str, Any]:

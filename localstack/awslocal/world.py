@@ -91,6 +91,8 @@ class World:
     insufficient_capacity: bool = False
     # The same of Fargate Spot.
     insufficient_spot: bool = False
+    # Found out only after the task was accepted.
+    insufficient_spot_later: bool = False
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=1000))
 
     def __post_init__(self) -> None:

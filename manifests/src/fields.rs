@@ -42,6 +42,7 @@ pub(crate) const SPEC: Section = Section {
         "drain",
         "wake",
         "awake",
+        "fallback",
         "dependsOn",
         "rolloutCheck",
         "proxy",

@@ -58,7 +58,7 @@ pub use rate::RateLimit;
 pub use schema::schema;
 pub use set::check_set;
 pub use types::{
-    API_VERSION, Access, ApiVersion, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol,
+    API_VERSION, Access, ApiVersion, Fallback, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol,
     ProxyProtocol, ProxySpec, Service, ServiceSpec, Theme, Timeouts, Wake,
 };
 pub use window::{AwakeWindow, Days};

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::checks;
+use crate::fargate;
 use crate::fields;
 use crate::node::{Node, Value, shorten};
 use crate::proxy;
 use crate::read::{Complaint, Fields, Reader};
-use crate::types::{Access, Health, IdleAfter, Ignore, Protocol, ServiceSpec, Theme, Wake};
+use crate::types::{Access, Fallback, Health, IdleAfter, Ignore, Protocol, ServiceSpec, Theme, Wake};
 use crate::window::{AwakeWindow, Days};
 
 /// The task's CPU units on EC2, and the container's smallest memory: the ECS API reference,
@@ -62,8 +63,31 @@ pub(crate) fn read(
     fields.read("rolloutCheck", &mut spec.rollout_check, |n| reader.boolean(n, "rolloutCheck"));
     let protocol = spec.protocol;
     fields.read("proxy", &mut spec.proxy, |n| Some(proxy::read(reader, n, protocol)));
+    fields.read("fallback", &mut spec.fallback, |n| {
+        reader.choice(n, "fallback", &[("none", Fallback::None), ("fargate", Fallback::Fargate)])
+    });
+    size_of_the_fallback(reader, &fields, &spec);
     let depends_on = depends_on(reader, &fields, name, &mut spec);
     (spec, depends_on)
+}
+
+/// With an existing task definition it is that one's size that counts, and ECS that says so.
+fn size_of_the_fallback(reader: &mut Reader<'_>, fields: &Fields<'_>, spec: &ServiceSpec) {
+    let (cpu, memory) =
+        (spec.cpu.saturating_add(fargate::SIDECAR_CPU), spec.memory.saturating_add(fargate::SIDECAR_MEMORY));
+    if spec.fallback == Fallback::Fargate
+        && spec.image.is_some()
+        && fargate::fitting(cpu, memory).is_none()
+        && let Some(entry) = fields.entry("fallback")
+    {
+        let (most_cpu, most_memory) = fargate::LARGEST;
+        let complaint = Complaint::new(
+            "Fargate has no task of this size",
+            format!("with its sidecar it takes {cpu} CPU units and {memory} MiB; the largest there is has {most_cpu} and {most_memory}"),
+        )
+        .help("lower `cpu` and `memory`, or remove `fallback`");
+        reader.error(&entry.key_span, complaint);
+    }
 }
 
 /// Rules that are written and have no effect.

@@ -154,6 +154,9 @@ pub struct ServiceSpec {
     /// Windows in which it is kept awake.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awake: Vec<AwakeWindow>,
+    /// Where its task runs when no instance is to be had for it.
+    #[serde(default, skip_serializing_if = "Fallback::is_none")]
+    pub fallback: Fallback,
     /// Names of services that are woken with it and slept after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -193,6 +196,7 @@ impl ServiceSpec {
             drain: default_drain(),
             wake: Wake::default(),
             awake: Vec::new(),
+            fallback: Fallback::None,
             depends_on: Vec::new(),
             rollout_check: false,
             proxy: ProxySpec::default(),
@@ -237,6 +241,24 @@ impl std::fmt::Display for Protocol {
             Protocol::H2c => "h2c",
             Protocol::Tcp => "tcp",
         })
+    }
+}
+
+/// Where a service's task runs when no instance is to be had for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Fallback {
+    /// Nowhere: it waits for an instance.
+    #[default]
+    None,
+    /// On Fargate, until it sleeps. Its size is then one of Fargate's, on an instance, too.
+    Fargate,
+}
+
+impl Fallback {
+    /// Whether it waits for an instance.
+    pub fn is_none(&self) -> bool {
+        *self == Fallback::None
     }
 }
 

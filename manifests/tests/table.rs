@@ -1,6 +1,6 @@
 //! What is accepted and what is not, field by field: the place, the message and the help.
 
-use dormouse_manifests::{IdleAfter, ProxyProtocol, RateLimit, ServiceSpec, parse};
+use dormouse_manifests::{Fallback, IdleAfter, ProxyProtocol, RateLimit, ServiceSpec, parse};
 
 const HEADER: &str = "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata: { name: a }\n";
 
@@ -94,6 +94,13 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, dependsOn: [a]", 31, "depends on itself", ""),
         ("image: a, dependsOn: [b, b]", 34, "in `dependsOn` twice", ""),
         ("image: a, dependsOn: [B]", 31, "upper case", "did you mean `b`?"),
+        ("image: a, fallback: lambda", 29, "expected `none` or `fargate`", ""),
+        (
+            "image: a, cpu: 16384, fallback: fargate",
+            31,
+            "it takes 16416 CPU units and 544 MiB",
+            "remove `fallback`",
+        ),
         ("image: a, proxy: { cpu: 300 }", 33, "256, 512, 1024", ""),
         ("image: a, proxy: { cpu: 256, memory: 1536 }", 46, "512, 1024, 2048", ""),
         ("image: a, proxy: { timeouts: 5s }", 38, "must be a mapping, not the text", ""),
@@ -229,6 +236,10 @@ fn accepted_values_arrive() {
                 && spec.max_awake.is_some_and(|limit| limit.as_secs() == 8 * 3600)
         }),
         ("image: a, health: { interval: 1s }", |spec| spec.health.timeout.as_secs() == 1),
+        ("image: a, fallback: fargate", |spec| spec.fallback == Fallback::Fargate),
+        ("image: a, cpu: 16384, fallback: none", |spec| spec.fallback == Fallback::None),
+        // How large that one is, only ECS knows.
+        ("taskDefinition: a, cpu: 16384, fallback: fargate", |spec| spec.fallback == Fallback::Fargate),
         ("image: a, proxy: { cpu: 1024 }", |spec| spec.proxy.memory == 2048),
         ("image: a, proxy: { timeouts: { connect: 5s, body: 0s }, accessLog: true }", |spec| {
             let timeouts = &spec.proxy.timeouts;

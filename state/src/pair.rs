@@ -156,6 +156,9 @@ pub struct Pair {
     /// Since when its proxy, replaced, is told to be a lame duck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_at: Option<Timestamp>,
+    /// Why its service task is on Fargate and not on an instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_fargate: Option<String>,
     /// The proxy task.
     pub proxy: TaskIntent,
     /// The service task.

@@ -219,7 +219,10 @@ pub struct ServiceRecord {
     /// How long tasks of its pairs that are over were up.
     #[serde(default, skip_serializing_if = "Months::is_empty")]
     pub awake: Months,
-    /// Since when that is kept.
+    /// How much of it with the service's task on Fargate.
+    #[serde(default, skip_serializing_if = "Months::is_empty")]
+    pub awake_on_fargate: Months,
+    /// Since when both are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metered_since: Option<Timestamp>,
     /// Its DNS record.
@@ -273,6 +276,7 @@ impl ServiceRecord {
             strays: BTreeMap::new(),
             last_pair: None,
             awake: Months::default(),
+            awake_on_fargate: Months::default(),
             metered_since: Some(now),
             proven: 0,
             rollout: None,

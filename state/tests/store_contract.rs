@@ -213,6 +213,7 @@ async fn every_field_survives(store: Arc<dyn Store>) {
         condemned: Some((at(6), "idle".into())),
         replaced: true,
         drain_at: Some(at(7)),
+        on_fargate: Some("none is to be had".into()),
         proxy: TaskIntent::new(parameters),
         service: ended,
     };

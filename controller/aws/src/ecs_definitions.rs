@@ -12,6 +12,7 @@ use aws_sdk_ecs::types::{
     SortOrder, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
 use dormouse_core::definition::{Base, Container, Content};
+use dormouse_core::observed::Resources;
 use std::sync::Arc;
 
 const LIST: &str = "ecs:ListTaskDefinitions";
@@ -154,7 +155,7 @@ fn own(
     Ok(register
         .family(&content.family)
         .network_mode(NetworkMode::Awsvpc)
-        .requires_compatibilities(compatibility(content))
+        .set_requires_compatibilities(Some(compatibilities(content)))
         .set_cpu(cpu)
         .memory(content.memory.to_string())
         .set_task_role_arn(content.task_role.clone())
@@ -172,9 +173,10 @@ fn extended(
 ) -> Result<RegisterTaskDefinitionFluentBuilder, CloudError> {
     let name = existing.task_definition_arn.unwrap_or_default();
     let no = |code, why: String| refused(REGISTER, code, format!("the task definition {name} {why}"));
-    let needed = compatibility(content);
-    if !existing.compatibilities.unwrap_or_default().contains(&needed) {
-        return Err(no("NotCompatible", format!("is not compatible with {needed}")));
+    let needed = compatibilities(content);
+    let offered = existing.compatibilities.unwrap_or_default();
+    if let Some(lacking) = needed.iter().find(|needed| !offered.contains(needed)) {
+        return Err(no("NotCompatible", format!("is not compatible with {lacking}")));
     }
     let mut containers = existing.container_definitions.unwrap_or_default();
     if containers.is_empty() {
@@ -220,18 +222,31 @@ fn extended(
     let grown = |size: Option<String>, by: u32| match size {
         None => Ok(None),
         Some(size) => match size.parse::<u32>() {
-            Ok(size) => Ok(Some((size + by).to_string())),
+            Ok(size) => Ok(Some(size.saturating_add(by))),
             Err(_) => Err(no("NotASize", format!("has the task size `{size}`, which is not a whole number"))),
         },
     };
     let cpu = grown(existing.cpu, content.containers.iter().map(|c| c.cpu).sum())?;
     let memory = grown(existing.memory, content.containers.iter().map(|c| c.memory).sum())?;
+    let (cpu, memory) = match (cpu, memory) {
+        // What is compatible with Fargate has both.
+        (Some(cpu), Some(memory)) => match content.size(Resources { cpu, memory }) {
+            Some(size) => (Some(size.cpu), Some(size.memory)),
+            None => {
+                let why = format!(
+                    "takes {cpu} CPU units and {memory} MiB with its sidecar: Fargate has no such size"
+                );
+                return Err(no("TooLarge", why));
+            }
+        },
+        sizes => sizes,
+    };
     Ok(register
         .family(&content.family)
         .network_mode(NetworkMode::Awsvpc)
-        .requires_compatibilities(needed)
-        .set_cpu(cpu)
-        .set_memory(memory)
+        .set_requires_compatibilities(Some(needed))
+        .set_cpu(cpu.map(|cpu| cpu.to_string()))
+        .set_memory(memory.map(|memory| memory.to_string()))
         .set_task_role_arn(content.task_role.clone().or(existing.task_role_arn))
         .set_execution_role_arn(existing.execution_role_arn.or_else(|| content.execution_role.clone()))
         .set_container_definitions(Some(containers))
@@ -245,8 +260,12 @@ fn extended(
         .set_enable_fault_injection(existing.enable_fault_injection))
 }
 
-fn compatibility(content: &Content) -> Compatibility {
-    if content.fargate { Compatibility::Fargate } else { Compatibility::Ec2 }
+fn compatibilities(content: &Content) -> Vec<Compatibility> {
+    match (content.fargate, content.falls_back) {
+        (true, _) => vec![Compatibility::Fargate],
+        (false, true) => vec![Compatibility::Ec2, Compatibility::Fargate],
+        (false, false) => vec![Compatibility::Ec2],
+    }
 }
 
 fn container(container: &Container) -> Result<ContainerDefinition, CloudError> {

@@ -14,6 +14,7 @@ use aws_sdk_ecs::types::{
     Failure, KeyValuePair, LaunchType, NetworkConfiguration, Tag, Task as ApiTask, TaskOverride,
 };
 use dormouse_core::definition::Content;
+use dormouse_core::lifecycle::pools::says_no_capacity;
 use dormouse_core::observed::{Task, TaskStatus};
 use dormouse_peer::token::{self, Identity};
 use dormouse_state::{Launch, planted};
@@ -119,7 +120,7 @@ impl Tasks for EcsTasks {
                         Ok(RunAnswer::NoRoom(NO_INSTANCES.into()))
                     }
                     _ => match sorted {
-                        CloudError::Refused { message, .. } if is_no_capacity(Some(&message)) => {
+                        CloudError::Refused { message, .. } if says_no_capacity(&message) => {
                             Ok(RunAnswer::NoCapacity(message))
                         }
                         sorted => Err(sorted),
@@ -218,17 +219,12 @@ fn not_started(failures: &[Failure]) -> RunAnswer {
         return RunAnswer::NoRoom(failure.reason().unwrap_or_default().to_owned());
     }
     match failures.first() {
-        Some(failure) if is_no_capacity(failure.reason()) => RunAnswer::NoCapacity(words(failure)),
+        Some(failure) if failure.reason().is_some_and(says_no_capacity) => {
+            RunAnswer::NoCapacity(words(failure))
+        }
         Some(failure) => RunAnswer::Failed(words(failure)),
         None => RunAnswer::Failed("ECS answered neither a task nor a failure".into()),
     }
-}
-
-/// Fargate has no code for it either, whether it fails the call or the task.
-///
-/// Source: Amazon ECS Developer Guide, "Stopped tasks error messages", "Capacity is unavailable at this time".
-fn is_no_capacity(words: Option<&str>) -> bool {
-    words.is_some_and(|words| words.contains("Capacity is unavailable"))
 }
 
 fn words(failure: &Failure) -> String {

@@ -1,10 +1,13 @@
 //! What services cost while they are awake, and what is saved while they sleep, from a price table.
 //!
 //! An awake service pays for its proxy on Fargate and the proxy's public address, and for its part of an instance and the
-//! instance's address: as large a part as one of `MAX_TASKS_PER_INSTANCE` tasks has. That is an estimate by list prices:
-//! an instance that is half full costs as much as a full one, and Spot moves.
+//! instance's address: as large a part as one of `MAX_TASKS_PER_INSTANCE` tasks has. Where its own task is on Fargate, it
+//! pays for that and for its address instead. That is an estimate by list prices: an instance that is half full costs as
+//! much as a full one, and Spot moves.
 
-use dormouse_manifests::ServiceSpec;
+use crate::definition::service_resources;
+use crate::observed::Resources;
+use dormouse_manifests::{Fallback, ServiceSpec};
 use dormouse_state::months::{Months, split};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,8 +16,8 @@ use std::sync::OnceLock;
 
 /// The shipped price table.
 const SHIPPED: &str = include_str!("../../../manifests/infrastructure/prices.json");
-/// What proxies run on.
-const PROXY_ARCHITECTURE: &str = "X86_64";
+/// What tasks on Fargate run on.
+const ARCHITECTURE: &str = "X86_64";
 
 /// List prices of one region, in US dollars, and when they were looked up.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -64,28 +67,56 @@ pub struct Hourly {
     /// Its part of an instance and its address; absent when the price table does not know the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<f64>,
+    /// In the instance's place, its own task on Fargate and that one's address; absent when it never is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_fargate: Option<f64>,
 }
 
 impl Hourly {
-    /// All of it.
+    /// All of it, with its task on an instance.
     pub fn sum(self) -> f64 {
         self.proxy + self.address + self.instance.unwrap_or_default()
     }
+
+    /// All of it, with its task on Fargate.
+    pub fn sum_on_fargate(self) -> f64 {
+        self.proxy + self.address + self.on_fargate.or(self.instance).unwrap_or_default()
+    }
+}
+
+/// How long a service was up, and is.
+#[derive(Debug, Clone, Copy)]
+pub struct Use<'a> {
+    /// Since when that is kept.
+    pub metered: Timestamp,
+    /// Up, in what is over.
+    pub closed: &'a Months,
+    /// How much of it on Fargate.
+    pub closed_on_fargate: &'a Months,
+    /// Up since then, while it is.
+    pub since: Option<Timestamp>,
+    /// On Fargate since then, while it is.
+    pub on_fargate_since: Option<Timestamp>,
 }
 
 impl Tariff {
     /// What a service costs in an hour awake.
     pub fn hourly(&self, prices: &Prices, spec: &ServiceSpec) -> Hourly {
-        let of = |table: &BTreeMap<String, f64>| table.get(PROXY_ARCHITECTURE).copied().unwrap_or_default();
-        let cpu = f64::from(spec.proxy.cpu) / 1024.0 * of(&prices.fargate_vcpu_hour);
-        let memory = f64::from(spec.proxy.memory) / 1024.0 * of(&prices.fargate_gib_hour);
+        let fargate = |size: Resources| {
+            let of = |table: &BTreeMap<String, f64>| table.get(ARCHITECTURE).copied().unwrap_or_default();
+            f64::from(size.cpu) / 1024.0 * of(&prices.fargate_vcpu_hour)
+                + f64::from(size.memory) / 1024.0 * of(&prices.fargate_gib_hour)
+        };
+        let proxy = fargate(Resources { cpu: spec.proxy.cpu, memory: spec.proxy.memory });
+        let service = fargate(service_resources(spec)) + prices.public_ipv4_hour;
         let share = if spec.proxy.spot { 1.0 - prices.fargate_spot_discount } else { 1.0 };
         let instance = self.instance_type.as_ref().and_then(|kind| prices.instance_hour.get(kind));
         Hourly {
-            proxy: (cpu + memory) * share,
+            proxy: proxy * share,
             address: prices.public_ipv4_hour,
             instance: instance
                 .map(|hour| (hour + prices.public_ipv4_hour) / f64::from(self.tasks_per_instance.max(1))),
+            on_fargate: (spec.fallback == Fallback::Fargate).then_some(service),
         }
     }
 }
@@ -106,26 +137,25 @@ pub struct MonthCost {
     pub saved: f64,
 }
 
-/// Every month of a service that is remembered, the newest last. `metered`: since when hours are kept; `since`: its
-/// tasks are up since then.
-pub fn months(
-    hourly: Hourly,
-    metered: Timestamp,
-    closed: &Months,
-    since: Option<Timestamp>,
-    now: Timestamp,
-) -> Vec<MonthCost> {
-    let mut awake = closed.clone();
-    if let Some(since) = since {
-        awake.add(since, now);
-    }
+/// Every month of a service that is remembered, the newest last.
+pub fn months(hourly: Hourly, used: Use<'_>, now: Timestamp) -> Vec<MonthCost> {
+    let up = |closed: &Months, since: Option<Timestamp>| {
+        let mut months = closed.clone();
+        since.into_iter().for_each(|since| months.add(since, now));
+        months
+    };
+    let awake = up(used.closed, used.since);
+    let on_fargate = up(used.closed_on_fargate, used.on_fargate_since);
     let year = SignedDuration::from_hours(24 * 366);
-    let begin = metered.max(now.checked_sub(year).unwrap_or(Timestamp::MIN));
+    let begin = used.metered.max(now.checked_sub(year).unwrap_or(Timestamp::MIN));
     let hours = |seconds: u64| std::time::Duration::from_secs(seconds).as_secs_f64() / 3600.0;
     let cost = |(month, all): (String, u64)| {
-        let seconds = awake.0.get(&month).copied().unwrap_or_default();
+        let of = |months: &Months| months.0.get(&month).copied().unwrap_or_default();
+        let (seconds, elsewhere) = (of(&awake), of(&on_fargate));
         let (awake_hours, asleep_hours) = (hours(seconds), hours(all.saturating_sub(seconds)));
-        let (spent, saved) = (awake_hours * hourly.sum(), asleep_hours * hourly.sum());
+        let on_instances = hours(seconds.saturating_sub(elsewhere)) * hourly.sum();
+        let spent = on_instances + hours(elsewhere) * hourly.sum_on_fargate();
+        let saved = asleep_hours * hourly.sum();
         MonthCost { month, awake_hours, asleep_hours, spent, saved }
     };
     split(begin, now).into_iter().map(cost).collect()
@@ -163,6 +193,10 @@ mod tests {
         assert!(near(hourly.sum(), hourly.proxy + hourly.address + hourly.instance.unwrap()));
         spec.proxy.spot = true;
         assert!(near(tariff.hourly(prices, &spec).proxy, 0.0123425 * 0.3));
+        spec.fallback = Fallback::Fargate;
+        // 0.5 x 0.04048 + 1 x 0.004445 + 0.005: with its sidecar it takes 288 CPU units and 544 MiB.
+        let falls_back = tariff.hourly(prices, &spec);
+        assert!(near(falls_back.on_fargate.unwrap(), 0.029685), "{falls_back:?}");
         let unknown = Tariff { instance_type: Some("x9.mega".into()), tasks_per_instance: 3 };
         assert_eq!(unknown.hourly(prices, &spec).instance, None);
         assert_eq!(Tariff::default().hourly(prices, &spec).instance, None);
@@ -170,12 +204,18 @@ mod tests {
 
     #[test]
     fn each_month_has_its_hours_awake_and_asleep() {
-        let hourly = Hourly { proxy: 0.5, address: 0.25, instance: Some(0.25) };
+        let hourly = Hourly { proxy: 0.5, address: 0.25, instance: Some(0.25), on_fargate: Some(1.25) };
         let mut closed = Months::default();
         closed.add(at("2026-10-31T23:00:00Z"), at("2026-11-01T02:00:00Z"));
         let created = at("2026-10-31T12:00:00Z");
-        let found =
-            months(hourly, created, &closed, Some(at("2026-11-01T09:00:00Z")), at("2026-11-01T10:00:00Z"));
+        let used = Use {
+            metered: created,
+            closed: &closed,
+            closed_on_fargate: &Months::default(),
+            since: Some(at("2026-11-01T09:00:00Z")),
+            on_fargate_since: None,
+        };
+        let found = months(hourly, used, at("2026-11-01T10:00:00Z"));
         let expected = [("2026-10", 1.0, 11.0), ("2026-11", 3.0, 7.0)];
         assert_eq!(found.len(), 2, "{found:?}");
         for (found, (month, awake, asleep)) in found.iter().zip(expected) {
@@ -184,7 +224,11 @@ mod tests {
             assert!(near(found.spent, awake) && near(found.saved, asleep), "{found:?}");
         }
         // One that was in use all along: what two pairs take at once is not more than all there is to save.
-        let busy = months(hourly, created, &closed, Some(created), at("2026-10-31T13:00:00Z"));
+        let busy = months(hourly, Use { since: Some(created), ..used }, at("2026-10-31T13:00:00Z"));
         assert!(near(busy[0].asleep_hours, 0.0), "{busy:?}");
+        // On Fargate all along an hour costs another 1.
+        let used = Use { closed_on_fargate: &closed, on_fargate_since: used.since, ..used };
+        let elsewhere = months(hourly, used, at("2026-11-01T10:00:00Z"));
+        assert!(near(elsewhere[1].spent, 6.0) && near(elsewhere[1].saved, 7.0), "{elsewhere:?}");
     }
 }

@@ -1,17 +1,15 @@
 //! The task definitions that a manifest asks for, as content that can be hashed and compared.
 
 use crate::naming::{self, PROXY_CONTAINER, SIDECAR_CONTAINER, USER_CONTAINER};
+use crate::observed::Resources;
 use crate::settings::Settings;
-use dormouse_manifests::{IdleAfter, Protocol, ProxyProtocol, ServiceSpec, Timeouts};
+use dormouse_manifests::fargate::{self, SIDECAR_CPU, SIDECAR_MEMORY};
+use dormouse_manifests::{Fallback, IdleAfter, Protocol, ProxyProtocol, ServiceSpec, Timeouts};
 use dormouse_peer::wire::Role;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// CPU units and MiB that the service sidecar takes beside the user's container.
-pub const SIDECAR_CPU: u32 = 32;
-/// MiB of the sidecar; a hard limit.
-pub const SIDECAR_MEMORY: u32 = 32;
 /// ECS's ceiling for `stopTimeout`, in seconds. Source: ECS API Reference, ContainerDefinition.
 const MAX_STOP_TIMEOUT: u64 = 120;
 /// Seconds that a proxy has between the end of its drain and SIGKILL.
@@ -62,6 +60,9 @@ pub struct Content {
     pub base: Base,
     /// `true`: FARGATE, `false`: EC2.
     pub fargate: bool,
+    /// With EC2: on Fargate, too. Its size is one of Fargate's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub falls_back: bool,
     /// Task-level CPU units.
     pub cpu: u32,
     /// Task-level MiB.
@@ -83,6 +84,11 @@ impl Content {
         // A plain tree of strings and numbers always serialises.
         naming::content_hash(&serde_json::to_vec(self).unwrap_or_default())
     }
+
+    /// The size of a task of this kind that takes so much; `None`: Fargate has none that large.
+    pub fn size(&self, needs: Resources) -> Option<Resources> {
+        if self.falls_back { on_fargate(needs) } else { Some(needs) }
+    }
 }
 
 /// The definition of one role of a service.
@@ -93,9 +99,19 @@ pub fn content(settings: &Settings, name: &str, spec: &ServiceSpec, role: Role) 
     }
 }
 
-/// What a service task takes on an instance.
-pub fn service_resources(spec: &ServiceSpec) -> crate::observed::Resources {
-    crate::observed::Resources { cpu: spec.cpu + SIDECAR_CPU, memory: spec.memory + SIDECAR_MEMORY }
+/// What a service task takes on an instance: one that may be on Fargate instead as much as there.
+pub fn service_resources(spec: &ServiceSpec) -> Resources {
+    let needs = Resources { cpu: spec.cpu + SIDECAR_CPU, memory: spec.memory + SIDECAR_MEMORY };
+    match spec.fallback {
+        Fallback::None => needs,
+        // One that has no size there is refused when it is declared.
+        Fallback::Fargate => on_fargate(needs).unwrap_or(needs),
+    }
+}
+
+/// The cheapest size on Fargate with room for so much.
+fn on_fargate(needs: Resources) -> Option<Resources> {
+    fargate::fitting(needs.cpu, needs.memory).map(|(cpu, memory)| Resources { cpu, memory })
 }
 
 fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
@@ -135,6 +151,7 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
         family: naming::family(&settings.install, name, Role::Proxy),
         base: Base::Own,
         fargate: true,
+        falls_back: false,
         cpu: spec.proxy.cpu,
         memory: spec.proxy.memory,
         task_role: None,
@@ -183,6 +200,7 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
         family: naming::family(&settings.install, name, Role::Service),
         base: Base::Own,
         fargate: false,
+        falls_back: spec.fallback == Fallback::Fargate,
         cpu: resources.cpu,
         memory: resources.memory,
         task_role: spec.task_role_arn.clone(),

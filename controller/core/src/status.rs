@@ -90,7 +90,10 @@ fn up(
     now: Timestamp,
     found: &mut BTreeMap<Type, Finding>,
 ) {
-    let capacity = match (&pair.service.task_arn, view.room) {
+    let capacity = match (&pair.service.task_arn, view.room_of(pair)) {
+        _ if let Some(why) = &pair.on_fargate => {
+            (true, "FargateFallback", format!("its task is on Fargate until it sleeps: {why}"))
+        }
         (Some(_), _) if next.spec.proxy.spot && pair.proxy.parameters.launch == Launch::Fargate => {
             let message =
                 "its task has an instance; its proxy is on demand, since Fargate Spot had no capacity";
@@ -266,7 +269,8 @@ fn is_broken(
             "its name is taken in the zone by a record that is not ours".to_owned(),
         ));
     }
-    if let Room::No { reason, message } = view.room
+    let room = pair.map_or(view.room, |pair| view.room_of(pair));
+    if let Room::No { reason, message } = room
         && !["ScalingUp", "Unknown"].contains(reason)
         && pair.is_none_or(|pair| pair.service.task_arn.is_none())
     {

@@ -106,7 +106,13 @@ pub struct Status {
     /// Since when tasks of it are up, while they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awake_since: Option<Timestamp>,
-    /// Since when both are kept.
+    /// The part of `awake` with its own task on Fargate and not on an instance.
+    #[serde(default, skip_serializing_if = "Months::is_empty")]
+    pub awake_on_fargate: Months,
+    /// Since when it is there, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_fargate_since: Option<Timestamp>,
+    /// Since when all of these are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metered_since: Option<Timestamp>,
     /// Pairs of tasks in a row that were lost.
@@ -224,6 +230,10 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             state: task.map_or("INTENDED", |task| task.status.as_str()).to_owned(),
         })
     };
+    let up_since = |counts: &dyn Fn(&Pair) -> bool| {
+        let pairs = record.pairs().filter(|pair| counts(pair));
+        pairs.filter_map(Pair::ran).map(|(from, _)| from).min()
+    };
     ServiceView {
         api_version: dormouse_manifests::API_VERSION.to_owned(),
         kind: dormouse_manifests::KIND.to_owned(),
@@ -260,7 +270,9 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             wakes_today: guard::count(record, now).count,
             rollout: rollout(record, now),
             awake: record.awake.clone(),
-            awake_since: record.pairs().filter_map(Pair::ran).map(|(from, _)| from).min(),
+            awake_since: up_since(&|_| true),
+            awake_on_fargate: record.awake_on_fargate.clone(),
+            on_fargate_since: up_since(&|pair| pair.on_fargate.is_some()),
             metered_since: record.metered_since,
             failures: record.failures,
             retry_at: record.retry_at.filter(|at| *at > now),

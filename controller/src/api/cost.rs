@@ -5,7 +5,7 @@ use super::state::Api;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use dormouse_core::cost::{Hourly, MonthCost, Prices, Tariff, months};
+use dormouse_core::cost::{Hourly, MonthCost, Prices, Tariff, Use, months};
 use dormouse_core::view::ServiceView;
 use dormouse_state::months::month;
 use jiff::Timestamp;
@@ -47,8 +47,14 @@ impl CostReport {
         let known = tariff.instance_type.clone().filter(|kind| prices.instance_hour.contains_key(kind));
         let cost = |view: &Arc<ServiceView>| {
             let (status, hourly) = (&view.status, tariff.hourly(prices, &view.spec));
-            let metered = status.metered_since.unwrap_or(now);
-            let months = months(hourly, metered, &status.awake, status.awake_since, now);
+            let used = Use {
+                metered: status.metered_since.unwrap_or(now),
+                closed: &status.awake,
+                closed_on_fargate: &status.awake_on_fargate,
+                since: status.awake_since,
+                on_fargate_since: status.on_fargate_since,
+            };
+            let months = months(hourly, used, now);
             ServiceCost { name: view.metadata.name.clone(), hourly, months }
         };
         CostReport {

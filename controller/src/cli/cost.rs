@@ -84,7 +84,7 @@ mod tests {
             spent: awake / 10.0,
             saved: asleep / 10.0,
         };
-        let hourly = Hourly { proxy: 0.1, address: 0.0, instance: None };
+        let hourly = Hourly { proxy: 0.1, address: 0.0, instance: None, on_fargate: None };
         let service = |name: &str, months| ServiceCost { name: name.into(), hourly, months };
         let report = CostReport {
             prices_of: "2026-03-31".into(),

@@ -38,7 +38,10 @@ impl Engine {
             return self.bury(name).await.then_some(Duration::ZERO);
         };
         let now = self.now();
-        let Plan { record, steps, requeue } = self.plan(&base.record, now);
+        let Plan { record, steps, requeue, spot_short_at } = self.plan(&base.record, now);
+        if let Some(at) = spot_short_at {
+            self.world().spot_was_short(at);
+        }
         if self.observe_only {
             if record != *base.record || !steps.is_empty() {
                 info!(service = name, ?steps, "would act; the policy is to observe");
@@ -285,7 +288,7 @@ impl Engine {
             }
             Ok(RunAnswer::NoCapacity(why)) if call.parameters.launch == Launch::FargateSpot => {
                 warn!(service = name, %role, why, "no capacity on Fargate Spot; on demand instead");
-                self.world().spot_short_at = Some(self.now());
+                self.world().spot_was_short(self.now());
                 Some(Outcome::Unplaced { identity, why })
             }
             Ok(RunAnswer::NoCapacity(reason) | RunAnswer::Failed(reason)) => {

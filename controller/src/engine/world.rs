@@ -6,7 +6,7 @@ use dormouse_core::definition::service_resources;
 use dormouse_core::dns::Zone;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
-use dormouse_core::lifecycle::{Refusal, View};
+use dormouse_core::lifecycle::{Refusal, View, pools};
 use dormouse_core::observed::{Beat, Fleet, Task, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_peer::token::Identity;
@@ -19,9 +19,6 @@ use std::time::Duration;
 
 /// ECS said an instance has no room although it looked so: believed for this long.
 const FULL_FOR: Duration = Duration::from_secs(60);
-
-/// Fargate Spot had no capacity: proxies are on demand for this long, whoever's they are.
-const SHORT_FOR: Duration = Duration::from_secs(300);
 
 /// A heartbeat with what tells an old one from a new one.
 #[derive(Debug, Clone)]
@@ -60,8 +57,8 @@ pub struct World {
     pub conflicts: BTreeMap<String, String>,
     /// Container instance → since when ECS says it is full, and with how many tasks.
     full: BTreeMap<String, (Timestamp, u32)>,
-    /// When RunTask last found no capacity on Fargate Spot.
-    pub spot_short_at: Option<Timestamp>,
+    /// When Fargate Spot last had no capacity for a task.
+    spot_short_at: Option<Timestamp>,
     /// Services whose service task RunTask is being called for.
     pub in_flight: BTreeSet<String>,
     /// Requests at the activator.
@@ -184,6 +181,11 @@ impl World {
         }
     }
 
+    /// Fargate Spot had no capacity then: whoever needs a proxy is on demand for a while.
+    pub fn spot_was_short(&mut self, at: Timestamp) {
+        self.spot_short_at = self.spot_short_at.max(Some(at));
+    }
+
     /// The instances that are believed full.
     pub fn full(&mut self, now: Timestamp) -> BTreeSet<String> {
         let Some((_, fleet)) = &self.fleet else { return BTreeSet::new() };
@@ -231,7 +233,7 @@ impl World {
     ) -> Room {
         let full = self.full(now);
         // Before every plan, as what is believed full is.
-        self.spot_short_at = self.spot_short_at.filter(|at| since(now, *at) < SHORT_FOR);
+        self.spot_short_at = self.spot_short_at.filter(|at| since(now, *at) < pools::SPOT_IS_SHORT_FOR);
         let Some((_, fleet)) = &self.fleet else { return Room::unknown() };
         let mut demand = self.demand(records, now);
         // Its pair may be intended in this very plan: it queues behind those that wait already.

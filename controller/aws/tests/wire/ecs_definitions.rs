@@ -28,6 +28,7 @@ fn content() -> Content {
         family: "fam".into(),
         base: Base::Own,
         fargate: true,
+        falls_back: false,
         cpu: 256,
         memory: 512,
         task_role: None,
@@ -92,6 +93,46 @@ async fn a_small_task_on_ec2_has_no_task_level_cpu() {
     let asked = aws.asked()[1].json();
     assert_eq!((&asked["cpu"], &asked["memory"]), (&Value::Null, &value!("512")));
     assert_eq!(asked["requiresCompatibilities"], value!(["EC2"]));
+}
+
+#[tokio::test]
+async fn one_that_falls_back_is_for_both() {
+    let aws = Recorded::new([none_yet(), registered()]);
+    let both = Content { fargate: false, falls_back: true, cpu: 512, memory: 1024, ..content() };
+    aws.cloud().tasks.register("i", &both).await.unwrap();
+    let asked = aws.asked()[1].json();
+    assert_eq!((&asked["cpu"], &asked["memory"]), (&value!("512"), &value!("1024")));
+    assert_eq!(asked["requiresCompatibilities"], value!(["EC2", "FARGATE"]));
+}
+
+#[tokio::test]
+async fn an_existing_one_that_falls_back_is_given_a_size_of_fargates() {
+    let content = Content { falls_back: true, ..existing_content() };
+    // Task size; the size that is registered, or why there is none.
+    for (size, expected) in [
+        (("1024", "2048"), Ok(("2048", "4096"))),
+        (("224", "480"), Ok(("256", "512"))),
+        (("16384", "32768"), Err("Fargate has no such size")),
+    ] {
+        let mut base = theirs();
+        base["compatibilities"] = value!(["EC2", "FARGATE"]);
+        (base["cpu"], base["memory"]) = (value!(size.0), value!(size.1));
+        let aws = Recorded::new([json(value!({"taskDefinition": base})), none_yet(), registered()]);
+        match (aws.cloud().tasks.register("i", &content).await, expected) {
+            (Ok(_), Ok((cpu, memory))) => {
+                let sent = aws.asked()[2].json();
+                assert_eq!((&sent["cpu"], &sent["memory"]), (&value!(cpu), &value!(memory)));
+                assert_eq!(sent["requiresCompatibilities"], value!(["EC2", "FARGATE"]));
+            }
+            (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+            (found, _) => panic!("{size:?}: {found:?}"),
+        }
+    }
+    let mut base = theirs();
+    base["compatibilities"] = value!(["EC2"]);
+    let aws = Recorded::new([json(value!({"taskDefinition": base})), none_yet()]);
+    let error = aws.cloud().tasks.register("i", &content).await.unwrap_err();
+    assert!(error.to_string().contains("is not compatible with FARGATE"), "{error}");
 }
 
 #[tokio::test]

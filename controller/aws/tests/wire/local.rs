@@ -44,6 +44,7 @@ fn content(family: &str) -> Content {
         family: family.into(),
         base: Base::Own,
         fargate: true,
+        falls_back: false,
         cpu: 256,
         memory: 512,
         task_role: None,

@@ -5,7 +5,7 @@ use crate::lifecycle::identity;
 use crate::observed::{Fleet, Instance, Resources, Task, TaskStatus, Tasks};
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, ServiceRecord};
+use dormouse_state::{Desired, Launch, ServiceRecord};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +92,7 @@ pub fn demand<'a>(
         }
         for pair in record.pairs() {
             let intent = &pair.service;
-            if !intent.is_open() {
+            if !intent.is_open() || intent.parameters.launch != Launch::Ec2 {
                 continue;
             }
             match &intent.task_arn {

@@ -6,6 +6,7 @@
 //! - `desire`: when the intention flips by itself
 //! - `definitions`: task definitions to register and deregister
 //! - `pairs`: the serving pair, and those on their way out
+//! - [`pools`]: where halves run, and what becomes of it where there is no capacity
 //! - [`rollout`]: a changed manifest comes into use
 //! - [`outcome`]: what is remembered of a step once it was taken
 
@@ -13,6 +14,7 @@ mod definitions;
 mod desire;
 pub mod outcome;
 mod pairs;
+pub mod pools;
 pub mod rollout;
 mod settle;
 #[cfg(test)]
@@ -27,7 +29,7 @@ use crate::settings::Settings;
 use crate::status;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
+use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,6 +81,11 @@ impl View<'_> {
     /// The observed task of an intent.
     pub fn task(&self, intent: &TaskIntent) -> Option<&Task> {
         self.tasks.by_arn.get(intent.task_arn.as_deref()?)
+    }
+
+    /// Whether there is room for a pair's service task: on Fargate there always is.
+    pub fn room_of(&self, pair: &Pair) -> &Room {
+        if pair.service.parameters.launch == Launch::Ec2 { self.room } else { &Room::Yes }
     }
 
     /// The last heartbeat of a role of a pair.
@@ -140,6 +147,8 @@ pub struct Plan {
     pub record: ServiceRecord,
     /// Then these.
     pub steps: Vec<Step>,
+    /// When Fargate Spot was found short, to be remembered for everybody.
+    pub spot_short_at: Option<Timestamp>,
     /// Plan again at the latest after this time; `None`: when something changes.
     pub requeue: Option<Duration>,
 }
@@ -149,11 +158,13 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     let mut next = record.clone();
     let mut steps = Vec::new();
     if view.tasks.listed_at.is_none() && !planted!(BeforeListing) {
-        return Plan { record: next, steps, requeue: None };
+        return Plan { record: next, steps, spot_short_at: None, requeue: None };
     }
     // Rows from before it was kept.
     next.metered_since.get_or_insert(now);
     settle::settle(&mut next, view, now);
+    let spot_short_at = pools::spot_short_at(&next, now);
+    let view = &View { spot_is_short: view.spot_is_short || spot_short_at.is_some(), ..*view };
     rollout::follow(&mut next, view, now, &mut steps);
     rollout::keep_up(&mut next);
     desire::decide(&mut next, view, now);
@@ -169,7 +180,7 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
         steps.push(Step::Remove);
     }
     let requeue = requeue(settings, &next, view, &steps, now);
-    Plan { record: next, steps, requeue }
+    Plan { record: next, steps, spot_short_at, requeue }
 }
 
 /// Whether nothing of a service is left but its row.
@@ -210,6 +221,7 @@ fn requeue(
         // A wake that does not get on is explained.
         status::not_ready_since(next).filter(|_| awake).map(|at| later(at, status::SLOW)),
         probes.then(|| later(now, Duration::from_secs(1))),
+        pools::patience_ends_at(next),
         next.successor.as_ref().map(|pair| later(pair.intended_at, rollout::READY_IN)),
         next.pair.as_ref().and_then(|pair| pair.ready_at).map(|at| later(at, rollout::CHECKED_FOR)),
         next.rollout.as_ref().filter(|_| awake).and_then(|rollout| rollout.retry_at),

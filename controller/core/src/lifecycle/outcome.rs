@@ -2,13 +2,11 @@
 //! have moved on since the plan.
 
 use super::definitions::of_mut;
+use super::pools::NO_CAPACITY;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{PairId, ServiceRecord, TaskEnd, TaskIntent};
 use jiff::Timestamp;
-
-/// [`TaskEnd::code`] of an intent for which there was no capacity.
-pub const NO_CAPACITY: &str = "NoCapacity";
 
 /// A task definition was registered.
 pub fn registered(record: &mut ServiceRecord, role: Role, hash: &str, arn: &str) {

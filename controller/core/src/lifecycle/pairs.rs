@@ -1,7 +1,7 @@
 //! The serving pair, and those on their way out.
 
 use super::settle::end_unattempted;
-use super::{Refusal, Step, View, backoff, definitions, identity, outcome, rollout};
+use super::{Refusal, Step, View, backoff, definitions, identity, pools, rollout};
 use crate::capacity::Room;
 use crate::idle;
 use crate::intent::{later, since};
@@ -22,9 +22,6 @@ const LASTED: Duration = Duration::from_secs(600);
 /// that serves is kept until that is so.
 pub(super) const WITHDRAW_FIRST: Duration = Duration::from_secs(120);
 
-/// Reasons for which no instance is on its way.
-const NO_PROSPECTS: &[&str] = &["AtMaximum", "TooLarge", "LaunchFailed"];
-
 pub(super) fn plan(
     settings: &Settings,
     next: &mut ServiceRecord,
@@ -34,6 +31,7 @@ pub(super) fn plan(
 ) {
     condemn_the_dead(next, view, now);
     condemn_the_outdated(next, now);
+    pools::leave_the_queue(next, view, now);
     rest(settings, next, view, now);
     if let Some(pair) = next.pair.take_if(|pair| pair.condemned.is_some()) {
         next.retiring.push(pair);
@@ -66,9 +64,7 @@ fn condemn_the_dead(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
         (None, Some(role)) => format!("its {role} task did not come to run within 10 minutes"),
         (None, None) => return,
     };
-    let unplaced = Role::ALL
-        .iter()
-        .any(|role| pair.task(*role).end.as_ref().is_some_and(|end| end.code == outcome::NO_CAPACITY));
+    let unplaced = Role::ALL.iter().any(|role| pair.task(*role).end.as_ref().is_some_and(pools::is_lack));
     let lasted = pair.ready_at.is_some_and(|at| since(now, at) >= LASTED);
     let intended_at = pair.intended_at;
     pair.condemned = Some((now, why.clone()));
@@ -222,10 +218,18 @@ fn retire(
             steps.push(Step::Stop { cluster, arn, reason: format!("dormouse: {why}") });
         }
     }
-    let over: Vec<(Timestamp, Timestamp)> =
-        next.retiring.iter().filter(|pair| pair.is_over()).filter_map(Pair::ran).collect();
-    over.into_iter().for_each(|(from, to)| next.awake.add(from, to));
-    next.retiring.retain(|pair| !pair.is_over());
+    let (over, retiring) = std::mem::take(&mut next.retiring).into_iter().partition(Pair::is_over);
+    next.retiring = retiring;
+    over.iter().for_each(|pair: &Pair| meter(next, pair));
+}
+
+/// How long a pair was up, for what it cost.
+fn meter(next: &mut ServiceRecord, over: &Pair) {
+    let Some((from, to)) = over.ran() else { return };
+    next.awake.add(from, to);
+    if over.on_fargate.is_some() {
+        next.awake_on_fargate.add(from, to);
+    }
 }
 
 /// When resolvers have forgotten that a record led to an address; `None`: not known yet. While a change is under way the
@@ -272,6 +276,21 @@ pub(super) fn new(
     let id = PairId { epoch: next.epoch, attempt };
     let incarnation = next.created_at.as_millisecond().to_string();
     next.last_pair = Some(id);
+    let on_fargate = pools::fallback(next, view, now);
+    if let Some(why) = &on_fargate {
+        next.note(now, "FargateFallback", format!("its service task runs on Fargate: {why}"));
+    }
+    let service = RunParameters {
+        cluster: settings.service_cluster.clone(),
+        task_definition: service,
+        container: crate::naming::SIDECAR_CONTAINER.into(),
+        subnets: settings.service_subnets.clone(),
+        security_groups: settings.security_groups.clone(),
+        launch: Launch::Ec2,
+        public_ip: false,
+        controller_url: settings.controller_url.clone(),
+        incarnation: incarnation.clone(),
+    };
     Some(Pair {
         id,
         intended_at: now,
@@ -291,28 +310,17 @@ pub(super) fn new(
             container: crate::naming::PROXY_CONTAINER.into(),
             subnets: settings.proxy_subnets.clone(),
             security_groups: settings.security_groups.clone(),
-            launch: proxy_pool(next, view),
+            launch: pools::proxy(next, view),
             public_ip: true,
-            controller_url: settings.controller_url.clone(),
-            incarnation: incarnation.clone(),
-        }),
-        service: TaskIntent::new(RunParameters {
-            cluster: settings.service_cluster.clone(),
-            task_definition: service,
-            container: crate::naming::SIDECAR_CONTAINER.into(),
-            subnets: settings.service_subnets.clone(),
-            security_groups: settings.security_groups.clone(),
-            launch: Launch::Ec2,
-            public_ip: false,
             controller_url: settings.controller_url.clone(),
             incarnation,
         }),
+        service: TaskIntent::new(match on_fargate {
+            Some(_) => pools::on_fargate(settings, service),
+            None => service,
+        }),
+        on_fargate,
     })
-}
-
-/// Where its proxy is to run. A pair keeps to it: another pool takes another attempt.
-fn proxy_pool(next: &ServiceRecord, view: &View<'_>) -> Launch {
-    if next.spec.proxy.spot && !view.spot_is_short { Launch::FargateSpot } else { Launch::Fargate }
 }
 
 /// Runs what is intended and not known to run; the client token makes a repeated call harmless.
@@ -331,10 +339,8 @@ fn run(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Ve
 
 fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps: &mut Vec<Step>) {
     // A proxy without a service costs money for nothing. It starts beside one that has, or is getting, an instance.
-    let prospects = match view.room {
-        Room::Yes => true,
-        Room::No { reason, .. } => !NO_PROSPECTS.contains(reason) || pair.service.task_arn.is_some(),
-    };
+    let prospects = pools::has_prospects(pair, view);
+    let room = *view.room_of(pair) == Room::Yes;
     let answers =
         view.beat(name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
     for role in Role::ALL {
@@ -343,7 +349,7 @@ fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps:
         let waits = match role {
             Role::Proxy if planted!(ProxyAfterService) && !answers => true,
             Role::Proxy => !prospects,
-            Role::Service => *view.room != Room::Yes,
+            Role::Service => !room,
         };
         if intent.task_arn.is_some() || !intent.is_open() || waits {
             continue;

@@ -81,7 +81,7 @@ pub(super) fn fate(next: &ServiceRecord, pair: &Pair, view: &View<'_>, now: Time
     if since(now, pair.intended_at) < READY_IN {
         return otherwise;
     }
-    let why = match (view.refusal, view.room) {
+    let why = match (view.refusal, view.room_of(pair)) {
         (Some(refusal), _) => explain(&refusal.why),
         (None, Room::No { message, .. }) if pair.service.task_arn.is_none() => message.clone(),
         _ => lacks,

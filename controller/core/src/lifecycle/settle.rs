@@ -1,6 +1,6 @@
 //! What became of the tasks that were intended: adopted, ended, or never there.
 
-use super::{View, identity};
+use super::{View, identity, pools};
 use crate::explain::explain;
 use crate::intent::since;
 use crate::naming::SIDECAR_CONTAINER;
@@ -78,7 +78,7 @@ fn end(
     match view.tasks.by_arn.get(arn) {
         Some(task) if task.status == TaskStatus::Stopped => Some(TaskEnd {
             at: now,
-            code: task.stop_code.clone().unwrap_or_else(|| "Unknown".into()),
+            code: code(task),
             reason: words(task),
             clean: is_clean(task, role, was_ready),
         }),
@@ -93,6 +93,13 @@ fn end(
             }
         }
     }
+}
+
+fn code(task: &Task) -> String {
+    if task.stopped_reason.as_deref().is_some_and(pools::says_no_capacity) {
+        return pools::NO_CAPACITY.to_owned();
+    }
+    task.stop_code.clone().unwrap_or_else(|| "Unknown".to_owned())
 }
 
 fn gone(code: &str, reason: &str, now: Timestamp) -> Option<TaskEnd> {

@@ -55,6 +55,7 @@ impl Print for Row {
             rollout,
             // Bookkeeping of what was awake for how long.
             awake: _,
+            awake_on_fargate: _,
             metered_since: _,
             dns,
             failures,

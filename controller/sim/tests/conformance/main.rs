@@ -64,6 +64,7 @@ impl Bench {
             family: format!("{}-{}", self.install, self.number.get()),
             base: Base::Own,
             fargate: launch != Launch::Ec2,
+            falls_back: false,
             cpu,
             memory,
             task_role: None,

@@ -13,6 +13,7 @@
 //! - `guard`: who wakes a service, and what ends its being awake
 //! - `faults`: calls that fail, or whose answers are lost
 //! - `capacity`: no room
+//! - `fallback`: another kind of capacity serves in the wanted one's place
 //! - `scale`: more than one page of everything
 //! - `traffic`: WebSockets, raw bytes, requests with bodies
 //! - `zones`: records for private callers
@@ -33,6 +34,7 @@ mod controller;
 mod declared;
 mod deployed;
 mod doctor;
+mod fallback;
 mod faults;
 mod foreign;
 mod guard;

@@ -1,6 +1,6 @@
 //! Task definitions: registered when their content is new, deregistered when nobody names them.
 
-use crate::definition::{Base, SIDECAR_CPU, SIDECAR_MEMORY, content};
+use crate::definition::{Base, content};
 use crate::intent;
 use crate::lifecycle::{Refusal, Step, outcome};
 use crate::naming::{SIDECAR_CONTAINER, USER_CONTAINER};
@@ -8,6 +8,7 @@ use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use crate::testing::scene::Scene;
 use crate::testing::secs;
+use dormouse_manifests::fargate::{SIDECAR_CPU, SIDECAR_MEMORY};
 use dormouse_manifests::{ProxyProtocol, Service, ServiceSpec};
 use dormouse_peer::wire::Role;
 use dormouse_state::Definitions;

@@ -4,6 +4,7 @@ mod definitions;
 mod delete;
 mod failing;
 mod falling_asleep;
+mod pools;
 mod restart;
 mod retiring;
 mod rollout;
