@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from h2.connection import H2Connection
+from h2.events import DataReceived, StreamEnded, TrailersReceived
 
 from tests.conftest import ROOT, eventually
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+def start(program: str, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     env = {**os.environ, "LISTEN_ADDRESS": "127.0.0.1", "PORT": str(port), "SERVICE_NAME": "hello", "GREETING": "<Hi>",
            "SHUTDOWN_FILE": str(tmp_path / "shutdown"), "START_DELAY_MS": "50"}  # fmt: skip
-    process = subprocess.Popen([sys.executable, str(ROOT / "demo" / "app.py")], env=env, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, str(ROOT / "demo" / program)], env=env, stdout=subprocess.DEVNULL)
 
     def listens() -> bool:
         with socket.socket() as probe:
@@ -35,6 +36,16 @@ def app(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     yield f"http://127.0.0.1:{port}", process
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    yield from start("app.py", tmp_path)
+
+
+@pytest.fixture
+def h2c(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    yield from start("h2c.py", tmp_path)
 
 
 def get(url: str, **more: object) -> tuple[int, bytes]:
@@ -68,6 +79,25 @@ def test_pages(app: tuple[str, subprocess.Popen], tmp_path: Path) -> None:
 def test_it_ends_well(app: tuple[str, subprocess.Popen]) -> None:
     app[1].terminate()
     assert app[1].wait(5) == 0
+
+
+def test_http2(h2c: tuple[str, subprocess.Popen]) -> None:
+    host, port = h2c[0].removeprefix("http://").split(":")
+    connection = H2Connection()
+    connection.initiate_connection()
+    for stream in (1, 3):
+        head = [(":method", "GET"), (":path", f"/{stream}"), (":scheme", "http"), (":authority", "x")]
+        connection.send_headers(stream, head, end_stream=True)
+    seen = []
+    with socket.create_connection((host, int(port)), 5) as wire:
+        wire.sendall(connection.data_to_send())
+        while sum(isinstance(event, StreamEnded) for event in seen) < 2:
+            data = wire.recv(65536)
+            assert data, seen
+            seen += connection.receive_data(data)
+    said = b"".join(event.data for event in seen if isinstance(event, DataReceived))
+    assert said == b"hello answers /1 over HTTP/2\nhello answers /3 over HTTP/2\n"
+    assert [event.headers for event in seen if isinstance(event, TrailersReceived)] == [[(b"grpc-status", b"12")]] * 2
 
 
 def test_websocket_echo(app: tuple[str, subprocess.Popen]) -> None:
