@@ -6,6 +6,7 @@ use crate::waker::Refused;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -16,13 +17,20 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 #[derive(Debug, Clone)]
 pub struct Problem(Box<Content>);
 
-#[derive(Debug, Clone, Serialize)]
+/// What was wrong, the value, and what is accepted (RFC 9457).
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 struct Content {
+    /// `urn:dormouse:` and the kind of problem in a word or two.
     #[serde(rename = "type")]
     kind: String,
+    /// The status in words.
     title: String,
+    /// The status.
     status: u16,
+    /// A sentence.
     detail: String,
+    /// More, by kind: `field`, `value` and `accepted`; `diagnostics` of a manifest.
     #[serde(flatten)]
     more: Map<String, Value>,
     #[serde(skip)]
@@ -90,6 +98,11 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Problem {
         self.header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The schema of its body.
+    pub(crate) fn schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Content>()
     }
 
     /// The sentence.

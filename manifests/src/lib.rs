@@ -55,7 +55,7 @@ pub use duration::{format_duration, parse_duration};
 pub use load::{Parsed, load, parse};
 pub use located::Located;
 pub use rate::RateLimit;
-pub use schema::schema;
+pub use schema::{TimeText, schema};
 pub use set::check_set;
 pub use types::{
     API_VERSION, Access, ApiVersion, Fallback, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol,

@@ -1,10 +1,30 @@
 //! The JSON Schema of the manifest, for editors and for other programs.
 
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::fargate;
 use crate::types::Service;
+use std::borrow::Cow;
+
+/// A point in time as it is written, for the schemas of those who have one.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeText;
+
+impl JsonSchema for TimeText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
+    }
+}
 
 /// The schema, as draft 2020-12. The same is checked in as `manifests/schema.json`.
 pub fn schema() -> Value {

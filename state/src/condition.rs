@@ -1,10 +1,12 @@
 //! Conditions and events: a service's state and history in words that a user reads.
 
+use dormouse_manifests::TimeText;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The conditions that a service has. Each is true, false, or not there (unknown).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionType {
     /// A request through the service's own record is answered.
     Ready,
@@ -25,7 +27,7 @@ pub enum ConditionType {
 }
 
 /// One condition, in the shape that Kubernetes users know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// Which.
@@ -33,17 +35,29 @@ pub struct Condition {
     pub kind: ConditionType,
     /// `True` or `False`.
     #[serde(with = "truth")]
+    #[schemars(with = "truth::Words")]
     pub status: bool,
     /// One CamelCase word.
     pub reason: String,
     /// A sentence.
     pub message: String,
     /// When `status` last changed.
+    #[schemars(with = "TimeText")]
     pub last_transition_time: Timestamp,
 }
 
 mod truth {
+    use schemars::JsonSchema;
     use serde::{Deserialize, Deserializer, Serializer};
+
+    /// How it is written.
+    #[derive(JsonSchema)]
+    #[schemars(rename = "Truth")]
+    #[allow(dead_code)]
+    pub enum Words {
+        True,
+        False,
+    }
 
     // serde's `with` hands a reference.
     #[allow(clippy::trivially_copy_pass_by_ref)]
@@ -57,10 +71,11 @@ mod truth {
 }
 
 /// Something that happened to a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// When.
+    #[schemars(with = "TimeText")]
     pub at: Timestamp,
     /// One CamelCase word, e.g. `Woken`, `TaskEnded`.
     pub reason: String,

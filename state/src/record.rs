@@ -4,9 +4,10 @@ use crate::condition::{Condition, Event};
 use crate::months::Months;
 use crate::pair::{Pair, PairId};
 use crate::rollout::Rollout;
-use dormouse_manifests::ServiceSpec;
+use dormouse_manifests::{ServiceSpec, TimeText};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub const MAX_EVENTS: usize = 40;
 pub const MAX_WAKES: usize = 20;
 
 /// The remembered intention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Desired {
     /// Nothing of it runs.
     Asleep,
@@ -27,7 +28,7 @@ pub enum Desired {
 }
 
 /// Where a service is; derived from observation, never commanded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
     /// Nothing of it runs.
     Asleep,
@@ -40,10 +41,11 @@ pub enum Phase {
 }
 
 /// Who flipped the intention, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
     /// When.
+    #[schemars(with = "TimeText")]
     pub at: Timestamp,
     /// `request`, `api`, `page`, `idle`, `container`, `schedule`, `dependency`, `delete` …
     pub origin: String,

@@ -10,6 +10,7 @@ use crate::observed::Resources;
 use dormouse_manifests::{Fallback, ServiceSpec};
 use dormouse_state::months::{Months, split};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -58,7 +59,7 @@ pub struct Tariff {
 }
 
 /// What one service costs in an hour awake, in dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hourly {
     /// Its proxy on Fargate.
     pub proxy: f64,
@@ -122,7 +123,7 @@ impl Tariff {
 }
 
 /// One service in one month.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MonthCost {
     /// Such as `2026-11`, as UTC counts them.

@@ -4,10 +4,11 @@ use crate::idle::{self, Use};
 use dormouse_manifests::{AwakeWindow, IdleAfter};
 use dormouse_state::{Desired, Pair, ServiceRecord};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that keeps a service awake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Keeper {
     /// One CamelCase word: `Requests`, `Sockets`, `Busy`, `AskedFor`, `Window`, `Dependents`, `Never`, `Rollout`,

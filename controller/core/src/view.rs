@@ -7,16 +7,17 @@ use crate::lifecycle::View;
 use crate::naming;
 use crate::observed::{Fleet, Tasks};
 use crate::settings::Settings;
-use dormouse_manifests::ServiceSpec;
+use dormouse_manifests::{ServiceSpec, TimeText};
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{Cause, Condition, Desired, Event, Months, Pair, Phase, ServiceRecord, TaskIntent};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// A service as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceView {
     /// `dormouse.dev/v1`.
@@ -32,7 +33,7 @@ pub struct ServiceView {
 }
 
 /// Name, labels, and what the server adds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetadataView {
     /// DNS label.
@@ -43,6 +44,7 @@ pub struct MetadataView {
     /// Grows with each change of labels or spec.
     pub generation: u64,
     /// When it was declared.
+    #[schemars(with = "TimeText")]
     pub creation_timestamp: Timestamp,
     /// It is being deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -50,7 +52,7 @@ pub struct MetadataView {
 }
 
 /// What is known of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Derived from what is observed.
@@ -87,9 +89,11 @@ pub struct Status {
     pub wakes: Vec<u32>,
     /// Not put to sleep for idleness before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub awake_until: Option<Timestamp>,
     /// Put to sleep by then, even while it is used (`spec.maxAwake`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub sleeps_by: Option<Timestamp>,
     /// Who or what keeps it from falling asleep right now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -105,21 +109,25 @@ pub struct Status {
     pub awake: Months,
     /// Since when tasks of it are up, while they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub awake_since: Option<Timestamp>,
     /// The part of `awake` with its own task on Fargate and not on an instance.
     #[serde(default, skip_serializing_if = "Months::is_empty")]
     pub awake_on_fargate: Months,
     /// Since when it is there, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub on_fargate_since: Option<Timestamp>,
     /// Since when all of these are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub metered_since: Option<Timestamp>,
     /// Pairs of tasks in a row that were lost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
     /// After a loss: no new pair before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub retry_at: Option<Timestamp>,
 }
 
@@ -130,7 +138,7 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 /// A changed manifest on its way into use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutView {
     /// Its generation.
@@ -149,11 +157,12 @@ pub struct RolloutView {
     pub rolled_back: bool,
     /// No further try before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub retry_at: Option<Timestamp>,
 }
 
 /// A task of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskView {
     /// ARN; absent while it is only intended.
@@ -170,7 +179,7 @@ pub struct TaskView {
 }
 
 /// Use of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityView {
     /// Requests and sockets open right now.
@@ -179,14 +188,16 @@ pub struct ActivityView {
     #[serde(default)]
     pub open_sockets: u64,
     /// Last use.
+    #[schemars(with = "TimeText")]
     pub last_request_at: Timestamp,
     /// When it falls asleep if nobody uses it; absent: not before something changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
     pub idle_at: Option<Timestamp>,
 }
 
 /// An instance as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceView {
     /// EC2 instance id.
@@ -206,7 +217,7 @@ pub struct InstanceView {
 }
 
 /// An event as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventView {
     /// The service it happened to.

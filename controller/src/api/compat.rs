@@ -13,9 +13,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
-use dormouse_state::{ConditionType, Desired};
+use dormouse_state::{ConditionType, Desired, Phase};
 use http::{HeaderValue, StatusCode, header};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Seconds between two polls.
 const RETRY_AFTER: u64 = 2;
@@ -57,20 +58,43 @@ pub(super) async fn get(
     }
 }
 
+/// How a service stands, in one word.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Readiness")]
+enum Word {
+    Ready,
+    Starting,
+    Unavailable,
+    Error,
+}
+
+/// The answer of `/api/{name}`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Standing")]
+pub(super) struct Told {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<Phase>,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    status: Word,
+    /// Where users find it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
 fn status(view: &ServiceView) -> Response {
-    let mut body = json!({"url": view.status.url, "phase": view.status.phase});
-    if is_ready(view) {
-        body["status"] = "ready".into();
-        return answer(StatusCode::OK, body);
-    }
     let degraded = condition(view, ConditionType::Degraded).filter(|degraded| degraded.status);
-    if let Some(degraded) = degraded {
-        body["status"] = "unavailable".into();
-        body["reason"] = format!("{}: {}", degraded.reason, degraded.message).into();
-        return answer(StatusCode::SERVICE_UNAVAILABLE, body);
-    }
-    body["status"] = "starting".into();
-    answer(StatusCode::ACCEPTED, body)
+    let (code, status, reason) = match degraded {
+        _ if is_ready(view) => (StatusCode::OK, Word::Ready, None),
+        Some(why) => {
+            let reason = format!("{}: {}", why.reason, why.message);
+            (StatusCode::SERVICE_UNAVAILABLE, Word::Unavailable, Some(reason))
+        }
+        None => (StatusCode::ACCEPTED, Word::Starting, None),
+    };
+    answer(code, Told { phase: Some(view.status.phase), reason, status, url: Some(view.status.url.clone()) })
 }
 
 fn not_declared(name: &str) -> Response {
@@ -78,11 +102,11 @@ fn not_declared(name: &str) -> Response {
 }
 
 fn refused(status: StatusCode, reason: &str) -> Response {
-    let word = if status == StatusCode::SERVICE_UNAVAILABLE { "unavailable" } else { "error" };
-    answer(status, json!({"status": word, "reason": reason}))
+    let word = if status == StatusCode::SERVICE_UNAVAILABLE { Word::Unavailable } else { Word::Error };
+    answer(status, Told { phase: None, reason: Some(reason.to_owned()), status: word, url: None })
 }
 
-fn answer(status: StatusCode, body: Value) -> Response {
+fn answer(status: StatusCode, body: Told) -> Response {
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

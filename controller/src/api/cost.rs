@@ -9,11 +9,12 @@ use dormouse_core::cost::{Hourly, MonthCost, Prices, Tariff, Use, months};
 use dormouse_core::view::ServiceView;
 use dormouse_state::months::month;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What everything costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CostReport {
     /// Date of the price table.
@@ -30,7 +31,7 @@ pub struct CostReport {
 }
 
 /// What a service costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceCost {
     /// Its name.
     pub name: String,

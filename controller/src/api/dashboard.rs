@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::request::is_from_elsewhere;
 use axum::Form;
 use axum::extract::State;
+use axum::extract::rejection::FormRejection;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
@@ -68,7 +69,11 @@ pub(super) struct Login {
 }
 
 /// `POST /.dormouse/login`.
-pub(super) async fn login(State(api): State<Api>, caller: Caller, form: Form<Login>) -> Response {
+pub(super) async fn login(
+    State(api): State<Api>,
+    caller: Caller,
+    form: Result<Form<Login>, FormRejection>,
+) -> Response {
     let headers = &caller.parts.headers;
     if is_from_elsewhere(headers) {
         let detail = "another site's page cannot log in here";
@@ -84,6 +89,10 @@ pub(super) async fn login(State(api): State<Api>, caller: Caller, form: Form<Log
         refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return refused;
     }
+    let form = match form {
+        Ok(form) => form,
+        Err(wrong) => return Problem::new(wrong.status(), "invalid", wrong.body_text()).into_response(),
+    };
     let right = api.token.as_ref().filter(|token| token.matches(form.token.trim()));
     let Some(session) = right.and_then(auth::session) else {
         return if api.token.is_some() {

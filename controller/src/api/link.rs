@@ -8,9 +8,23 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use dormouse_manifests::Access;
+use dormouse_manifests::TimeText;
 use dormouse_peer::pass::PARAMETER;
 use http::{StatusCode, header};
-use serde_json::json;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A link as an answer.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Link {
+    /// Good once.
+    url: String,
+    /// And until then.
+    #[schemars(with = "TimeText")]
+    expires_at: Timestamp,
+}
 
 /// `POST /v1/services/{name}/link`: an address that is good once, and for ten minutes.
 pub(super) async fn post(
@@ -34,5 +48,5 @@ pub(super) async fn post(
     let (token, until) = passes.link(&name);
     let url = format!("{}/?{PARAMETER}={token}", view.status.url.trim_end_matches('/'));
     let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, headers, Json(json!({"url": url, "expiresAt": until}))).into_response())
+    Ok((StatusCode::CREATED, headers, Json(Link { url, expires_at: until })).into_response())
 }

@@ -13,7 +13,7 @@ use crate::waker::Waker;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::{Method, StatusCode, Uri};
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
         stop,
     };
     let router = Router::new()
-        .merge(guarded().route_layer(from_fn_with_state(api.clone(), auth::require_token)))
-        .merge(open())
+        .merge(all(guarded()).route_layer(from_fn_with_state(api.clone(), auth::require_token)))
+        .merge(all(open()))
         .fallback(no_such_call)
         .method_not_allowed_fallback(no_such_method)
         .with_state(api);
@@ -63,43 +63,54 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
     }
 }
 
-fn guarded() -> Router<Api> {
-    let service = get(services::get).put(declare::put).delete(services::delete);
-    Router::new()
-        .route("/", get(dashboard::page))
-        .route(dashboard::STREAM, get(dashboard::stream))
-        .route("/metrics", get(health::metrics))
-        .route("/v1/services", get(services::all))
-        .route("/v1/services/{name}", service.layer(DefaultBodyLimit::max(MAX_MANIFEST_BYTES)))
-        .route("/v1/services/{name}/wake", post(flip::wake))
-        .route("/v1/services/{name}/sleep", post(flip::sleep))
-        .route("/v1/services/{name}/link", post(link::post))
-        .route("/v1/services/{name}/events", get(history::of_service))
-        .route("/v1/events", get(history::all))
-        .route("/v1/instances", get(history::instances))
-        .route("/v1/cost", get(cost::get))
-        .route("/v1/doctor", get(doctor::get))
-        .route("/v1/watch", get(watch::watch))
+/// Paths with what answers at them. Lists, so that a test can hold the description against them.
+type Routes = Vec<(&'static str, MethodRouter<Api>)>;
+
+fn all(routes: Routes) -> Router<Api> {
+    routes.into_iter().fold(Router::new(), |router, (path, answers)| router.route(path, answers))
 }
 
-fn open() -> Router<Api> {
+/// For who shows the token.
+pub(super) fn guarded() -> Routes {
+    let service = get(services::get).put(declare::put).delete(services::delete);
+    vec![
+        ("/", get(dashboard::page)),
+        (dashboard::STREAM, get(dashboard::stream)),
+        ("/metrics", get(health::metrics)),
+        ("/v1/services", get(services::all)),
+        ("/v1/services/{name}", service.layer(DefaultBodyLimit::max(MAX_MANIFEST_BYTES))),
+        ("/v1/services/{name}/wake", post(flip::wake)),
+        ("/v1/services/{name}/sleep", post(flip::sleep)),
+        ("/v1/services/{name}/link", post(link::post)),
+        ("/v1/services/{name}/events", get(history::of_service)),
+        ("/v1/events", get(history::all)),
+        ("/v1/instances", get(history::instances)),
+        ("/v1/cost", get(cost::get)),
+        ("/v1/doctor", get(doctor::get)),
+        ("/v1/watch", get(watch::watch)),
+    ]
+}
+
+/// For anybody, or for who has a token of another kind.
+pub(super) fn open() -> Routes {
     let heartbeat = post(heartbeat::post).layer(DefaultBodyLimit::max(MAX_HEARTBEAT_BYTES));
     let login = post(dashboard::login).layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/openapi.json", get(openapi::get))
-        .route("/favicon.ico", get(page::favicon))
-        .route("/robots.txt", get(page::robots))
-        .route("/v1/heartbeat", heartbeat)
-        .route(REPORT, post(replicas::post).layer(DefaultBodyLimit::max(MAX_REPORT_BYTES)))
-        .route(dashboard::LOGIN, login)
-        .route(dashboard::LOGOUT, post(dashboard::logout))
-        .route("/.dormouse/{name}/events", get(progress::events))
-        .route("/.dormouse/{name}/wake", post(progress::wake))
-        .route("/api/{name}", get(compat::get))
-        .route("/{name}", get(page::wake))
-        .route("/{name}/", get(page::wake))
+    vec![
+        ("/healthz", get(health::alive)),
+        ("/readyz", get(health::ready)),
+        ("/openapi.json", get(openapi::get)),
+        ("/favicon.ico", get(page::favicon)),
+        ("/robots.txt", get(page::robots)),
+        ("/v1/heartbeat", heartbeat),
+        (REPORT, post(replicas::post).layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))),
+        (dashboard::LOGIN, login),
+        (dashboard::LOGOUT, post(dashboard::logout)),
+        ("/.dormouse/{name}/events", get(progress::events)),
+        ("/.dormouse/{name}/wake", post(progress::wake)),
+        ("/api/{name}", get(compat::get)),
+        ("/{name}", get(page::wake)),
+        ("/{name}/", get(page::wake)),
+    ]
 }
 
 async fn no_such_call(uri: Uri) -> Problem {

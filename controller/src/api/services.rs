@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use dormouse_core::view::ServiceView;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -21,9 +22,10 @@ impl IntoResponse for Shown {
 }
 
 /// Services as an answer.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct List<'a> {
+#[schemars(rename = "ServiceList")]
+pub(super) struct List<'a> {
     api_version: &'static str,
     kind: &'static str,
     items: Vec<&'a ServiceView>,

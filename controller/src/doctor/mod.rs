@@ -15,15 +15,19 @@ pub use inside::Inside;
 use async_trait::async_trait;
 use dormouse_core::doctor::Finding;
 use dormouse_core::view::ServiceView;
+use dormouse_manifests::TimeText;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a controller found, and what whoever asks needs for looking from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DoctorReport")]
 pub struct Report {
     /// The controller's clock.
+    #[schemars(with = "TimeText")]
     pub now: Timestamp,
     /// Public domain, no trailing dot.
     pub domain: String,

@@ -2,6 +2,7 @@
 
 mod calls;
 mod dashboard;
+mod described;
 mod faces;
 mod following;
 mod hostile;

@@ -220,25 +220,3 @@ async fn pages_of_others_change_nothing() {
     assert_eq!(from("POST", "/v1/services/a/wake", "same-origin").await, StatusCode::FORBIDDEN);
     assert_eq!(plane.wakes(), 0, "not even a page of this very origin, unless it is the dashboard");
 }
-
-#[tokio::test]
-async fn the_description_is_of_the_calls_that_there_are() {
-    let plane = FakePlane::new([asleep("a")]);
-    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
-    let (_, document) = call(&router, "GET", "/openapi.json", "").await;
-    assert_eq!(document["openapi"], "3.1.0");
-    for described in crate::api::openapi::CALLS {
-        assert!(
-            document["paths"][described.path][described.method]["summary"].is_string(),
-            "{}",
-            described.path
-        );
-        let path = described.path.replace("{name}", "a");
-        let response =
-            router.clone().oneshot(request(&described.method.to_uppercase(), &path, "")).await.unwrap();
-        let refused = response.status() == StatusCode::UNAUTHORIZED && path != "/v1/heartbeat";
-        assert_eq!(refused, described.guarded, "{path}");
-        assert_ne!(response.status(), StatusCode::NOT_FOUND, "{path}");
-        assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
-    }
-}

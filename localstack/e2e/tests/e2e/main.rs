@@ -22,6 +22,7 @@
 //! - `deployed`: the CloudFormation template and its policies
 //! - `doctor`: what is wrong with where it lives
 //! - `command_line`: what a user types
+//! - `described`: the API as it describes itself
 //! - `browser`: what people see
 
 // Helpers of tests fail as tests do, and there is no virtual time between processes.
@@ -33,6 +34,7 @@ mod command_line;
 mod controller;
 mod declared;
 mod deployed;
+mod described;
 mod doctor;
 mod fallback;
 mod faults;
