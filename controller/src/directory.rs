@@ -21,10 +21,17 @@ pub async fn follow(directory: PathBuf, plane: Arc<dyn Plane>, stop: Cancellatio
             let known: Vec<String> =
                 plane.services().iter().map(|service| service.metadata.name.clone()).collect();
             parsed.check(&|name| known.iter().any(|known| known == name));
-            let state = format!("{:?}{:?}", parsed.services, parsed.diagnostics);
+            let state = format!("{:?}{:?}{:?}", parsed.services, parsed.templates, parsed.diagnostics);
             if last.as_ref() != Some(&state) {
                 parsed.diagnostics.iter().for_each(|diagnostic| warn!("{diagnostic}"));
                 let mut whole = true;
+                for template in parsed.templates {
+                    let name = template.value.metadata.name.clone();
+                    if let Err(error) = plane.declare_template(template.value).await {
+                        whole = false;
+                        warn!(template = name, %error, "could not be declared");
+                    }
+                }
                 for service in parsed.services {
                     let name = service.value.metadata.name.clone();
                     match plane.declare(service.value).await {

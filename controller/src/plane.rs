@@ -3,8 +3,8 @@
 //! A port of its own, so that everything that faces users can be tested without a cloud behind it.
 
 use async_trait::async_trait;
-use dormouse_core::view::{EventView, InstanceView, ServiceView};
-use dormouse_manifests::Service;
+use dormouse_core::view::{EventView, InstanceView, ServiceView, TemplateView};
+use dormouse_manifests::{Service, ServiceTemplate};
 use dormouse_peer::wire::{Answer, Heartbeat};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,12 @@ pub enum PlaneError {
     /// No service of that name is declared.
     #[error("no service `{0}` is declared")]
     NotFound(String),
+    /// No template of that name is declared.
+    #[error("no template `{0}` is declared")]
+    NoTemplate(String),
+    /// Its template has made as many services as it may.
+    #[error("{0}")]
+    Full(String),
     /// It cannot be done in the state it is in.
     #[error("{0}")]
     Conflict(String),
@@ -73,6 +79,9 @@ pub struct StandbyReport {
     /// Services whose rows it has changed.
     #[serde(default)]
     pub changed: Vec<String>,
+    /// Templates were changed there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub templates: bool,
     /// Services with requests at its activator, and how many.
     #[serde(default)]
     pub in_use: BTreeMap<String, u64>,
@@ -99,6 +108,21 @@ pub trait Plane: Send + Sync {
     /// One service.
     fn service(&self, name: &str) -> Option<Arc<ServiceView>>;
 
+    /// What a wake would make of a name that nobody declared, if a template is for it.
+    fn prospect(&self, _name: &str) -> Option<Arc<ServiceView>> {
+        None
+    }
+
+    /// One service, or what a wake would make of its name.
+    fn wakeable(&self, name: &str) -> Option<Arc<ServiceView>> {
+        self.service(name).or_else(|| self.prospect(name))
+    }
+
+    /// Every template, by name.
+    fn templates(&self) -> Vec<TemplateView> {
+        Vec::new()
+    }
+
     /// Instances of the group and the cluster.
     fn instances(&self) -> Vec<InstanceView>;
 
@@ -111,7 +135,20 @@ pub trait Plane: Send + Sync {
     /// Deletes a service: its tasks and records end first, then its row goes.
     async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError>;
 
-    /// Wakes a service (or keeps it awake), for a time at least when one is given. Durable when it returns.
+    /// Declares a template. Validated by the caller. Its services follow.
+    async fn declare_template(
+        &self,
+        template: ServiceTemplate,
+    ) -> Result<(Declared, TemplateView), PlaneError> {
+        Err(PlaneError::NoTemplate(template.metadata.name))
+    }
+
+    /// Deletes a template. Its services stay until they expire.
+    async fn delete_template(&self, name: &str) -> Result<TemplateView, PlaneError> {
+        Err(PlaneError::NoTemplate(name.to_owned()))
+    }
+
+    /// Wakes a service (or keeps it awake), made from a template if need be, for a time at least when one is given. Durable when it returns.
     async fn wake(
         &self,
         name: &str,

@@ -118,6 +118,12 @@ impl From<PlaneError> for Problem {
             PlaneError::NotFound(name) => {
                 Problem::new(StatusCode::NOT_FOUND, "not-declared", detail).with("name", name)
             }
+            PlaneError::NoTemplate(name) => {
+                Problem::new(StatusCode::NOT_FOUND, "no-template", detail).with("name", name)
+            }
+            PlaneError::Full(_) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "template-full", detail).retry_after(60)
+            }
             PlaneError::Conflict(_) => Problem::new(StatusCode::CONFLICT, "conflict", detail),
             PlaneError::Unavailable(_) => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)

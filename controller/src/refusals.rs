@@ -21,10 +21,13 @@ pub enum Reason {
     DailyBudget,
     /// `spec.wake.access: token`, and none was shown.
     NoToken,
+    /// `spec.max` of its template.
+    TemplateFull,
 }
 
 impl Reason {
-    const ALL: [Reason; 4] = [Reason::ClientRate, Reason::ServiceRate, Reason::DailyBudget, Reason::NoToken];
+    const ALL: [Reason; 5] =
+        [Reason::ClientRate, Reason::ServiceRate, Reason::DailyBudget, Reason::NoToken, Reason::TemplateFull];
 
     /// The word, as the metric's label and the answer's member have it.
     pub const fn word(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Reason {
             Reason::ServiceRate => "service-rate",
             Reason::DailyBudget => "daily-budget",
             Reason::NoToken => "no-token",
+            Reason::TemplateFull => "template-full",
         }
     }
 }
@@ -57,7 +61,7 @@ struct Told {
 impl Refusals {
     /// Counts one. Now and then it is to be told: then this answers how many were not told since the last time.
     ///
-    /// Only names of declared services come here, so what is remembered is bounded by their number.
+    /// Only names of declared services and of templates come here, so what is remembered is bounded by their number.
     pub fn count(&self, service: &str, reason: Reason) -> Option<u64> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counted.by_reason.entry(reason).or_default() += 1;

@@ -2,10 +2,14 @@
 
 use async_trait::async_trait;
 use dormouse::plane::{Asked, Declared, InUse, Plane, PlaneError};
-use dormouse_core::view::{ActivityView, EventView, InstanceView, MetadataView, ServiceView, Status};
-use dormouse_manifests::{Service, ServiceSpec};
+use dormouse_core::template;
+use dormouse_core::view::{
+    self, ActivityView, EventView, InstanceView, MadeFromView, MetadataView, ServiceView, Status,
+    TemplateView,
+};
+use dormouse_manifests::{Service, ServiceSpec, ServiceTemplate};
 use dormouse_peer::wire::{Answer, Heartbeat};
-use dormouse_state::{Cause, Condition, ConditionType, Desired, Event, Months, Phase};
+use dormouse_state::{Cause, Condition, ConditionType, Desired, Event, Months, Phase, Templates};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -52,6 +56,7 @@ pub fn asleep(name: &str) -> ServiceView {
             },
             last_wake: None,
             last_sleep: None,
+            made_from: None,
             wakes: Vec::new(),
             awake_until: None,
             sleeps_by: None,
@@ -95,6 +100,7 @@ pub fn awake(name: &str) -> ServiceView {
 /// A plane whose services are what a test says.
 pub struct FakePlane {
     views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
+    templates: Mutex<Templates>,
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: Mutex<HashMap<String, watch::Sender<Option<SocketAddr>>>>,
     pub ready: AtomicBool,
@@ -114,6 +120,7 @@ impl FakePlane {
             views: Mutex::new(
                 views.into_iter().map(|view| (view.metadata.name.clone(), Arc::new(view))).collect(),
             ),
+            templates: Mutex::default(),
             changes: broadcast::Sender::new(16),
             backends: Mutex::default(),
             ready: AtomicBool::new(true),
@@ -165,6 +172,15 @@ impl FakePlane {
         self.refuses.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
+    /// Puts what a template makes of a name among the services.
+    fn make(&self, name: &str) {
+        if self.service(name).is_none()
+            && let Some(view) = self.prospect(name)
+        {
+            self.views.lock().unwrap().insert(name.into(), view);
+        }
+    }
+
     fn known(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
         self.service(name).ok_or_else(|| PlaneError::NotFound(name.into()))
     }
@@ -200,6 +216,60 @@ impl Plane for FakePlane {
 
     fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
         self.views.lock().unwrap().get(name).cloned()
+    }
+
+    fn prospect(&self, name: &str) -> Option<Arc<ServiceView>> {
+        let templates = self.templates.lock().unwrap();
+        let known = template::of(&templates, name)?;
+        let record = template::make(known, name, None, 0, at(NOW)).ok()?;
+        let mut view = ServiceView { spec: record.spec, ..asleep(name) };
+        view.status.made_from = record.made_from.map(|from| MadeFromView {
+            template: from.template,
+            orphaned: from.orphaned,
+            expires_at: None,
+        });
+        Some(Arc::new(view))
+    }
+
+    fn templates(&self) -> Vec<TemplateView> {
+        let made = |template: &str| {
+            let views = self.services();
+            let of = |view: &&Arc<ServiceView>| {
+                view.status.made_from.as_ref().is_some_and(|from| from.template == template)
+            };
+            views.iter().filter(of).map(|view| view.metadata.name.clone()).collect()
+        };
+        let templates = self.templates.lock().unwrap();
+        templates.by_name.iter().map(|(name, known)| view::template(known, made(name))).collect()
+    }
+
+    async fn declare_template(
+        &self,
+        template: ServiceTemplate,
+    ) -> Result<(Declared, TemplateView), PlaneError> {
+        self.refusal()?;
+        let name = template.metadata.name.clone();
+        let declared = {
+            let mut templates = self.templates.lock().unwrap();
+            let existed = templates.by_name.contains_key(&name);
+            match template::declare(&templates, &template, at("2026-01-01T10:00:00Z")) {
+                None => Declared::Unchanged,
+                Some(next) => {
+                    *templates = next;
+                    if existed { Declared::Changed } else { Declared::Created }
+                }
+            }
+        };
+        let view = self.templates().into_iter().find(|view| view.metadata.name == name).unwrap();
+        Ok((declared, view))
+    }
+
+    async fn delete_template(&self, name: &str) -> Result<TemplateView, PlaneError> {
+        let last = self.templates().into_iter().find(|view| view.metadata.name == name);
+        let last = last.ok_or_else(|| PlaneError::NoTemplate(name.into()))?;
+        let mut templates = self.templates.lock().unwrap();
+        *templates = template::delete(&templates, name).unwrap();
+        Ok(last)
     }
 
     fn instances(&self) -> Vec<InstanceView> {
@@ -251,6 +321,7 @@ impl Plane for FakePlane {
         asked: Asked,
         at_least: Option<Duration>,
     ) -> Result<Arc<ServiceView>, PlaneError> {
+        self.make(name);
         self.known(name)?;
         self.asked.lock().unwrap().push((name.into(), asked, at_least));
         drop(self.gate.acquire().await);

@@ -69,13 +69,13 @@ impl Waker {
             return asking.clone().boxed();
         }
         // Under the lock: a wake that ended since the caller looked shows in what the plane says now.
-        match self.plane.service(name) {
+        match self.plane.wakeable(name) {
             Some(now) if now.status.desired == Desired::Awake => return ready(Ok(())).boxed(),
             None => return ready(Err(PlaneError::NotFound(name.clone()).into())).boxed(),
             Some(_) => {}
         }
         // Only who begins a wake pays for it.
-        if let Err(refused) = state.rates.admit(name, from, &view.spec.wake) {
+        if let Err(refused) = state.rates.admit(&self.account(name), from, &view.spec.wake) {
             drop(state);
             if let Refused::TooOften { reason, .. } = refused {
                 self.refused(name, reason, &asked.reason);
@@ -96,6 +96,7 @@ impl Waker {
 
     /// A request did not wake its service: counted, and told in the service's history at most once a minute.
     pub fn refused(&self, name: &str, reason: Reason, request: &str) {
+        let name = &*self.account(name);
         let Some(untold) = self.refusals.count(name, reason) else { return };
         let more = match untold {
             0 => Cow::Borrowed(""),
@@ -106,6 +107,16 @@ impl Waker {
         self.plane.note(name, "Refused", message);
     }
 
+    /// On whose account a wake goes: whoever thinks of a new name each time has all services of a template made on one.
+    fn account<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        let is_there = self.plane.service(name).is_some();
+        let prospect = if is_there { None } else { self.plane.prospect(name) };
+        match prospect.and_then(|view| view.status.made_from.clone()) {
+            Some(from) => format!("template/{}", from.template).into(),
+            None => name.into(),
+        }
+    }
+
     fn ask(&self, name: String, asked: Asked) -> impl Future<Output = Result<(), Refused>> + Send + 'static {
         let waker = self.clone();
         async move {
@@ -114,6 +125,7 @@ impl Waker {
             match &woken {
                 Ok(_) => {}
                 Err(PlaneError::Spent { .. }) => waker.refused(&name, Reason::DailyBudget, &request),
+                Err(PlaneError::Full(_)) => waker.refused(&name, Reason::TemplateFull, &request),
                 Err(error) => tracing::warn!(service = name, %error, "cannot be woken"),
             }
             waker.state.lock().unwrap_or_else(PoisonError::into_inner).asking.remove(&name);

@@ -181,6 +181,59 @@ fn no_such_service_ends_with_3() {
     shell.run(&["get", "instances", "i-2"]).with(3, "", "there is no instance `i-2`");
 }
 
+const TEMPLATE: &str = "\
+apiVersion: dormouse.dev/v1
+kind: ServiceTemplate
+metadata: {name: preview}
+spec: {match: 'preview-*', max: 3, expireAfter: 2d, template: {image: 'shop:{match}'}}
+";
+
+#[test]
+fn templates_are_declared_shown_used_and_deleted() {
+    let shell = shell();
+    shell.run(&["get", "templates"]).with(0, "", "no template is declared");
+    shell.run_with(&["validate", "-f", "-"], TEMPLATE).with(0, "template/preview is valid (stdin:3)", "");
+    shell.run_with(&["apply", "-f", "-", "--dry-run"], TEMPLATE).with(
+        0,
+        "template/preview created (dry run)",
+        "",
+    );
+    shell.run_with(&["apply", "-f", "-"], TEMPLATE).with(0, "template/preview created\n", "");
+    shell.run_with(&["apply", "-f", "-"], TEMPLATE).with(0, "template/preview unchanged\n", "");
+    let changed = TEMPLATE.replace("2d", "3d");
+    shell.run_with(&["diff", "-f", "-"], &changed).with(0, "-  expireAfter: 2d\n+  expireAfter: 3d\n", "");
+
+    let woken = shell.run(&["wake", "preview-42"]);
+    woken.with(0, "service/preview-42 is woken: http://preview-42.example.com:9060", "");
+    shell.run(&["wake", "other-42"]).with(3, "", "no service `other-42` is declared");
+    shell.run(&["describe", "preview-42"]).with(0, "Made from:   template/preview\n", "");
+    let table = shell.run(&["get", "templates"]);
+    let table = table.with(0, "NAME     MATCH      SERVICES  EXPIRE-AFTER  AGE", "");
+    assert!(table.stdout.contains("preview  preview-*  1/3       2d"), "{}", table.stdout);
+    shell.run(&["get", "template", "preview", "-o", "yaml"]).with(0, "image: shop:{match}", "");
+    shell.run(&["get", "templates", "-o", "name"]).with(0, "template/preview\n", "");
+    shell.run(&["describe", "template/preview"]).with(0, "Services:     1 of 3: preview-42\n", "");
+    for arguments in [&["get", "templates", "x"][..], &["describe", "template/x"], &["delete", "template/x"]]
+    {
+        shell.run(arguments).with(3, "", "no template `x` is declared");
+    }
+
+    // Another one for the same names is told of.
+    let other = TEMPLATE.replace("{name: preview}", "{name: other}").replace("preview-*", "*-42");
+    let words = "the template `preview` is for some of these names, too";
+    shell.run_with(&["apply", "-f", "-", "--dry-run"], &other).with(0, "template/other created", words);
+
+    // What a template made is nobody's manifest, and is not pruned; a template is.
+    let pruned = shell.run_with(&["apply", "-f", "-", "--prune"], MANIFEST);
+    let pruned = pruned.with(0, "template/preview deleted\n", "");
+    assert!(pruned.stdout.contains("service/hello deleted"), "{}", pruned.stdout);
+    assert!(!pruned.stdout.contains("preview-42"), "{}", pruned.stdout);
+    shell.run(&["get", "services", "preview-42"]).with(0, "preview-42", "");
+    shell.run_with(&["apply", "-f", "-"], TEMPLATE).with(0, "template/preview created", "");
+    let deleted = shell.run(&["delete", "template/preview"]);
+    deleted.with(0, "template/preview is deleted; its services stay until they expire", "");
+}
+
 #[test]
 fn the_token_is_shown() {
     let shell = shell_with(Some(TOKEN));

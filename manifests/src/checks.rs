@@ -53,6 +53,25 @@ pub(crate) fn name(text: &str) -> Check {
     Ok(())
 }
 
+/// Names that a template is for: a name with one `*` in it.
+pub(crate) fn name_pattern(text: &str) -> Check {
+    let complain = |label: &str| {
+        let complaint = Complaint::new(format!("`match` cannot be `{}`", shorten(text)), label);
+        Err(complaint.help("write names with one `*`, such as `preview-*`"))
+    };
+    match text.matches('*').count() {
+        1 => {}
+        0 => return complain("there is no `*` in it"),
+        _ => return complain("there is more than one `*` in it"),
+    }
+    let one = text.replace('*', "1");
+    match name(&one) {
+        Err(_) if one.len() > LABEL_LENGTH => complain("no name is that long"),
+        Err(complaint) => complain(&complaint.label),
+        Ok(()) => Ok(()),
+    }
+}
+
 /// The nearest text that is a label; empty when nothing of it is left.
 fn label_of(text: &str) -> String {
     let mut label = String::new();

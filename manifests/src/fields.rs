@@ -49,6 +49,9 @@ pub(crate) const SPEC: Section = Section {
     ],
 };
 
+pub(crate) const TEMPLATE: Section =
+    Section { path: "spec", fields: &["match", "max", "expireAfter", "template"] };
+
 pub(crate) const HEALTH: Section =
     Section { path: "spec.health", fields: &["path", "interval", "timeout", "failures", "gracePeriod"] };
 

@@ -4,7 +4,8 @@
 //!
 //! - `types` – the manifest as plain data, every default resolved; `duration`, `rate` and `window`
 //!   are the values that are written as short texts, `patterns` what the schema says about others
-//! - `load` – texts, files and directories to services; `set` – checks between services
+//! - [`template`] – templates of services, as plain data; `places` – what is filled into their texts
+//! - `load` – texts, files and directories to services and templates; `set`, `set_templates` – checks between them
 //! - `source`, `diagnostic`, `located` – places in texts, and what is wrong there
 //! - `yaml`, `node` – YAML to a tree with places
 //! - `service`, `spec`, `proxy` – the tree to a service, by `read` (typed values), `fields` (their names),
@@ -37,15 +38,18 @@ mod load;
 mod located;
 mod node;
 mod patterns;
+mod places;
 mod proxy;
 pub mod rate;
 mod read;
 mod schema;
 mod service;
 mod set;
+mod set_templates;
 mod source;
 mod spec;
 mod suggest;
+pub mod template;
 mod types;
 pub mod window;
 mod yaml;
@@ -57,6 +61,7 @@ pub use located::Located;
 pub use rate::RateLimit;
 pub use schema::{TimeText, schema};
 pub use set::check_set;
+pub use template::{ServiceTemplate, TemplateSpec, template_for};
 pub use types::{
     API_VERSION, Access, ApiVersion, Fallback, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol,
     ProxyProtocol, ProxySpec, Service, ServiceSpec, Theme, Timeouts, Wake,

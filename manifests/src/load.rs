@@ -1,4 +1,4 @@
-//! From texts, files and directories to services.
+//! From texts, files and directories to services and templates.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::located::Located;
-use crate::service;
+use crate::service::{self, Declared};
 use crate::source::Source;
+use crate::template::ServiceTemplate;
 use crate::types::Service;
 use crate::yaml;
 
@@ -27,6 +28,8 @@ const MAX_DIAGNOSTICS_OF_A_TEXT: usize = 1000;
 pub struct Parsed {
     /// The services of the documents without errors, in order.
     pub services: Vec<Located<Service>>,
+    /// The templates of the documents without errors, in order.
+    pub templates: Vec<Located<ServiceTemplate>>,
     /// Everything that is wrong, in order.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -37,8 +40,14 @@ impl Parsed {
         self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
-    /// Puts another's services and diagnostics behind these.
+    /// Whether nothing is declared.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.templates.is_empty()
+    }
+
+    /// Puts what another holds behind these.
     pub fn extend(&mut self, other: Parsed) {
+        self.templates.extend(other.templates);
         self.services.extend(other.services);
         self.diagnostics.extend(other.diagnostics);
     }
@@ -61,9 +70,13 @@ fn read(source: &Arc<Source>) -> Parsed {
         let mut diagnostics = document.diagnostics;
         // Documents without anything in them are left over from templates and separators.
         if let Some(root) = document.root.filter(|root| !root.is_null()) {
-            let (service, found) = service::read(source, &root);
+            let (declared, found) = service::read(source, &root);
             diagnostics.extend(found);
-            parsed.services.extend(service);
+            match declared {
+                Some(Declared::Service(service)) => parsed.services.push(*service),
+                Some(Declared::Template(template)) => parsed.templates.push(*template),
+                None => {}
+            }
         }
         diagnostics.sort_by_key(|diagnostic| diagnostic.span().start);
         let more = diagnostics.len().saturating_sub(MAX_DIAGNOSTICS);
@@ -142,7 +155,7 @@ fn load_file(path: &Path) -> Parsed {
             let diagnostic = Diagnostic::error(&source, at..at + width, "the file is not UTF-8")
                 .label("this byte is no part of a character")
                 .help("save the file as UTF-8");
-            Parsed { services: Vec::new(), diagnostics: vec![diagnostic] }
+            Parsed { diagnostics: vec![diagnostic], ..Parsed::default() }
         }
     }
 }
@@ -156,5 +169,5 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn failed(name: &str, message: &str) -> Parsed {
-    Parsed { services: Vec::new(), diagnostics: vec![Diagnostic::whole_file(Severity::Error, name, message)] }
+    Parsed { diagnostics: vec![Diagnostic::whole_file(Severity::Error, name, message)], ..Parsed::default() }
 }

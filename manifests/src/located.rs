@@ -12,9 +12,9 @@ pub struct Located<T> {
     pub value: T,
     /// The name that the text was given under.
     pub file: String,
-    /// Line of the service's name, from 1 on.
+    /// Line of its name, from 1 on.
     pub line: usize,
-    /// Column of the service's name, in characters, from 1 on.
+    /// Column of its name, in characters, from 1 on.
     pub column: usize,
     pub(crate) source: Arc<Source>,
     pub(crate) spans: Spans,
@@ -26,6 +26,8 @@ pub(crate) struct Spans {
     pub(crate) name: Range<usize>,
     /// In the order of the spec's own list.
     pub(crate) depends_on: Vec<Range<usize>>,
+    /// Of a template: its `match`.
+    pub(crate) pattern: Option<Range<usize>>,
 }
 
 impl<T> Located<T> {

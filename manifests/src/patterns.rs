@@ -12,6 +12,8 @@ pub(crate) const CONTAINER: &str = "^[-_A-Za-z0-9]{1,255}$";
 pub(crate) const ENV_NAME: &str = "^[-._A-Za-z][-._A-Za-z0-9]*$";
 pub(crate) const ROLE_ARN: &str = "^arn:aws[-a-z]*:iam::[0-9]{12}:role/\\S+$";
 pub(crate) const PATH: &str = "^/\\S*$";
+/// One `*`, and beside it what may stand in a DNS label.
+pub(crate) const MATCH: &str = "^([a-z0-9][-a-z0-9]*)?\\*([-a-z0-9]*[a-z0-9])?$";
 pub(crate) const TIMEZONE: &str = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$";
 
 macro_rules! text_schema {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fields::{self, Section};
 use crate::node::{Entry, Node, Plain, Value, plain, shorten};
+use crate::places::{self, Values};
 use crate::source::Source;
 use crate::suggest;
 
@@ -33,9 +34,28 @@ impl Complaint {
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a Arc<Source>,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// In a template: what to fill the places of texts with to check them.
+    places: Option<Values<'a>>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(crate) fn new(source: &'a Arc<Source>) -> Reader<'a> {
+        Reader { source, diagnostics: Vec::new(), places: None }
+    }
+
+    /// Reads something whose texts have places; they are checked as filled with these values.
+    pub(crate) fn with_places<T>(
+        &mut self,
+        values: Values<'_>,
+        read: impl FnOnce(&mut Reader<'_>) -> T,
+    ) -> T {
+        let diagnostics = std::mem::take(&mut self.diagnostics);
+        let mut reader = Reader { source: self.source, diagnostics, places: Some(values) };
+        let read = read(&mut reader);
+        self.diagnostics = reader.diagnostics;
+        read
+    }
+
     fn diagnostic(&self, severity: Severity, at: &Range<usize>, why: Complaint) -> Diagnostic {
         let mut diagnostic = Diagnostic::new(severity, self.source, at.clone(), why.message).label(why.label);
         diagnostic.help = why.help;
@@ -158,7 +178,9 @@ impl Reader<'_> {
         check: impl FnOnce(&str) -> Result<(), Complaint>,
     ) -> Option<String> {
         let text = self.text(node, field)?;
-        self.accept(node, check(&text)).map(|()| text)
+        let Some(values) = self.places else { return self.accept(node, check(&text)).map(|()| text) };
+        let filled = places::check(&text).and_then(|()| check(&places::fill(&text, values)));
+        self.accept(node, filled).map(|()| text)
     }
 
     /// A scalar of whatever type that a function reads, for texts that look like numbers.
@@ -324,7 +346,7 @@ fn list(names: &[&str]) -> String {
 }
 
 /// `a`, `b` or `c`: with `word` in front of the last.
-fn join(names: &[&str], word: &str) -> String {
+pub(crate) fn join(names: &[&str], word: &str) -> String {
     match names {
         [] => String::new(),
         [only] => format!("`{only}`"),

@@ -1,10 +1,11 @@
-//! The JSON Schema of the manifest, for editors and for other programs.
+//! The JSON Schema of manifests, for editors and for other programs.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::fargate;
+use crate::template::ServiceTemplate;
 use crate::types::Service;
 use std::borrow::Cow;
 
@@ -26,13 +27,16 @@ impl JsonSchema for TimeText {
     }
 }
 
-/// The schema, as draft 2020-12. The same is checked in as `manifests/schema.json`.
+/// The schema of any document, a service or a template, as draft 2020-12. The same is checked in as `manifests/schema.json`.
 pub fn schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Service>().to_value();
-    if let Some(root) = schema.as_object_mut() {
-        root.insert("title".to_owned(), json!("Dormouse service manifest"));
-    }
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let kinds = [generator.subschema_for::<Service>(), generator.subschema_for::<ServiceTemplate>()];
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Dormouse manifest",
+        "oneOf": kinds,
+        "$defs": generator.take_definitions(true),
+    });
     // Which memory goes with which CPU cannot be said field by field.
     if let Some(proxy) = schema.pointer_mut("/$defs/ProxySpec").and_then(Value::as_object_mut) {
         proxy.insert("allOf".to_owned(), proxy_sizes());
@@ -63,7 +67,9 @@ mod tests {
     fn fields_are_those_of_the_types() {
         let schema = schema();
         for (pointer, section) in [
-            ("", &fields::DOCUMENT),
+            ("/$defs/Service", &fields::DOCUMENT),
+            ("/$defs/ServiceTemplate", &fields::DOCUMENT),
+            ("/$defs/TemplateSpec", &fields::TEMPLATE),
             ("/$defs/Metadata", &fields::METADATA),
             ("/$defs/ServiceSpec", &fields::SPEC),
             ("/$defs/Health", &fields::HEALTH),

@@ -1,4 +1,4 @@
-//! A tree becomes a service: every field read and checked, every mistake reported.
+//! A tree becomes a service or a template: every field read and checked, every mistake reported.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,24 +8,31 @@ use crate::diagnostic::Diagnostic;
 use crate::fields;
 use crate::located::{Located, Spans};
 use crate::node::{Entry, Node, Value, shorten};
-use crate::read::{Complaint, Fields, Reader};
+use crate::read::{Complaint, Fields, Reader, join};
 use crate::source::Source;
 use crate::spec;
 use crate::suggest;
+use crate::template::{self, ServiceTemplate, TEMPLATE_KIND};
 use crate::types::{API_VERSION, KIND, Metadata, Service};
 
 /// Paths of the controller's API where a service's name could stand.
 const CONTROLLER_PAGES: [&str; 3] = ["healthz", "readyz", "metrics"];
 
-/// Reads a document. There is no service when a diagnostic is an error.
-pub(crate) fn read(source: &Arc<Source>, root: &Node) -> (Option<Located<Service>>, Vec<Diagnostic>) {
-    let mut reader = Reader { source, diagnostics: Vec::new() };
-    let service = document(&mut reader, root);
-    let failed = reader.diagnostics.iter().any(Diagnostic::is_error);
-    (service.filter(|_| !failed), reader.diagnostics)
+/// What a document declares.
+pub(crate) enum Declared {
+    Service(Box<Located<Service>>),
+    Template(Box<Located<ServiceTemplate>>),
 }
 
-fn document(reader: &mut Reader<'_>, root: &Node) -> Option<Located<Service>> {
+/// Reads a document. It declares nothing when a diagnostic is an error.
+pub(crate) fn read(source: &Arc<Source>, root: &Node) -> (Option<Declared>, Vec<Diagnostic>) {
+    let mut reader = Reader::new(source);
+    let declared = document(&mut reader, root);
+    let failed = reader.diagnostics.iter().any(Diagnostic::is_error);
+    (declared.filter(|_| !failed), reader.diagnostics)
+}
+
+fn document(reader: &mut Reader<'_>, root: &Node) -> Option<Declared> {
     if !matches!(root.value, Value::Map(_)) {
         let complaint = Complaint::new(
             format!("a manifest must be a mapping, not {}", root.describe()),
@@ -36,40 +43,49 @@ fn document(reader: &mut Reader<'_>, root: &Node) -> Option<Located<Service>> {
     }
     // Of another kind or version, every field would be unknown: only that is said.
     let header = Fields::of(root.map_entries());
-    let kind = exactly(reader, &header, "kind", KIND);
-    let version = exactly(reader, &header, "apiVersion", API_VERSION);
+    let kind = one_of(reader, &header, "kind", &[KIND, TEMPLATE_KIND]);
+    let version = one_of(reader, &header, "apiVersion", &[API_VERSION]);
     if !kind || !version {
         return None;
     }
+    let is_template = matches!(header.get("kind").map(|node| &node.value), Some(Value::Scalar { text, .. }) if text == TEMPLATE_KIND);
     let fields = reader.section(root, &fields::DOCUMENT);
     for name in fields::DOCUMENT.fields {
         require(reader, &fields, root, name);
     }
-    let metadata = fields.entry("metadata").and_then(|entry| metadata(reader, entry));
+    let metadata = fields.entry("metadata").and_then(|entry| metadata(reader, entry, is_template));
+    if is_template {
+        let (metadata, name) = metadata.unzip();
+        let (template, pattern) = template::read::read(reader, fields.entry("spec")?, metadata)?;
+        let spans = Spans { name: name?, depends_on: Vec::new(), pattern: Some(pattern) };
+        return Some(Declared::Template(Box::new(Located::new(template, reader.source, spans))));
+    }
     let name = metadata.as_ref().map(|(metadata, _)| metadata.name.as_str());
     let spec = fields.entry("spec")?;
     let (spec, depends_on) = spec::read(reader, &spec.node, &spec.key_span, name);
     let (metadata, name) = metadata?;
     let mut service = Service::new("", spec);
     service.metadata = metadata;
-    Some(Located::new(service, reader.source, Spans { name, depends_on }))
+    let spans = Spans { name, depends_on, pattern: None };
+    Some(Declared::Service(Box::new(Located::new(service, reader.source, spans))))
 }
 
-/// A field with one accepted value. Missing is complained about elsewhere.
-fn exactly(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, accepted: &str) -> bool {
+/// A field with few accepted values. Missing is complained about elsewhere.
+fn one_of(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, accepted: &[&str]) -> bool {
     let Some(node) = fields.get(name) else {
         return true;
     };
     let Some(text) = reader.text(node, name) else {
         return false;
     };
-    if text == accepted {
+    if accepted.contains(&text.as_str()) {
         return true;
     }
+    let listed = join(accepted, "or");
     let mut complaint =
-        Complaint::new(format!("unknown {name} `{}`", shorten(&text)), format!("expected `{accepted}`"));
-    if suggest::nearest(&text, [accepted]).is_some() {
-        complaint = complaint.help(format!("did you mean `{accepted}`?"));
+        Complaint::new(format!("unknown {name} `{}`", shorten(&text)), format!("expected {listed}"));
+    if let Some(near) = suggest::nearest(&text, accepted.iter().copied()) {
+        complaint = complaint.help(format!("did you mean `{near}`?"));
     }
     reader.error(&node.span, complaint);
     false
@@ -92,7 +108,7 @@ fn require(reader: &mut Reader<'_>, fields: &Fields<'_>, root: &Node, name: &str
 }
 
 /// The metadata, and where the name stands.
-fn metadata(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Metadata, Range<usize>)> {
+fn metadata(reader: &mut Reader<'_>, entry: &Entry, is_template: bool) -> Option<(Metadata, Range<usize>)> {
     let fields = reader.section(&entry.node, &fields::METADATA);
     let labels = fields
         .get("labels")
@@ -100,14 +116,18 @@ fn metadata(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Metadata, Range<u
     let Some(node) = fields.get("name") else {
         // What is no mapping has been complained about.
         if matches!(entry.node.value, Value::Map(_)) {
-            let complaint = Complaint::new("`metadata.name` is missing", "a service needs a name")
-                .help("add a name such as `name: hello`: it becomes `hello.<domain>`");
+            let (label, help) = if is_template {
+                ("a template needs a name of its own", "add a name such as `name: preview`")
+            } else {
+                ("a service needs a name", "add a name such as `name: hello`: it becomes `hello.<domain>`")
+            };
+            let complaint = Complaint::new("`metadata.name` is missing", label).help(help);
             reader.error(&entry.key_span, complaint);
         }
         return None;
     };
     let name = reader.checked(node, "metadata.name", checks::name)?;
-    if CONTROLLER_PAGES.contains(&name.as_str()) {
+    if !is_template && CONTROLLER_PAGES.contains(&name.as_str()) {
         let complaint = Complaint::new(
             format!("the controller has a page of its own at `/{name}`"),
             "it cannot be woken by that path",

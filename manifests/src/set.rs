@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::Parsed;
 use crate::located::Located;
 use crate::suggest;
+use crate::template::ServiceTemplate;
 use crate::types::Service;
 
 /// Checks services against each other. `known` tells which other names are declared already;
@@ -19,8 +20,14 @@ impl Parsed {
     /// The same, for what has been parsed. What cannot be applied leaves `services`: the later of
     /// two with one name, and every member of a cycle.
     pub fn check(&mut self, known: &dyn Fn(&str) -> bool) {
+        self.check_among(known, &[]);
+    }
+
+    /// The same, beside templates that are declared already.
+    pub fn check_among(&mut self, known: &dyn Fn(&str) -> bool, templates: &[ServiceTemplate]) {
         let outcome = check(&self.services, known);
         self.diagnostics.extend(outcome.diagnostics);
+        self.check_templates(templates);
         let mut index = 0;
         self.services.retain(|_| {
             index += 1;

@@ -229,7 +229,7 @@ spec: { replicas: 1 }
      --> a.yaml:2:7
       |
     2 | kind: Deployment
-      |       ^^^^^^^^^^ expected `Service`
+      |       ^^^^^^^^^^ expected `Service` or `ServiceTemplate`
     ");
 }
 

@@ -17,7 +17,7 @@ fn the_directory_can_be_applied() {
     assert!(drawn.is_empty(), "{}", drawn.join("\n"));
     let files = fs::read_dir(examples()).unwrap().filter_map(Result::ok);
     let files = files.filter(|file| file.path().extension().is_some_and(|ext| ext == "yaml"));
-    assert!(parsed.services.len() >= files.count());
+    assert!(parsed.services.len() + parsed.templates.len() >= files.count());
 }
 
 #[test]
@@ -30,10 +30,11 @@ fn each_one_can_be_written_and_read_again() {
     }
 }
 
-/// What the schema lists, the full example shows.
+/// What the schema lists, the full example and the template's show.
 #[test]
 fn the_full_example_has_every_field() {
-    let text = fs::read_to_string(examples().join("full.yaml")).unwrap();
+    let text = |file: &str| fs::read_to_string(examples().join(file)).unwrap();
+    let text = text("full.yaml") + &text("preview-template.yaml");
     let schema = schema();
     let definitions = schema["$defs"].as_object().unwrap();
     for (name, definition) in definitions {

@@ -1,6 +1,6 @@
 //! A store that counts what it is asked: reads and writes of the table are paid for by the call.
 
-use crate::{CapacityMemory, Lease, ServiceRecord, Store, StoreError, Version, Versioned};
+use crate::{CapacityMemory, Lease, ServiceRecord, Store, StoreError, Templates, Version, Versioned};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -108,6 +108,14 @@ impl Store for Counted {
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
         self.asked(Access::Write).put_capacity(group, memory, expected, fence).await
+    }
+
+    async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
+        self.asked(Access::Read).templates().await
+    }
+
+    async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {
+        self.asked(Access::Write).put_templates(templates, expected).await
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {

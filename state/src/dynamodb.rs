@@ -10,6 +10,7 @@
 //! | `asg#<group>` | the remembered side of an Auto Scaling group |
 //! | `lease#controller` | the leader's lease, its `nonce` beside the body for conditions |
 //! | `meta#install` | the installation's id |
+//! | `meta#templates` | every template |
 //!
 //! Every write is conditional and carries a `writeId` of its own. When an answer is lost, the row tells by that
 //! id whether the write happened.
@@ -21,6 +22,7 @@ use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
 use crate::record::ServiceRecord;
 use crate::store::{Store, StoreError, Version, Versioned};
+use crate::template::Templates;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -236,6 +238,18 @@ impl Store for DynamoDbStore {
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
         self.put(&Key::group(group), memory, &[], expected, fence).await
+    }
+
+    async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
+        let key = Key::templates();
+        match self.get(&key).await? {
+            None => Ok(Versioned { value: Templates::default(), version: 0 }),
+            Some(item) => read(&key, &item),
+        }
+    }
+
+    async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {
+        self.put(&Key::templates(), templates, &[], expected, None).await
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {

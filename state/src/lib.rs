@@ -9,6 +9,7 @@
 //! - [`capacity`]: what must survive a restart while instances are removed
 //! - [`lease`]: who leads
 //! - [`rollout`]: a changed manifest until a pair of it was ready
+//! - [`template`]: templates, and what their services remember of them
 //! - [`store`]: the [`Store`] trait: conditional writes only
 //! - [`memory`]: the store in memory
 //! - [`counted`]: a store that counts what it is asked
@@ -28,6 +29,7 @@ pub mod planted;
 pub mod record;
 pub mod rollout;
 pub mod store;
+pub mod template;
 
 pub use capacity::{CapacityMemory, InstanceSize, Removal};
 pub use condition::{Condition, ConditionType, Event};
@@ -41,3 +43,4 @@ pub use record::{
 };
 pub use rollout::{Good, Rollout};
 pub use store::{Store, StoreError, Version, Versioned, admit};
+pub use template::{KnownTemplate, MadeFrom, Templates};

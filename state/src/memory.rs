@@ -4,9 +4,13 @@ use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
 use crate::record::ServiceRecord;
 use crate::store::{Store, StoreError, Version, Versioned, admit};
+use crate::template::Templates;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The one row of them.
+const TEMPLATES: &str = "templates";
 
 #[derive(Debug, Clone)]
 struct Row<T> {
@@ -19,6 +23,7 @@ struct Row<T> {
 struct Rows {
     services: BTreeMap<String, Row<Arc<ServiceRecord>>>,
     capacity: BTreeMap<String, Row<CapacityMemory>>,
+    templates: BTreeMap<String, Row<Templates>>,
     lease: Option<Lease>,
     install: Option<String>,
 }
@@ -126,6 +131,17 @@ impl Store for MemoryStore {
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
         put(&mut self.rows().capacity, group, memory, expected, fence)
+    }
+
+    async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
+        Ok(self.rows().templates.get(TEMPLATES).map_or_else(
+            || Versioned { value: Templates::default(), version: 0 },
+            |row| Versioned { value: row.value.clone(), version: row.version },
+        ))
+    }
+
+    async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {
+        put(&mut self.rows().templates, TEMPLATES, templates, expected, None)
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {

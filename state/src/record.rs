@@ -4,6 +4,7 @@ use crate::condition::{Condition, Event};
 use crate::months::Months;
 use crate::pair::{Pair, PairId};
 use crate::rollout::Rollout;
+use crate::template::MadeFrom;
 use dormouse_manifests::{ServiceSpec, TimeText};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -160,6 +161,9 @@ pub struct ServiceRecord {
     pub labels: BTreeMap<String, String>,
     /// The manifest's spec.
     pub spec: ServiceSpec,
+    /// The template that it was made from; absent when somebody declared it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<MadeFrom>,
     /// Grows by one with each change of labels or spec.
     pub generation: u64,
     /// The generation that the last plan worked from.
@@ -258,6 +262,7 @@ impl ServiceRecord {
             name: name.to_owned(),
             labels,
             spec,
+            made_from: None,
             generation: 1,
             observed_generation: 0,
             created_at: now,

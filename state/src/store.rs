@@ -4,6 +4,7 @@ use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
 use crate::planted;
 use crate::record::ServiceRecord;
+use crate::template::Templates;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -114,6 +115,12 @@ pub trait Store: Send + Sync {
         expected: Version,
         fence: Option<u64>,
     ) -> Result<Version, StoreError>;
+
+    /// Every template; none at version 0 when none was ever declared.
+    async fn templates(&self) -> Result<Versioned<Templates>, StoreError>;
+
+    /// Writes them in place of version `expected`. Any replica may.
+    async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError>;
 
     /// The lease, read consistently.
     async fn lease(&self) -> Result<Option<Lease>, StoreError>;

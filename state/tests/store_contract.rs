@@ -4,17 +4,18 @@
 
 mod support;
 
-use dormouse_manifests::{Protocol, ServiceSpec};
+use dormouse_manifests::{Protocol, ServiceSpec, ServiceTemplate};
 use dormouse_state::dynamodb::DynamoDbStore;
 use dormouse_state::{
     CapacityMemory, Cause, Condition, ConditionType, Definition, Desired, DnsChange, Good, InstanceSize,
-    Launch, Lease, MemoryStore, Pair, PairId, Phase, Removal, Rollout, RunParameters, Runs, ServiceRecord,
-    Store, StoreError, TaskEnd, TaskIntent, Version,
+    KnownTemplate, Launch, Lease, MadeFrom, MemoryStore, Pair, PairId, Phase, Removal, Rollout,
+    RunParameters, Runs, ServiceRecord, Store, StoreError, TaskEnd, TaskIntent, Templates, Version,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs each of these functions against each store.
 macro_rules! contract {
@@ -51,6 +52,7 @@ contract!(
     a_listing_of_more_than_a_page_is_whole,
     capacity_begins_empty_at_version_0,
     capacity_is_versioned_and_fenced,
+    templates_begin_empty_and_are_versioned,
     the_lease_is_taken_renewed_and_released,
     one_of_many_candidates_takes_the_lease,
     the_newest_epoch_is_known_without_the_lease,
@@ -225,6 +227,12 @@ async fn every_field_survives(store: Arc<dyn Store>) {
     hello.phase = Phase::Draining;
     hello.epoch = u64::MAX;
     hello.deleting = true;
+    hello.made_from = Some(MadeFrom {
+        template: "preview".into(),
+        change: 3,
+        expire_after: Duration::from_secs(86_400),
+        orphaned: true,
+    });
     hello.last_wake = Some(cause.clone());
     hello.last_sleep = Some(cause);
     hello.awake_until = Some(at(60));
@@ -295,6 +303,20 @@ async fn a_listing_of_more_than_a_page_is_whole(store: Arc<dyn Store>) {
 async fn capacity_begins_empty_at_version_0(store: Arc<dyn Store>) {
     let capacity = store.capacity("asg").await.unwrap();
     assert_eq!((capacity.value, capacity.version), (CapacityMemory::default(), 0));
+}
+
+async fn templates_begin_empty_and_are_versioned(store: Arc<dyn Store>) {
+    let found = store.templates().await.unwrap();
+    assert_eq!((&found.value, found.version), (&Templates::default(), 0));
+    let spec = ServiceSpec::defaults_for("shop:{match}");
+    let manifest = ServiceTemplate::new("preview", "preview-*", spec);
+    let known = KnownTemplate { manifest, change: 1, created_at: at(1) };
+    let templates = Templates { changes: 1, by_name: [("preview".to_owned(), known)].into() };
+    assert_eq!(store.put_templates(&templates, 0).await, Ok(1));
+    assert!(is_conflict(&store.put_templates(&Templates::default(), 0).await));
+    let found = store.templates().await.unwrap();
+    assert_eq!((found.value, found.version), (templates, 1));
+    assert_eq!(store.services().await.unwrap(), [], "they are no services");
 }
 
 async fn capacity_is_versioned_and_fenced(store: Arc<dyn Store>) {

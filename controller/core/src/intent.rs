@@ -26,9 +26,10 @@ pub fn declare(known: Option<&ServiceRecord>, manifest: &Service, now: Timestamp
         return Some(record);
     };
     if known.labels == *labels && known.spec == *spec && !known.deleting {
-        return tried_again(known, now);
+        return taken_over(known, now).or_else(|| tried_again(known, now));
     }
     let mut next = known.clone();
+    next.made_from = None;
     next.labels.clone_from(labels);
     next.spec = spec.clone();
     next.generation += 1;
@@ -56,6 +57,15 @@ fn changed(known: Option<&ServiceRecord>, next: &ServiceRecord) -> Option<Rollou
     });
     let check = Rollout { check: true, good, ..Rollout::of(next.generation) };
     next.spec.rollout_check.then_some(check)
+}
+
+/// What was made from a template is somebody's from here on, who deletes it.
+fn taken_over(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
+    let from = known.made_from.as_ref()?;
+    let mut next = known.clone();
+    next.note(now, "Declared", format!("declared; no longer of the template `{}`", from.template));
+    next.made_from = None;
+    Some(next)
 }
 
 /// What failed to come into use is declared as it was: it is to be tried again.

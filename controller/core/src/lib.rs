@@ -10,6 +10,7 @@
 //! - [`naming`]: owner marks, client tokens, families, record names
 //! - [`definition`]: the task definitions that a manifest asks for
 //! - [`intent`]: wake, sleep, declare, delete: how the remembered intention changes
+//! - [`template`]: services that are made when somebody asks for them
 //! - [`guard`]: how many wakes by requests a day allows
 //! - [`idle`]: when a service was last used, and when it falls asleep
 //! - [`lifecycle`]: a service's pairs: run, adopt, retire, stop
@@ -46,6 +47,7 @@ pub mod peering;
 pub mod redate;
 pub mod settings;
 pub mod status;
+pub mod template;
 pub mod transition;
 pub mod view;
 

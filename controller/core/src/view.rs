@@ -7,9 +7,12 @@ use crate::lifecycle::View;
 use crate::naming;
 use crate::observed::{Fleet, Tasks};
 use crate::settings::Settings;
-use dormouse_manifests::{ServiceSpec, TimeText};
+use crate::template;
+use dormouse_manifests::{ServiceSpec, TemplateSpec, TimeText};
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{Cause, Condition, Desired, Event, Months, Pair, Phase, ServiceRecord, TaskIntent};
+use dormouse_state::{
+    Cause, Condition, Desired, Event, KnownTemplate, Months, Pair, Phase, ServiceRecord, TaskIntent,
+};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +87,9 @@ pub struct Status {
     /// The last sleep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sleep: Option<Cause>,
+    /// The template that it was made from; absent when somebody declared it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<MadeFromView>,
     /// How long its last wakes took, in milliseconds, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wakes: Vec<u32>,
@@ -135,6 +141,45 @@ pub struct Status {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// The template that a service was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MadeFromView {
+    /// Its name.
+    pub template: String,
+    /// It is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub orphaned: bool,
+    /// While it sleeps: when it is deleted, unless somebody wakes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeText>")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A template as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateView {
+    /// `dormouse.dev/v1`.
+    pub api_version: String,
+    /// `ServiceTemplate`.
+    pub kind: String,
+    /// Name, labels, and what the server adds.
+    pub metadata: MetadataView,
+    /// As it was declared, defaults resolved.
+    pub spec: TemplateSpec,
+    /// What is known of it.
+    pub status: TemplateStatus,
+}
+
+/// What is known of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateStatus {
+    /// The services that were made from it, by name.
+    pub services: Vec<String>,
 }
 
 /// A changed manifest on its way into use.
@@ -274,6 +319,7 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             },
             last_wake: record.last_wake.clone(),
             last_sleep: record.last_sleep.clone(),
+            made_from: made_from(record),
             wakes: record.wakes.clone(),
             awake_until: record.awake_until,
             sleeps_by: ends_at(record),
@@ -288,6 +334,30 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             failures: record.failures,
             retry_at: record.retry_at.filter(|at| *at > now),
         },
+    }
+}
+
+fn made_from(record: &ServiceRecord) -> Option<MadeFromView> {
+    let from = record.made_from.as_ref()?;
+    let expires_at = template::expires_at(record);
+    Some(MadeFromView { template: from.template.clone(), orphaned: from.orphaned, expires_at })
+}
+
+/// A template, and the names of its services.
+pub fn template(known: &KnownTemplate, services: Vec<String>) -> TemplateView {
+    let metadata = &known.manifest.metadata;
+    TemplateView {
+        api_version: dormouse_manifests::API_VERSION.to_owned(),
+        kind: dormouse_manifests::template::TEMPLATE_KIND.to_owned(),
+        metadata: MetadataView {
+            name: metadata.name.clone(),
+            labels: metadata.labels.clone(),
+            generation: known.change,
+            creation_timestamp: known.created_at,
+            deleting: false,
+        },
+        spec: known.manifest.spec.clone(),
+        status: TemplateStatus { services },
     }
 }
 

@@ -38,7 +38,7 @@ impl Activator {
             Ok(named) => named,
             Err(why) => return local::no_service(&parts, why, domain),
         };
-        match self.plane.service(&name) {
+        match self.plane.wakeable(&name) {
             None => return local::not_declared(&parts, &name),
             Some(view) if own::is_own(parts.uri.path()) => return self.own(&parts, &view, peer).await,
             Some(_) => {}
@@ -46,7 +46,7 @@ impl Activator {
         // In use before anything is decided: from here on it does not fall asleep for idleness.
         let in_use = self.plane.in_use(&name);
         let backend = self.plane.backend(&name);
-        let Some(view) = self.plane.service(&name) else { return local::not_declared(&parts, &name) };
+        let Some(view) = self.plane.wakeable(&name) else { return local::not_declared(&parts, &name) };
         let answering = backend.borrow().is_some();
         let wanted = view.status.desired == Desired::Awake;
         let client = self.trusted.client(peer.ip(), hops(&parts.headers));

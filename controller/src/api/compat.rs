@@ -33,7 +33,7 @@ pub(super) async fn get(
         let reason = "the name is no DNS label: 1 to 63 of a-z, 0-9 and -, no hyphen at its ends";
         return refused(StatusCode::BAD_REQUEST, reason);
     }
-    let Some(view) = api.plane.service(&name) else { return not_declared(&name) };
+    let Some(view) = api.plane.wakeable(&name) else { return not_declared(&name) };
     let only_asks = params.get("status").is_some_and(|value| value != "false");
     if only_asks || (is_ready(&view) && view.status.desired == Desired::Awake) {
         return status(&view);

@@ -6,7 +6,7 @@ use super::state::Api;
 use crate::plane::Declared;
 use crate::problem::Problem;
 use axum::extract::State;
-use dormouse_manifests::{Diagnostic, Parsed, Service, parse};
+use dormouse_manifests::{Diagnostic, Located, Parsed, Service, ServiceTemplate, parse};
 use http::StatusCode;
 
 /// `PUT /v1/services/{name}`: a manifest, YAML or JSON.
@@ -17,14 +17,16 @@ pub(super) async fn put(
     Whole(body): Whole,
 ) -> Result<Shown, Problem> {
     params.only(&[])?;
-    let service = manifest(&api, &name, &body)?;
+    let parsed = parsed(&api, &body)?;
+    let service: Service = only(parsed.services, &name, &parsed.diagnostics, "services")?;
     look_for_page(&api, &service);
     let (declared, view) = api.plane.declare(service).await?;
     let status = if declared == Declared::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Shown(status, view))
 }
 
-fn manifest(api: &Api, name: &str, body: &[u8]) -> Result<Service, Problem> {
+/// A body's manifests, without mistakes.
+pub(super) fn parsed(api: &Api, body: &[u8]) -> Result<Parsed, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|_| unprocessable("the body is not UTF-8: give a manifest, YAML or JSON".to_owned(), &[]))?;
     let mut parsed = parse("manifest", text);
@@ -34,22 +36,45 @@ fn manifest(api: &Api, name: &str, body: &[u8]) -> Result<Service, Problem> {
         let words = first.map_or_else(String::new, |first| format!(": {}", first.message));
         return Err(unprocessable(format!("the manifest is not valid{words}"), &parsed.diagnostics));
     }
-    let Parsed { services, diagnostics } = parsed;
-    let count = services.len();
-    let mut services = services.into_iter().map(|located| located.value);
-    match (services.next(), services.next()) {
-        (Some(service), None) if service.metadata.name == name => Ok(service),
-        (Some(service), None) => Err(unprocessable(
-            format!(
-                "the manifest is of `{}`, the path of `{name}`: they must be the same",
-                service.metadata.name
-            ),
-            &diagnostics,
+    Ok(parsed)
+}
+
+/// The one manifest of a body that a call of this path takes.
+pub(super) fn only<T: Named>(
+    found: Vec<Located<T>>,
+    name: &str,
+    diagnostics: &[Diagnostic],
+    of: &str,
+) -> Result<T, Problem> {
+    let count = found.len();
+    let mut found = found.into_iter().map(|located| located.value);
+    match (found.next(), found.next()) {
+        (Some(one), None) if one.name() == name => Ok(one),
+        (Some(one), None) => Err(unprocessable(
+            format!("the manifest is of `{}`, the path of `{name}`: they must be the same", one.name()),
+            diagnostics,
         )),
         _ => Err(unprocessable(
-            format!("the body has {count} manifests: give exactly one, YAML or JSON"),
-            &diagnostics,
+            format!("the body has {count} manifests of {of}: give exactly one, YAML or JSON"),
+            diagnostics,
         )),
+    }
+}
+
+/// What a manifest names.
+pub(super) trait Named {
+    fn name(&self) -> &str;
+}
+
+impl Named for Service {
+    fn name(&self) -> &str {
+        &self.metadata.name
+    }
+}
+
+impl Named for ServiceTemplate {
+    fn name(&self) -> &str {
+        &self.metadata.name
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn post(
     params: Params,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let Some(view) = api.plane.service(&name) else { return Err(Problem::not_declared(&name)) };
+    let Some(view) = api.plane.wakeable(&name) else { return Err(Problem::not_declared(&name)) };
     let conflict = |detail: String| Problem::from(PlaneError::Conflict(detail));
     if view.spec.wake.access == Access::Public {
         return Err(conflict(format!(

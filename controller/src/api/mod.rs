@@ -7,7 +7,7 @@
 //! - `state`: what all calls share
 //! - `auth`: the token, logins, pages of others
 //! - `extract`: names, parameters and bodies, or the problem with them
-//! - `services`, `declare`, `flip`, `wait`, `history`, `link`, `watch`: `/v1`
+//! - `services`, `declare`, `flip`, `wait`, `history`, `link`, `watch`, `templates`: `/v1`
 //! - `heartbeat`: the sidecars' call
 //! - `replicas`: the call of controllers that stand by
 //! - `compat`: `/api/{name}`, as scripts know it
@@ -37,6 +37,7 @@ mod replicas;
 mod router;
 mod services;
 mod state;
+mod templates;
 mod wait;
 mod watch;
 

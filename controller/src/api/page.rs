@@ -35,7 +35,7 @@ pub(super) async fn wake(
     caller: Caller,
 ) -> Response {
     let name = path.map_or_else(|_| String::new(), |Path(name)| name);
-    let declared = if is_label(&name) { api.plane.service(&name) } else { None };
+    let declared = if is_label(&name) { api.plane.wakeable(&name) } else { None };
     let Some(view) = declared else { return pages::not_found(Some(&name)) };
     if is_ready(&view) && view.status.desired == Desired::Awake {
         return there(&api, &view, caller.parts.uri.query());

@@ -3,7 +3,7 @@
 use super::state::{Api, Options};
 use super::{
     auth, compat, cost, dashboard, declare, doctor, flip, health, heartbeat, history, link, openapi, page,
-    progress, replicas, services, watch,
+    progress, replicas, services, templates, watch,
 };
 use crate::pages::{Goes, Live};
 use crate::plane::Plane;
@@ -73,12 +73,15 @@ fn all(routes: Routes) -> Router<Api> {
 /// For who shows the token.
 pub(super) fn guarded() -> Routes {
     let service = get(services::get).put(declare::put).delete(services::delete);
+    let template = get(templates::get).put(templates::put).delete(templates::delete);
     vec![
         ("/", get(dashboard::page)),
         (dashboard::STREAM, get(dashboard::stream)),
         ("/metrics", get(health::metrics)),
         ("/v1/services", get(services::all)),
         ("/v1/services/{name}", service.layer(DefaultBodyLimit::max(MAX_MANIFEST_BYTES))),
+        ("/v1/templates", get(templates::all)),
+        ("/v1/templates/{name}", template.layer(DefaultBodyLimit::max(MAX_MANIFEST_BYTES))),
         ("/v1/services/{name}/wake", post(flip::wake)),
         ("/v1/services/{name}/sleep", post(flip::sleep)),
         ("/v1/services/{name}/link", post(link::post)),

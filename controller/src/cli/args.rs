@@ -60,23 +60,23 @@ pub(super) enum Command {
     /// AWS region, credentials and endpoint come from the SDK's standard chain (AWS_REGION, AWS_ENDPOINT_URL, the
     /// task's role).
     Controller(ControllerArgs),
-    /// Declare services, and show what changes
+    /// Declare services and templates, and show what changes
     Apply(ApplyArgs),
     /// Show what applying would change
     Diff(FilesArgs),
     /// Check manifests, without a server
     Validate(FilesArgs),
-    /// List services, instances or events
+    /// List services, templates, instances or events
     Get(GetArgs),
-    /// Show everything about a service
-    Describe(NameArgs),
+    /// Show everything about a service, or a template
+    Describe(DescribeArgs),
     /// Say why a service is awake or asleep
     Why(NameArgs),
     /// Wake a service
     Wake(WakeArgs),
     /// Put a service to sleep
     Sleep(SleepArgs),
-    /// Delete services: their tasks and records end first
+    /// Delete services: their tasks and records end first; or templates, whose services stay until they expire
     Delete(DeleteArgs),
     /// List events, the newest last
     Events(EventsArgs),
@@ -108,7 +108,7 @@ pub(super) struct FilesArgs {
 pub(super) struct ApplyArgs {
     #[command(flatten)]
     pub(super) files: FilesArgs,
-    /// Delete services that no manifest declares
+    /// Delete services and templates that no manifest declares; what a template made stays
     #[arg(long)]
     pub(super) prune: bool,
     /// Only show what would change
@@ -120,6 +120,8 @@ pub(super) struct ApplyArgs {
 pub(super) enum What {
     #[value(alias = "service", alias = "svc")]
     Services,
+    #[value(alias = "template", alias = "tpl")]
+    Templates,
     #[value(alias = "instance")]
     Instances,
     #[value(alias = "event")]
@@ -143,7 +145,7 @@ pub(super) struct GetArgs {
     /// What to list
     #[arg(value_enum, default_value = "services")]
     pub(super) what: What,
-    /// Only this service (or instance)
+    /// Only this service (or template, or instance)
     pub(super) name: Option<String>,
     /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
@@ -156,6 +158,12 @@ pub(super) struct GetArgs {
 #[derive(Debug, Args)]
 pub(super) struct NameArgs {
     /// The service
+    pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DescribeArgs {
+    /// The service; `template/NAME` for a template
     pub(super) name: String,
 }
 
@@ -219,7 +227,7 @@ pub(super) struct SleepArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DeleteArgs {
-    /// The services
+    /// The services; `template/NAME` for a template
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<String>,
     #[command(flatten)]

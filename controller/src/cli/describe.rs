@@ -1,11 +1,12 @@
 //! `dormouse describe`.
 
-use super::args::NameArgs;
-use super::diff::List;
+use super::args::DescribeArgs;
+use super::declaration::List;
 use super::failure::Failure;
 use super::get::checked;
 use super::output::Output;
 use super::table::Table;
+use super::templates;
 use super::time::{age, between, brief};
 use crate::client::Client;
 use crate::clock::{Clock as _, SystemClock};
@@ -16,7 +17,10 @@ use http::Method;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
-pub(super) async fn run(args: &NameArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &DescribeArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
+    if let Some(name) = templates::named(&args.name)? {
+        return templates::describe(name, client, out).await;
+    }
     let name = checked(&args.name)?;
     let view: ServiceView = client.json(Method::GET, &format!("/v1/services/{name}")).await?;
     let events: List<EventView> = client.json(Method::GET, &format!("/v1/services/{name}/events")).await?;
@@ -66,6 +70,11 @@ fn describe(view: &ServiceView, events: &[EventView], now: Timestamp) -> String 
             view.metadata.generation
         ),
     );
+    if let Some(from) = &status.made_from {
+        let gone = if from.orphaned { ", which is gone" } else { "" };
+        let expires = from.expires_at.map(|at| format!("; expires in {}", brief(between(now, at))));
+        line("Made from", format!("template/{}{gone}{}", from.template, expires.unwrap_or_default()));
+    }
     line("Idle after", spec.idle_after.to_string());
     let activity = &status.activity;
     let mut used =

@@ -1,10 +1,10 @@
 //! `dormouse get`.
 
 use super::args::{Format, GetArgs, What};
-use super::diff::List;
+use super::declaration::List;
 use super::failure::Failure;
 use super::output::Output;
-use super::{table, watch};
+use super::{table, templates, watch};
 use crate::client::Client;
 use crate::clock::{Clock as _, SystemClock};
 use crate::exit::Exit;
@@ -21,6 +21,7 @@ pub(super) async fn run(args: &GetArgs, client: &Client, out: Output) -> Result<
     match args.what {
         What::Services if args.watch => watch::run(args, client, out).await,
         _ if args.watch => Err(Failure::new(Exit::Usage, "only services can be watched")),
+        What::Templates => templates::get(args, client, out).await,
         What::Services => services(args, client, out).await,
         What::Instances => instances(args, client, out).await,
         What::Events => events(args, client, out).await,
@@ -71,10 +72,11 @@ async fn services(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
+/// A list as a document.
 #[derive(Serialize)]
-struct Items<'a, T> {
-    kind: &'static str,
-    items: &'a [T],
+pub(super) struct Items<'a, T> {
+    pub(super) kind: &'static str,
+    pub(super) items: &'a [T],
 }
 
 async fn instances(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {

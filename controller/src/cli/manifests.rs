@@ -39,13 +39,17 @@ pub(super) fn validate(args: &FilesArgs, out: Output) -> Result<Exit, Failure> {
     let mut parsed = read(args)?;
     parsed.check(&|_| false);
     let exit = report(&parsed, out);
+    for template in &parsed.templates {
+        let name = &template.value.metadata.name;
+        out.data(&format!("template/{name} is valid ({}:{})\n", template.file, template.line));
+    }
     for service in &parsed.services {
         out.data(&format!(
             "service/{} is valid ({}:{})\n",
             service.value.metadata.name, service.file, service.line
         ));
     }
-    if parsed.services.is_empty() && exit == Exit::Done {
+    if parsed.is_empty() && exit == Exit::Done {
         return Err(Failure::new(Exit::Usage, "there is no manifest in what was given"));
     }
     Ok(exit)

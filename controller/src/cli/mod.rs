@@ -8,14 +8,16 @@
 //! - `progress`: how far a service is, while it is waited for
 //! - `failure`: how a command fails
 //! - `controller`: `dormouse controller`
-//! - `manifests`: reading `-f`
+//! - `manifests`: reading `-f`; `declaration`: what they declare, and what the server has
 //! - `apply`, `cost`, `diff`, `doctor`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
+//! - `templates`: what of these is about templates
 //! - `table`, `time`: tables, and times in them
 
 mod apply;
 mod args;
 mod controller;
 mod cost;
+mod declaration;
 mod delete;
 mod describe;
 mod diff;
@@ -28,6 +30,7 @@ mod manifests;
 mod output;
 mod progress;
 mod table;
+mod templates;
 mod time;
 mod watch;
 mod why;

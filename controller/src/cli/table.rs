@@ -52,7 +52,7 @@ const SERVICE_MORE: [&str; 4] = ["IN-FLIGHT", "IMAGE", "ADDRESS", "PUBLIC"];
 /// Wide enough for most services, so that rows of a watch stand below each other.
 pub(super) const SERVICE_WIDTHS: [usize; 6] = [16, 8, 5, 7, 9, 5];
 
-fn or_dash(text: Option<String>) -> String {
+pub(super) fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 

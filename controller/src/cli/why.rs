@@ -1,8 +1,8 @@
 //! `dormouse why`: why a service is awake or asleep.
 
 use super::args::NameArgs;
+use super::declaration::List;
 use super::describe::cause;
-use super::diff::List;
 use super::failure::Failure;
 use super::get::checked;
 use super::output::Output;

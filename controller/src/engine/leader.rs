@@ -120,6 +120,7 @@ impl Engine {
                 refresh_due = began + self.settings.poll_slow;
                 if let Ok(changed) = self.records.refresh().await {
                     changed.iter().for_each(|name| self.publish(name));
+                    self.refresh_templates().await;
                     // What is remembered is enough to answer from, and to wake.
                     self.is_ready.store(true, Ordering::Release);
                 }

@@ -11,6 +11,7 @@
 //! - `pace`: the budget of calls
 //! - `replicas`: controllers beside each other: what a standby hears and tells
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
+//! - `templates`: services that are made when somebody asks for them
 //! - `metrics`: its own numbers
 //! - `probe`: the path that users take, tried
 
@@ -27,6 +28,7 @@ pub mod replicas;
 pub mod runner;
 pub mod scheduler;
 mod sweep;
+mod templates;
 pub mod world;
 
 use crate::clock::Clock;
@@ -120,6 +122,7 @@ pub struct Engine {
     replica_url: String,
     pace: pace::Pace,
     records: Records,
+    templates: templates::Known,
     world: Mutex<World>,
     scheduler: Scheduler<Key>,
     nudge: Notify,
@@ -149,6 +152,7 @@ impl Engine {
                 let numbers = numbers.clone();
                 move |before, after| numbers.wrote(before, after)
             }),
+            templates: templates::Known::default(),
             settings: parts.settings,
             secret: parts.secret,
             cloud: parts.cloud,
@@ -296,6 +300,16 @@ impl Engine {
             *known = address;
             changed
         });
+    }
+
+    /// Drops what is kept of names that nobody declared, and that nothing was made of.
+    fn forget_strangers(&self) {
+        let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
+        backends.retain(|name, backend| backend.receiver_count() > 0 || self.records.get(name).is_some());
+    }
+
+    fn forget_backend(&self, name: &str) {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     fn backend_of(&self, name: &str) -> watch::Sender<Option<SocketAddr>> {

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use dormouse_core::guard::{self, NotWoken};
 use dormouse_core::observed::Beat;
 use dormouse_core::peering;
-use dormouse_core::view::{EventView, InstanceView, ServiceView};
+use dormouse_core::view::{EventView, InstanceView, ServiceView, TemplateView};
 use dormouse_core::{idle, intent};
-use dormouse_manifests::Service;
+use dormouse_manifests::{Service, ServiceTemplate};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::{Answer, Heartbeat, Role};
 use dormouse_state::{Desired, PairId, ServiceRecord, StoreError, planted};
@@ -54,6 +54,11 @@ impl Drop for Guard {
             at.last = Some(now);
             at.in_flight
         });
+        // Of a name that nobody declared and nothing was made of, nothing stays: strangers think of many.
+        if left == 0 && engine.records.get(&self.name).is_none() {
+            world.activator.remove(&self.name);
+            engine.forget_backend(&self.name);
+        }
         drop(world);
         // The end of the last one starts the clock of idleness, or lets a drain end.
         if left == 0 {
@@ -83,6 +88,14 @@ impl Plane for EnginePlane {
 
     fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
         self.0.records.get(name).map(|known| self.0.view(&known.record))
+    }
+
+    fn prospect(&self, name: &str) -> Option<Arc<ServiceView>> {
+        self.0.prospect(name)
+    }
+
+    fn templates(&self) -> Vec<TemplateView> {
+        self.0.all_templates()
     }
 
     fn instances(&self) -> Vec<InstanceView> {
@@ -135,7 +148,18 @@ impl Plane for EnginePlane {
 
     async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
         let now = self.0.now();
-        self.0.flip(name, |record| Ok(intent::delete(record, now))).await
+        self.0.flip(name, |record| Ok(record.and_then(|record| intent::delete(record, now)))).await
+    }
+
+    async fn declare_template(
+        &self,
+        template: ServiceTemplate,
+    ) -> Result<(Declared, TemplateView), PlaneError> {
+        self.0.declare_template(template).await
+    }
+
+    async fn delete_template(&self, name: &str) -> Result<TemplateView, PlaneError> {
+        self.0.delete_template(name).await
     }
 
     async fn wake(
@@ -144,10 +168,9 @@ impl Plane for EnginePlane {
         asked: Asked,
         at_least: Option<Duration>,
     ) -> Result<Arc<ServiceView>, PlaneError> {
-        let now = self.0.now();
         let view = self
             .0
-            .flip(name, |record| {
+            .wake(name, |record, now| {
                 intent::wake(record, asked.origin, &asked.reason, at_least, now)
                     .map_err(|error| PlaneError::Conflict(format!("`{name}` cannot be woken: {error}")))
             })
@@ -157,10 +180,9 @@ impl Plane for EnginePlane {
     }
 
     async fn wake_by_request(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
-        let now = self.0.now();
         let view = self
             .0
-            .flip(name, |record| {
+            .wake(name, |record, now| {
                 guard::wake_by_request(record, asked.origin, &asked.reason, now).map_err(|error| {
                     let detail = format!("`{name}` cannot be woken: {error}");
                     match error {
@@ -195,6 +217,7 @@ impl Plane for EnginePlane {
         let now = engine.now();
         engine
             .flip(name, |record| {
+                let Some(record) = record else { return Ok(None) };
                 let requests = engine.proxy_requests(record);
                 Ok(intent::sleep(record, asked.origin, &asked.reason, requests, now))
             })
@@ -247,13 +270,13 @@ impl Engine {
     async fn flip(
         &self,
         name: &str,
-        change: impl Fn(&ServiceRecord) -> Result<Option<ServiceRecord>, PlaneError>,
+        change: impl Fn(Option<&ServiceRecord>) -> Result<Option<ServiceRecord>, PlaneError>,
     ) -> Result<Arc<ServiceView>, PlaneError> {
         let refused = OnceLock::new();
         let slept = self.records.get(name).is_some_and(|known| known.record.desired == Desired::Asleep);
         let record = self
             .records
-            .update(name, None, |known| match change(known?) {
+            .update(name, None, |known| match change(known) {
                 Ok(next) => next,
                 Err(error) => {
                     let _ = refused.set(error);
@@ -276,9 +299,23 @@ impl Engine {
         Ok(self.view(&record))
     }
 
+    /// Wakes a service that is declared, or that a template is for.
+    async fn wake(
+        &self,
+        name: &str,
+        wake: impl Fn(&ServiceRecord, Timestamp) -> Result<Option<ServiceRecord>, PlaneError>,
+    ) -> Result<Arc<ServiceView>, PlaneError> {
+        let now = self.now();
+        let _making = self.making(name).await;
+        self.flip(name, |known| match self.to_wake(name, known, now)? {
+            Some(record) => wake(&record, now),
+            None => Ok(None),
+        })
+        .await
+    }
+
     /// Wakes what a service needs, and what that needs; each once.
     pub(super) async fn wake_dependencies(&self, name: &str, needs: &[String]) {
-        let now = self.now();
         let mut seen = BTreeSet::from([name.to_owned()]);
         let mut open = needs.to_vec();
         while let Some(needed) = open.pop() {
@@ -287,7 +324,7 @@ impl Engine {
             }
             let reason = format!("`{name}` needs it");
             let woken = self
-                .flip(&needed, |record| {
+                .wake(&needed, |record, now| {
                     intent::wake(record, "dependency", &reason, None, now)
                         .map_err(|error| PlaneError::Conflict(error.to_string()))
                 })

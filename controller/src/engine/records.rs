@@ -61,6 +61,11 @@ impl Records {
         self.read().known.values().any(|known| is(&known.record))
     }
 
+    /// How many records are so.
+    pub fn count(&self, is: impl Fn(&ServiceRecord) -> bool) -> usize {
+        self.read().known.values().filter(|known| is(&known.record)).count()
+    }
+
     /// Reads the whole table; answers the names of what changed.
     pub async fn refresh(&self) -> Result<Vec<String>, StoreError> {
         let began = self.read().writes;
@@ -209,7 +214,7 @@ mod tests {
     use super::*;
     use async_trait::async_trait;
     use dormouse_manifests::ServiceSpec;
-    use dormouse_state::{CapacityMemory, Lease, MemoryStore, Versioned};
+    use dormouse_state::{CapacityMemory, Lease, MemoryStore, Templates, Versioned};
     use jiff::Timestamp;
     use tokio::sync::Notify;
 
@@ -259,6 +264,16 @@ mod tests {
             fence: Option<u64>,
         ) -> Result<Version, StoreError> {
             self.store.put_capacity(group, memory, expected, fence).await
+        }
+        async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
+            self.store.templates().await
+        }
+        async fn put_templates(
+            &self,
+            templates: &Templates,
+            expected: Version,
+        ) -> Result<Version, StoreError> {
+            self.store.put_templates(templates, expected).await
         }
         async fn lease(&self) -> Result<Option<Lease>, StoreError> {
             self.store.lease().await

@@ -11,7 +11,7 @@ use dormouse_core::view::ServiceView;
 use dormouse_state::Lease;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -42,6 +42,8 @@ pub(super) struct Replicas {
     said: Mutex<BTreeMap<String, ServiceView>>,
     /// Rows that were changed here, and of which the leader does not know.
     untold: Mutex<BTreeSet<String>>,
+    /// Templates were changed here, and the leader does not know.
+    untold_templates: AtomicBool,
     news: Notify,
     leads_since: Mutex<Option<Instant>>,
 }
@@ -53,6 +55,7 @@ impl Default for Replicas {
             followed: watch::Sender::new(None),
             said: Mutex::default(),
             untold: Mutex::default(),
+            untold_templates: AtomicBool::new(false),
             news: Notify::new(),
             leads_since: Mutex::default(),
         }
@@ -160,6 +163,14 @@ impl Engine {
         }
     }
 
+    /// Templates were changed here.
+    pub(super) fn tell_templates(&self) {
+        if !self.is_leader() {
+            self.replicas.untold_templates.store(true, Ordering::Release);
+            self.replicas.news.notify_one();
+        }
+    }
+
     /// The use of a service began or ended here.
     pub(super) fn tell_use(&self) {
         if !self.is_leader() {
@@ -182,6 +193,7 @@ impl Engine {
             url: self.replica_url.clone(),
             addresses: self.settings.wildcard.clone().unwrap_or_default(),
             changed: changed.into_iter().collect(),
+            templates: self.replicas.untold_templates.swap(false, Ordering::AcqRel),
             in_use: used.map(|(name, at)| (name.clone(), at.in_flight)).collect(),
         }
     }
@@ -189,12 +201,13 @@ impl Engine {
     /// The leader did not hear this report: what it names is told again.
     pub fn untold(&self, report: StandbyReport) {
         lock(&self.replicas.untold).extend(report.changed);
+        self.replicas.untold_templates.fetch_or(report.templates, Ordering::AcqRel);
     }
 }
 
 /// As the leader.
 impl Engine {
-    fn is_leader(&self) -> bool {
+    pub(super) fn is_leader(&self) -> bool {
         self.epoch.load(Ordering::Acquire) != 0
     }
 
@@ -202,6 +215,9 @@ impl Engine {
     pub(super) async fn hear_standby(&self, report: StandbyReport) -> bool {
         if !self.is_leader() {
             return false;
+        }
+        if report.templates {
+            self.hear_templates().await;
         }
         for name in &report.changed {
             self.reread(name).await;

@@ -80,6 +80,7 @@ impl Engine {
             Ok(changed) => changed.iter().for_each(|name| self.schedule(name)),
             Err(error) => warn!(%error, "the table could not be read"),
         }
+        self.refresh_templates().await;
         let mut parts = vec![self.list_tasks().await, self.read_fleet().await];
         parts.push(self.read_zone(&self.settings.zone).await);
         if let Some(private) = &self.settings.private_zone {

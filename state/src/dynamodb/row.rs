@@ -18,6 +18,7 @@ pub const SERVICES: &str = "svc#";
 pub const GROUPS: &str = "asg#";
 pub const LEASE: &str = "lease#controller";
 pub const INSTALL: &str = "meta#install";
+pub const TEMPLATES: &str = "meta#templates";
 
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -41,6 +42,10 @@ impl Key {
 
     pub fn lease() -> Key {
         Key { row: LEASE.into(), name: "lease".into() }
+    }
+
+    pub fn templates() -> Key {
+        Key { row: TEMPLATES.into(), name: "templates".into() }
     }
 
     pub fn install() -> Key {

@@ -5,6 +5,7 @@ use super::{View, rollout};
 use crate::idle;
 use crate::intent;
 use crate::keepers;
+use crate::template;
 use dormouse_manifests::{IdleAfter, format_duration};
 use dormouse_peer::wire::Role;
 use dormouse_state::{Cause, Desired, ServiceRecord, planted};
@@ -30,6 +31,11 @@ pub(super) fn decide(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
     };
     if let Some(flipped) = flipped {
         *next = flipped;
+    }
+    if view.activator.in_flight == 0
+        && let Some(over) = template::expire(next, now)
+    {
+        *next = over;
     }
     remember_use(next, view, now);
 }

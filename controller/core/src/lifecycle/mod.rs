@@ -27,6 +27,7 @@ use crate::intent::{later, since};
 use crate::observed::{Beat, Task, TaskStatus, Tasks};
 use crate::settings::Settings;
 use crate::status;
+use crate::template;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
@@ -212,6 +213,7 @@ fn requeue(
     let moments = [
         idle::idle_at(next, &usage, view.dependents_awake, now),
         idle::ends_at(next),
+        template::expires_at(next),
         next.retry_at.filter(|_| next.desired == Desired::Awake && next.pair.is_none()),
         view.refusal.map(Refusal::retry_at),
         rest.and(next.dns.withdrawn_at).map(|at| later(at, settings.dns_ttl)),

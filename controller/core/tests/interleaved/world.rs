@@ -32,6 +32,7 @@ impl Print for Row {
             name: _,
             labels: _,
             spec: _,
+            made_from: _,
             generation,
             observed_generation,
             created_at: _,

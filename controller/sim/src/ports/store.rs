@@ -5,7 +5,7 @@ use crate::check;
 use crate::sim::{Odd, Sim};
 use async_trait::async_trait;
 use dormouse_state::{
-    CapacityMemory, Lease, MemoryStore, ServiceRecord, Store, StoreError, Version, Versioned,
+    CapacityMemory, Lease, MemoryStore, ServiceRecord, Store, StoreError, Templates, Version, Versioned,
 };
 use futures::FutureExt as _;
 use std::sync::Arc;
@@ -141,6 +141,15 @@ impl Store for SimStore {
             check::capacity_written(sim, memory)
         })
         .await
+    }
+
+    // Nobody declares templates here: reading that there are none goes well, and moves no die.
+    async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
+        self.rows.templates().await
+    }
+
+    async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {
+        self.rows.put_templates(templates, expected).await
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {

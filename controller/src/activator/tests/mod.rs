@@ -5,6 +5,7 @@ mod guarded;
 mod held;
 mod hostile;
 mod http2;
+mod made;
 mod own;
 mod rig;
 mod sent;

@@ -2,9 +2,9 @@
 
 use super::answer::Answer::{self, Events, Json, Nothing, Page, Text};
 use super::answer::of;
-use crate::api::{compat, cost, history, link, services};
+use crate::api::{compat, cost, history, link, services, templates};
 use crate::doctor::Report;
-use dormouse_core::view::{EventView, InstanceView, ServiceView};
+use dormouse_core::view::{EventView, InstanceView, ServiceView, TemplateView};
 
 /// Whom a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub(in crate::api) enum For {
 pub(in crate::api) enum Takes {
     Nothing,
     Manifest,
+    Template,
     Login,
     Heartbeat,
     Report,
@@ -80,6 +81,7 @@ const fn open(
 const WAIT: Parameter =
     ("wait", "answer only when it is done, or with 504 after this long, 1h at most", Value::Wait);
 const SERVICE: Answer = Json(of::<ServiceView>);
+const TEMPLATE: Answer = Json(of::<TemplateView>);
 const STANDING: Answer = Json(of::<compat::Told>);
 const EVENTS: Answer = Json(of::<history::Items<EventView>>);
 /// What `/{name}` answers: a page, and to programs a problem.
@@ -164,6 +166,25 @@ pub(in crate::api) const CALLS: &[Call] = &[
         "/v1/services/{name}/link",
         "A link that lets a browser wake a service with `access: token`, once and within 10 minutes",
         &[(201, Json(of::<link::Link>))],
+        &[400, 404, 409, 503],
+    ),
+    call("get", "/v1/templates", "All templates", &[(200, Json(of::<templates::List>))], &[400, 503]),
+    call("get", "/v1/templates/{name}", "One template", &[(200, TEMPLATE)], &[400, 404, 503]),
+    Call {
+        takes: Takes::Template,
+        ..call(
+            "put",
+            "/v1/templates/{name}",
+            "Declare a template: a manifest of that name, YAML or JSON; 201 when new",
+            &[(200, TEMPLATE), (201, TEMPLATE)],
+            &[400, 409, 413, 422, 503],
+        )
+    },
+    call(
+        "delete",
+        "/v1/templates/{name}",
+        "Delete a template: its services stay until they expire",
+        &[(200, TEMPLATE)],
         &[400, 404, 409, 503],
     ),
     call(

@@ -91,12 +91,9 @@ fn operation(call: &Call, schemas: &mut SchemaGenerator) -> Value {
 /// The manifest and the parts of it, as they are read: not the same as what is answered, where defaults are resolved.
 fn manifest() -> Map<String, Value> {
     let mut schema = dormouse_manifests::schema();
-    let parts = schema.as_object_mut().and_then(|root| {
-        root.remove("$schema");
-        root.remove("$defs")
-    });
-    let mut all = Map::from_iter([("Manifest".to_owned(), schema)]);
-    if let Some(Value::Object(parts)) = parts {
+    let mut all = Map::new();
+    if let Some(Value::Object(mut parts)) = schema.as_object_mut().and_then(|root| root.remove("$defs")) {
+        all.extend(parts.remove("Service").map(|service| ("Manifest".to_owned(), service)));
         all.extend(parts.into_iter().map(|(name, part)| (format!("Manifest{name}"), part)));
     }
     all.values_mut().for_each(lead_to_components);

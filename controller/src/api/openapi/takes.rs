@@ -33,14 +33,17 @@ fn label() -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": 63, "pattern": LABEL})
 }
 
+fn manifest(schema: &str) -> Value {
+    let manifest = json!({"schema": {"$ref": format!("#/components/schemas/{schema}")}});
+    json!({"application/yaml": manifest, "application/json": manifest})
+}
+
 /// The body, when it takes one.
 pub(super) fn body(takes: Takes) -> Option<Value> {
     let content = match takes {
         Takes::Nothing => return None,
-        Takes::Manifest => {
-            let manifest = json!({"schema": {"$ref": "#/components/schemas/Manifest"}});
-            json!({"application/yaml": manifest, "application/json": manifest})
-        }
+        Takes::Manifest => manifest("Manifest"),
+        Takes::Template => manifest("ManifestServiceTemplate"),
         Takes::Login => json!({
             "application/x-www-form-urlencoded": {"schema": {
                 "type": "object", "required": ["token"], "properties": {"token": {"type": "string"}},

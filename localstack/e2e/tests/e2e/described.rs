@@ -6,6 +6,7 @@ use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::paths::{localstack, python};
 use dormouse_e2e::run::run;
+use serde_json::json;
 use std::net::SocketAddr;
 use std::process::Command;
 
@@ -19,10 +20,17 @@ fn every_answer_is_one_that_is_described() {
     run(options, |world| {
         let controller = world.controller_with(&[]);
         controller.is_up();
-        for name in ["hello", "gone"] {
-            let request = Request::new("PUT", "controller", &format!("/v1/services/{name}"))
+        let service = |name| (format!("/v1/services/{name}"), Manifest::app(name).document().clone());
+        let template = json!({
+            "apiVersion": "dormouse.dev/v1", "kind": "ServiceTemplate", "metadata": {"name": "gone"},
+            "spec": {"match": "gone-*", "template": {"image": "e2e-app:1"}},
+        });
+        for (path, manifest) in
+            [service("hello"), service("gone"), ("/v1/templates/gone".to_owned(), template)]
+        {
+            let request = Request::new("PUT", "controller", &path)
                 .header("Authorization", &format!("Bearer {TOKEN}"))
-                .body(Manifest::app(name).document().to_string());
+                .body(manifest.to_string());
             let to = SocketAddr::new(controller.address().parse().unwrap(), API_PORT);
             assert_eq!(request.send(to).unwrap().status, 201);
         }
@@ -36,6 +44,6 @@ fn every_answer_is_one_that_is_described() {
             .expect("schemathesis starts: `make setup` installs it");
         let said = String::from_utf8_lossy(&asked.stdout);
         assert!(asked.status.success(), "{said}\n{}", String::from_utf8_lossy(&asked.stderr));
-        assert!(said.contains("Tested: 26"), "every call that ends was asked: {said}");
+        assert!(said.contains("Tested: 30"), "every call that ends was asked: {said}");
     });
 }

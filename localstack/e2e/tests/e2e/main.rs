@@ -47,6 +47,7 @@ mod replicas;
 mod rollout;
 mod scale;
 mod sleep;
+mod templates;
 mod traffic;
 mod wake;
 mod zones;
