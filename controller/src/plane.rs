@@ -73,6 +73,9 @@ pub struct StandbyReport {
     pub replica: String,
     /// Its API.
     pub url: String,
+    /// It ends, and only answers those whom it holds: nobody is to be led there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
     /// Where its activator is reached from outside.
     #[serde(default)]
     pub addresses: Vec<String>,

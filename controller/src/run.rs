@@ -27,8 +27,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// How long held and running requests get once the controller is asked to end. ECS kills after 30 s.
-const GRACE: Duration = Duration::from_secs(25);
+/// Of the time until it is killed, what is left for an orderly end once nobody waits here any more.
+const LAST: Duration = Duration::from_secs(5);
 
 /// Connections that wait to be accepted. Whoever comes when so many do, tries again after a second: the usual 128 are
 /// few where a crowd waits for one service. The system's own limit is `net.core.somaxconn`, usually 4096.
@@ -105,26 +105,46 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         stop: stop.clone(),
     };
     let router = api::router(plane.clone(), waker, options);
-    let api = tokio::spawn(api::serve(api_listener, router, stop.clone(), GRACE));
-    let activator = tokio::spawn(activator.serve(activator_listener, stop.clone(), GRACE));
+    let grace = config.stop_timeout.saturating_sub(LAST);
+    let mut served = tokio::spawn({
+        let (activator, stop) = (activator.clone(), stop.clone());
+        async move {
+            let api = api::serve(api_listener, router, stop.clone(), grace);
+            tokio::join!(api, activator.serve(activator_listener, stop, grace));
+        }
+    });
     let manifests = config
         .manifests
         .map(|directory| tokio::spawn(crate::directory::follow(directory, plane.clone(), stop.clone())));
     info!(api = %config.api_listen, activator = %config.activator_listen, "listening");
 
-    let follows = tokio::spawn(replicas::follow(engine.clone(), config.secret.clone(), stop.clone()));
+    // Cancelled once nobody waits here any more.
+    let left = CancellationToken::new();
+    let follows = tokio::spawn(replicas::follow(engine.clone(), config.secret.clone(), left.clone()));
     let ended = engine.lead(&stop).await;
     stop.cancel();
     if ended == Ended::Lost {
         // Whoever leads now must not find two at work: no grace.
         bail!("the lease was lost; ending, so that a fresh process starts from what is true");
     }
-    for task in [Some(api), Some(activator), Some(follows), manifests, Some(signals)].into_iter().flatten() {
-        task.await.context("a part of the controller panicked")?;
+    // Who is held here is answered with the help of whoever leads now.
+    tokio::select! {
+        biased;
+        ended = &mut served => ended.context(PANICKED)?,
+        () = engine.linger() => {
+            activator.give_up();
+            served.await.context(PANICKED)?;
+        }
+    }
+    left.cancel();
+    for task in [Some(follows), manifests, Some(signals)].into_iter().flatten() {
+        task.await.context(PANICKED)?;
     }
     info!("ended");
     Ok(())
 }
+
+const PANICKED: &str = "a part of the controller panicked";
 
 fn listen(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
     let listen = || {

@@ -135,6 +135,11 @@ impl Activator {
         Ok(self.answer(peer, request.map(Body::new)).await)
     }
 
+    /// Answers everybody who is held: nothing is to be waited for.
+    pub fn give_up(&self) {
+        self.closing.cancel();
+    }
+
     /// How many requests are held right now.
     pub fn held(&self) -> usize {
         self.slots.held()

@@ -36,6 +36,8 @@ pub struct ControllerConfig {
     pub policy: Policy,
     /// How long the leader's lease lasts.
     pub lease: Duration,
+    /// How long it has from SIGTERM until it is killed.
+    pub stop_timeout: Duration,
     /// How many calls to AWS it may make.
     pub api_budget: ApiBudget,
     /// What is logged, and how.

@@ -144,6 +144,8 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let pages = reader.optional("DORMOUSE_PAGES", parse::directory);
     let policy = reader.optional("DORMOUSE_POLICY", parse::policy).unwrap_or(Policy::Enforce);
     let lease = reader.required("DORMOUSE_LEASE", |text| parse::duration(text, seconds(1)..=seconds(600)));
+    let stop_timeout =
+        reader.required("DORMOUSE_STOP_TIMEOUT", |text| parse::duration(text, seconds(6)..=seconds(3600)));
     let api_budget = reader.optional("DORMOUSE_API_BUDGET", parse::api_budget).unwrap_or(ApiBudget::Default);
     let filter = reader.required("DORMOUSE_LOG", parse::log_filter);
     let format = reader.optional("DORMOUSE_LOG_FORMAT", parse::log_format);
@@ -160,6 +162,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         pages,
         policy,
         lease: lease?,
+        stop_timeout: stop_timeout?,
         api_budget,
         log: Log { filter: filter?, format },
     })

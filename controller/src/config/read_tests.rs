@@ -39,7 +39,7 @@ fn the_minimum_is_enough_and_the_rest_has_its_documented_default() {
     assert_eq!(install.scale_in_delay, seconds(180));
     assert_eq!(install.drain_wait, seconds(15));
     assert_eq!((install.poll_fast, install.poll_slow), (seconds(1), seconds(30)));
-    assert_eq!(config.lease, seconds(15));
+    assert_eq!((config.lease, config.stop_timeout), (seconds(15), seconds(30)));
     assert_eq!(config.api_listen.to_string(), "0.0.0.0:9070");
     assert_eq!(config.activator_listen.to_string(), "0.0.0.0:9060");
     assert_eq!(config.policy, Policy::Enforce);

@@ -196,6 +196,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "15s",
         "How long the leader's lease lasts; renewed every third of it",
     ),
+    defaulted(
+        "DORMOUSE_STOP_TIMEOUT",
+        "stop-timeout",
+        "DURATION",
+        "30s",
+        "How long it has from SIGTERM until it is killed; held requests get all of it but five seconds",
+    ),
     optional(
         "DORMOUSE_API_BUDGET",
         "api-budget",

@@ -20,6 +20,8 @@ use tracing::{info, warn};
 const AT_ONCE: usize = 64;
 /// After a write that failed, on which all else waits.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Another controller that stands by has taken a lease that was given back long before this.
+const TAKEN_OVER_IN: Duration = Duration::from_secs(20);
 /// Tasks without a row are looked at again after this, in case the row is only late.
 const ORPHAN_GRACE: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,29 @@ impl Engine {
             self.release(&held).await;
         }
         ended
+    }
+
+    /// Stands by for those who are held here, and takes the lease no more. Answers when nobody has led for so long that
+    /// none of them is helped by waiting.
+    pub async fn linger(&self) {
+        self.epoch.store(0, Ordering::Release);
+        self.leave();
+        let mut led = Instant::now();
+        while led.elapsed() < TAKEN_OVER_IN {
+            if !self.is_following()
+                && let Ok(changed) = self.records.refresh().await
+            {
+                changed.iter().for_each(|name| self.publish(name));
+            }
+            if let Ok((current, _)) = self.look_at_lease().await {
+                self.is_led_by(current.as_ref());
+                if current.is_some_and(|lease| !lease.nonce.is_empty()) {
+                    led = Instant::now();
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        info!("nobody has taken over");
     }
 
     /// Plans and reports beside whoever leads: takes no lease, changes nothing.

@@ -46,6 +46,8 @@ pub(super) struct Replicas {
     untold_templates: AtomicBool,
     news: Notify,
     leads_since: Mutex<Option<Instant>>,
+    /// It ends.
+    leaving: AtomicBool,
 }
 
 impl Default for Replicas {
@@ -58,6 +60,7 @@ impl Default for Replicas {
             untold_templates: AtomicBool::new(false),
             news: Notify::new(),
             leads_since: Mutex::default(),
+            leaving: AtomicBool::new(false),
         }
     }
 }
@@ -178,6 +181,12 @@ impl Engine {
         }
     }
 
+    /// From now on it only answers those whom it holds.
+    pub(super) fn leave(&self) {
+        self.replicas.leaving.store(true, Ordering::Release);
+        self.replicas.news.notify_one();
+    }
+
     /// Waits until there is something to tell the leader.
     pub async fn news(&self) {
         self.replicas.news.notified().await;
@@ -188,10 +197,13 @@ impl Engine {
         let changed = std::mem::take(&mut *lock(&self.replicas.untold));
         let world = self.world();
         let used = world.activator.iter().filter(|(_, at)| at.in_flight > 0);
+        let leaving = self.replicas.leaving.load(Ordering::Acquire);
+        let addresses = self.settings.wildcard.clone().filter(|_| !leaving).unwrap_or_default();
         StandbyReport {
             replica: self.holder.clone(),
             url: self.replica_url.clone(),
-            addresses: self.settings.wildcard.clone().unwrap_or_default(),
+            leaving,
+            addresses,
             changed: changed.into_iter().collect(),
             templates: self.replicas.untold_templates.swap(false, Ordering::AcqRel),
             in_use: used.map(|(name, at)| (name.clone(), at.in_flight)).collect(),
@@ -277,7 +289,8 @@ impl Engine {
         let own = self.replica_url.clone();
         let leader = self.replicas.leader.borrow().clone();
         let world = self.world();
-        let others = world.standbys.values().map(|standby| standby.report.url.clone());
+        let others = world.standbys.values().filter(|standby| !standby.report.leaving);
+        let others = others.map(|standby| standby.report.url.clone());
         leader.into_iter().chain([own]).chain(others).collect()
     }
 
@@ -288,7 +301,8 @@ impl Engine {
             return Cow::Borrowed(&self.settings);
         }
         let mut settings = self.settings.clone();
-        let reports = || world.standbys.values().map(|standby| &standby.report);
+        let stays = |report: &&StandbyReport| !report.leaving;
+        let reports = || world.standbys.values().map(|standby| &standby.report).filter(stays);
         if let Some(own) = &mut settings.wildcard {
             let others = reports().flat_map(|report| report.addresses.iter().cloned());
             let all: BTreeSet<String> = own.drain(..).chain(others).collect();
