@@ -17,6 +17,7 @@ use crate::waker::Waker;
 use anyhow::{Context, bail};
 use dormouse_aws::{Cloud, Survey};
 use dormouse_core::cost::Tariff;
+use dormouse_core::upkeep;
 use dormouse_state::Store;
 use dormouse_state::dynamodb::DynamoDbStore;
 use std::net::SocketAddr;
@@ -63,7 +64,8 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         wildcard = ?settings.wildcard,
         "starting"
     );
-    let tariff = Tariff { instance_type, tasks_per_instance: settings.max_tasks_per_instance };
+    let controller = upkeep::Controller { architecture: architecture().to_owned(), lease: config.lease };
+    let tariff = Tariff { instance_type, tasks_per_instance: settings.max_tasks_per_instance, controller };
     let doctor: Arc<dyn Examine> =
         Arc::new(doctor::Inside::new(survey, config.installation.site(), settings.clone()));
     let controller_url = settings.controller_url.clone();
@@ -142,6 +144,11 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     }
     info!("ended");
     Ok(())
+}
+
+/// Its processor, as ECS and the price table name it.
+fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "ARM64" } else { "X86_64" }
 }
 
 const PANICKED: &str = "a part of the controller panicked";

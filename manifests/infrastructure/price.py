@@ -11,14 +11,8 @@ from typing import Any
 PRICES = Path(__file__).resolve().parent / "prices.json"
 # The lease's row is written every third of DORMOUSE_LEASE, which the template sets to 30 s.
 LEASE_WRITE_SECONDS = 10
-# While everything sleeps the table is read as a whole every two minutes, consistently: a read unit for every 4 KiB.
-SCAN_SECONDS = 120
-UNIT_BYTES = 4096
-# A sleeping service's row, as measured with a hundred of them.
-ROW_BYTES = 1700
+# So many services are reckoned with.
 SERVICES = 10
-# What the controller logs while nothing happens, in GB a month: nothing in ten minutes, as measured.
-LOG_GB = 0.01
 
 
 @dataclass
@@ -35,21 +29,29 @@ def prices() -> dict[str, Any]:
 
 
 def idle(parameters: dict[str, Any]) -> list[Line]:
-    """The lines for the parameters of a stack."""
+    """The lines for the parameters of a stack.
+
+    What is assumed stands beside the prices. While everything sleeps the table is read as a whole every two minutes,
+    consistently: a read unit for every 4 KiB. A sleeping service's row is as large as it was measured with a hundred of
+    them. What is logged while nothing happens was nothing in ten minutes.
+    """
     known = prices()
+    assumed = known["assumed"]
+    vcpu, gib = assumed["controllerVcpu"], assumed["controllerGib"]
     hours = known["hoursPerMonth"]
     seconds = hours * 3600
     architecture = parameters["Architecture"]
     count = int(parameters["ControllerCount"])
     cpu, memory = known["fargateVcpuHour"][architecture], known["fargateGibHour"][architecture]
-    task = (0.25 * cpu + 0.5 * memory) * hours * count
-    how = f"{count} x (0.25 vCPU x ${cpu} + 0.5 GB x ${memory}) x {hours} h"
+    task = (vcpu * cpu + gib * memory) * hours * count
+    how = f"{count} x ({vcpu} vCPU x ${cpu} + {gib} GB x ${memory}) x {hours} h"
     if parameters["ControllerSpot"] == "true":
         task *= 1 - known["fargateSpotDiscount"]
         how += f", less {known['fargateSpotDiscount']:.0%} on Spot"
     address = known["publicIpv4Hour"]
     writes = seconds / LEASE_WRITE_SECONDS
-    reads = seconds / SCAN_SECONDS * math.ceil(SERVICES * ROW_BYTES / UNIT_BYTES)
+    scan, log = assumed["scanSeconds"], assumed["logGb"]
+    reads = seconds / scan * math.ceil(SERVICES * assumed["rowBytes"] / assumed["unitBytes"])
     per_write, per_read = known["dynamodbMillionWrites"], known["dynamodbMillionReads"]
     lines = [
         Line("controller, Fargate", how, task),
@@ -62,11 +64,11 @@ def idle(parameters: dict[str, Any]) -> list[Line]:
             writes * per_write / 1e6,
         ),
         Line(
-            f"table: {SERVICES} services read every {SCAN_SECONDS} s",
+            f"table: {SERVICES} services read every {scan} s",
             f"{reads:,.0f} read units x ${per_read} a million",
             reads * per_read / 1e6,
         ),
-        Line("logs", f"{LOG_GB} GB x ${known['logsGb']}", LOG_GB * known["logsGb"]),
+        Line("logs", f"{log} GB x ${known['logsGb']}", log * known["logsGb"]),
     ]
     if parameters["NatGateway"] == "true":
         nat = known["natGatewayHour"]

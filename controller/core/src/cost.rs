@@ -7,6 +7,7 @@
 
 use crate::definition::service_resources;
 use crate::observed::Resources;
+use crate::upkeep::Controller;
 use dormouse_manifests::{Fallback, ServiceSpec};
 use dormouse_state::months::{Months, split};
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +39,38 @@ pub struct Prices {
     pub public_ipv4_hour: f64,
     /// Instance on demand, an hour, by type.
     pub instance_hour: BTreeMap<String, f64>,
+    /// Hours that a month is reckoned with.
+    pub hours_per_month: f64,
+    /// Secret, a month.
+    pub secret_month: f64,
+    /// Hosted zone, a month.
+    pub hosted_zone_month: f64,
+    /// A million writes of a table, on demand.
+    pub dynamodb_million_writes: f64,
+    /// A million read units of one.
+    pub dynamodb_million_reads: f64,
+    /// GB of logs taken in.
+    pub logs_gb: f64,
+    /// What a sleeping installation is reckoned with.
+    pub assumed: Assumed,
+}
+
+/// What a sleeping installation is reckoned with; measured, or as the template has it.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assumed {
+    /// vCPU of the controller's task.
+    pub controller_vcpu: f64,
+    /// GiB of it.
+    pub controller_gib: f64,
+    /// Seconds between two readings of the whole table.
+    pub scan_seconds: f64,
+    /// Bytes of a read unit.
+    pub unit_bytes: f64,
+    /// Bytes of a sleeping service's row.
+    pub row_bytes: f64,
+    /// GB of logs a month.
+    pub log_gb: f64,
 }
 
 impl Prices {
@@ -56,6 +89,8 @@ pub struct Tariff {
     pub instance_type: Option<String>,
     /// Service tasks on one instance, at least 1.
     pub tasks_per_instance: u32,
+    /// The controller itself.
+    pub controller: Controller,
 }
 
 /// What one service costs in an hour awake, in dollars.
@@ -186,7 +221,8 @@ mod tests {
     fn an_hour_awake_is_proxy_address_and_a_part_of_an_instance() {
         let prices = Prices::shipped();
         let mut spec = ServiceSpec::defaults_for("nginx:1");
-        let tariff = Tariff { instance_type: Some("t4g.xlarge".into()), tasks_per_instance: 3 };
+        let tariff =
+            Tariff { instance_type: Some("t4g.xlarge".into()), tasks_per_instance: 3, ..Tariff::default() };
         let hourly = tariff.hourly(prices, &spec);
         // 0.25 x 0.04048 + 0.5 x 0.004445; (0.1344 + 0.005) / 3.
         assert!(near(hourly.proxy, 0.0123425), "{hourly:?}");
@@ -198,7 +234,8 @@ mod tests {
         // 0.5 x 0.04048 + 1 x 0.004445 + 0.005: with its sidecar it takes 288 CPU units and 544 MiB.
         let falls_back = tariff.hourly(prices, &spec);
         assert!(near(falls_back.on_fargate.unwrap(), 0.029685), "{falls_back:?}");
-        let unknown = Tariff { instance_type: Some("x9.mega".into()), tasks_per_instance: 3 };
+        let unknown =
+            Tariff { instance_type: Some("x9.mega".into()), tasks_per_instance: 3, ..Tariff::default() };
         assert_eq!(unknown.hourly(prices, &spec).instance, None);
         assert_eq!(Tariff::default().hourly(prices, &spec).instance, None);
     }

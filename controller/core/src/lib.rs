@@ -21,6 +21,7 @@
 //! - [`capacity`]: wanted service tasks against instances
 //! - [`doctor`]: what is wrong with where an installation lives
 //! - [`cost`]: what services cost, and what their sleep saves
+//! - [`upkeep`]: what the installation itself costs
 //! - [`budget`]: how many calls may be made
 //! - [`lease`]: when to take, renew and give up the lease
 //! - [`redate`]: what becomes of times that another controller's clock wrote
@@ -49,6 +50,7 @@ pub mod settings;
 pub mod status;
 pub mod template;
 pub mod transition;
+pub mod upkeep;
 pub mod view;
 
 #[cfg(test)]

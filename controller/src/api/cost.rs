@@ -6,6 +6,7 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use dormouse_core::cost::{Hourly, MonthCost, Prices, Tariff, Use, months};
+use dormouse_core::upkeep::{Upkeep, asleep};
 use dormouse_core::view::ServiceView;
 use dormouse_state::months::month;
 use jiff::Timestamp;
@@ -28,6 +29,9 @@ pub struct CostReport {
     pub month: String,
     /// Every service, by name.
     pub services: Vec<ServiceCost>,
+    /// What the installation itself costs a month while all of them sleep.
+    #[serde(default)]
+    pub idle: Upkeep,
 }
 
 /// What a service costs.
@@ -64,6 +68,7 @@ impl CostReport {
             instance_type: known,
             month: month(now).0,
             services: services.iter().map(cost).collect(),
+            idle: asleep(prices, &tariff.controller, services.len()),
         }
     }
 

@@ -55,6 +55,7 @@ pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Response
         stream: STREAM,
         logout: auth::has_session(&api, &headers).then_some(LOGOUT),
         money: costs.total(&costs.month),
+        idle: costs.idle.month,
         now,
     })
 }

@@ -8,6 +8,7 @@ use super::table::Table;
 use crate::api::CostReport;
 use crate::client::Client;
 use crate::exit::Exit;
+use dormouse_core::upkeep::Upkeep;
 use http::Method;
 
 pub(super) async fn run(args: &CostArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
@@ -19,6 +20,7 @@ pub(super) async fn run(args: &CostArgs, client: &Client, out: Output) -> Result
         Format::Json | Format::Yaml => out.data(&document(&report, args.output)?),
         Format::Table | Format::Wide | Format::Name => {
             out.data(&table(&report));
+            out.data(&idle(&report.idle));
             let instances = report
                 .instance_type
                 .as_deref()
@@ -28,6 +30,19 @@ pub(super) async fn run(args: &CostArgs, client: &Client, out: Output) -> Result
         }
     }
     Ok(Exit::Done)
+}
+
+/// A line for each thing that is paid while everything sleeps, and their sum.
+fn idle(upkeep: &Upkeep) -> String {
+    let mut table = Table::new(&["ASLEEP", "A-MONTH", "ON-SPOT", "HOW"]);
+    let dollars = |sum: f64| format!("${sum:.2}");
+    for line in &upkeep.lines {
+        table.row(vec![line.what.clone(), dollars(line.dollars), dollars(line.on_spot), line.how.clone()]);
+    }
+    let sums = [upkeep.month, upkeep.month_on_spot].map(dollars);
+    let [month, on_spot] = sums;
+    table.row(vec!["(all)".to_owned(), month, on_spot, String::new()]);
+    table.render()
 }
 
 /// A line a service and month, and a sum a month.
@@ -74,6 +89,7 @@ mod tests {
     use super::*;
     use crate::api::ServiceCost;
     use dormouse_core::cost::{Hourly, MonthCost};
+    use dormouse_core::upkeep::Line;
 
     #[test]
     fn a_line_a_service_and_month_and_a_sum_a_month() {
@@ -91,6 +107,7 @@ mod tests {
             region: "us-east-1".into(),
             instance_type: None,
             month: "2026-11".into(),
+            idle: Upkeep::default(),
             services: vec![
                 service("a", vec![month("2026-10", 1.0, 100.0), month("2026-11", 20.0, 0.0)]),
                 service("b", vec![month("2026-11", 5.0, 15.0)]),
@@ -105,5 +122,23 @@ MONTH    SERVICE  AWAKE   ASLEEP   SPENT  SAVED
 2026-11  (all)                     $2.50  $1.50
 ";
         assert_eq!(table(&report), expected);
+    }
+
+    #[test]
+    fn what_is_paid_asleep_line_by_line() {
+        let line = |what: &str, dollars: f64, on_spot: f64| Line {
+            what: what.into(),
+            how: "1 x 2".into(),
+            dollars,
+            on_spot,
+        };
+        let lines = vec![line("controller, Fargate", 7.2, 2.1), line("secret", 0.4, 0.4)];
+        let expected = "\
+ASLEEP               A-MONTH  ON-SPOT  HOW
+controller, Fargate  $7.20    $2.10    1 x 2
+secret               $0.40    $0.40    1 x 2
+(all)                $7.60    $2.50
+";
+        assert_eq!(idle(&Upkeep { lines, month: 7.6, month_on_spot: 2.5 }), expected);
     }
 }

@@ -135,7 +135,8 @@ async fn costs_are_those_of_the_months_since_they_are_kept() {
     let mut old = asleep("b");
     old.status.metered_since = None;
     let plane = FakePlane::new([slept, old]);
-    let tariff = Tariff { instance_type: Some("t4g.xlarge".into()), tasks_per_instance: 3 };
+    let tariff =
+        Tariff { instance_type: Some("t4g.xlarge".into()), tasks_per_instance: 3, ..Tariff::default() };
     let api = api_with(&plane, Options { tariff, ..Options::default() });
     let (status, report) = call(&api, "GET", "/v1/cost", "").await;
     assert_eq!(
@@ -149,6 +150,10 @@ async fn costs_are_those_of_the_months_since_they_are_kept() {
     let (spent, saved) = (month["spent"].as_f64().unwrap(), month["saved"].as_f64().unwrap());
     assert!(spent > 0.0 && (saved - 3.0 * spent).abs() < 1e-9, "{report}");
     assert_eq!(report["services"][1]["months"], json!([]), "what was not kept is not made up");
+    let (idle, lines) = (&report["idle"], report["idle"]["lines"].as_array().unwrap());
+    let sum: f64 = lines.iter().filter_map(|line| line["dollars"].as_f64()).sum();
+    assert!((idle["month"].as_f64().unwrap() - sum).abs() < 1e-9 && sum > 0.0, "{report}");
+    assert!(idle["monthOnSpot"].as_f64().unwrap() < sum, "{report}");
 }
 
 #[tokio::test]

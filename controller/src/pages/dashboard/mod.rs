@@ -46,6 +46,8 @@ pub struct Shown<'a> {
     pub logout: Option<&'a str>,
     /// Dollars that services have cost this month, and that their sleep has saved.
     pub money: (f64, f64),
+    /// Dollars a month for the installation itself, while all sleeps.
+    pub idle: f64,
     /// The time of day.
     pub now: Timestamp,
 }
@@ -87,7 +89,7 @@ pub fn dashboard(shown: &Shown<'_>) -> Response<Body> {
     body.push_str("</tr></thead><tbody id=\"rows\">");
     services.iter().for_each(|view| row(&mut body, view, &places, now));
     body.push_str("</tbody></table>");
-    money(&mut body, shown.money);
+    money(&mut body, shown.money, shown.idle);
     body.push_str(
         "<p id=\"nothing\" class=\"soft empty\" hidden>No service matches.</p></section><div class=\"two\">",
     );
@@ -106,12 +108,12 @@ pub fn dashboard(shown: &Shown<'_>) -> Response<Body> {
 }
 
 /// As it was when the page was opened.
-fn money(body: &mut String, (spent, saved): (f64, f64)) {
+fn money(body: &mut String, (spent, saved): (f64, f64), idle: f64) {
     let date = &Prices::shipped().date;
     let _ = write!(
         body,
         "<p class=\"soft\">This month: about ${spent:.2} spent on being awake, ${saved:.2} saved by sleep (list prices of {}; \
-         <code>dormouse cost</code> has each service).</p>",
+         <code>dormouse cost</code> has each service). Asleep, the installation itself takes about ${idle:.2} a month.</p>",
         Escaped(date)
     );
 }

@@ -63,6 +63,7 @@ async fn whatever_is_echoed_stays_text() {
         stream: EVIL,
         logout: Some(EVIL),
         money: (1.234, 56.789),
+        idle: 11.938,
         now: now(),
     });
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -74,6 +75,7 @@ async fn whatever_is_echoed_stays_text() {
         html.contains("about $1.23 spent on being awake, $56.79 saved by sleep (list prices of 2026-"),
         "{html}"
     );
+    assert!(html.contains("the installation itself takes about $11.94 a month"), "{html}");
     assert_eq!(html.matches("<script>").count(), 1, "its own");
     assert!(!html.contains(EVIL) && !html.contains("\"'>") && !html.contains(" style="));
 }
