@@ -154,13 +154,13 @@ fn program(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &Range<usize>, spe
             }
         }
         (None, Some(_)) => {
-            for name in ["entryPoint", "secrets"] {
+            for name in ["command", "entryPoint", "env", "secrets"] {
                 if let Some(entry) = fields.entry(name) {
                     reader.warning(
                         &entry.key_span,
                         Complaint::new(
                             format!("`{name}` has no effect with `taskDefinition`"),
-                            "ECS cannot override it when a task starts",
+                            "the task definition's own stand",
                         )
                         .help("set it in the task definition"),
                     );

@@ -285,10 +285,11 @@ fn accepted_values_arrive() {
 
 #[test]
 fn what_has_no_effect_is_a_warning() {
-    let parsed = parse("a.yaml", &document("taskDefinition: web, secrets: { A: b }, entryPoint: [sh]"));
+    let with = "taskDefinition: web, env: { B: c }, secrets: { A: b }, command: [run], entryPoint: [sh]";
+    let parsed = parse("a.yaml", &document(with));
     assert_eq!(parsed.services.len(), 1);
     assert!(!parsed.has_errors());
-    assert_eq!(parsed.diagnostics.len(), 2);
+    assert_eq!(parsed.diagnostics.len(), 4);
     for fields in ["image: a, protocol: tcp, busyPath: /busy", "image: a, idleAfter: 1h, maxAwake: 30m"] {
         let parsed = parse("a.yaml", &document(fields));
         assert_eq!((parsed.services.len(), parsed.diagnostics.len()), (1, 1), "{fields}");
