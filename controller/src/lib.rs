@@ -16,7 +16,7 @@
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
 //! - [`replicas`]: several controllers beside each other
-//! - [`trust`]: who a request comes from
+//! - [`trust`]: who a request comes from; [`tokens`]: and what they may do
 //! - [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
 
 pub mod activator;
@@ -48,6 +48,7 @@ pub mod run;
 pub mod serve;
 #[cfg(feature = "aws")]
 pub mod startup;
+pub mod tokens;
 pub mod trust;
 pub mod views;
 pub mod waker;

@@ -87,7 +87,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let passes = Passes::new(config.secret.clone(), Arc::new(SystemClock));
     let options = activator::Options {
         limits: config.held,
-        token: config.api_token.clone(),
+        tokens: config.tokens.clone(),
         passes: Some(passes.clone()),
         trusted: config.trusted_proxies.clone(),
         pages: pages.clone(),
@@ -96,7 +96,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let activator = Activator::new(plane.clone(), waker.clone(), options);
     let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), Arc::new(waker.clone()), engine.clone()];
     let options = api::Options {
-        token: config.api_token.clone(),
+        tokens: config.tokens.clone(),
         passes: Some(passes),
         trusted: config.trusted_proxies.clone(),
         pages,

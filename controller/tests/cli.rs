@@ -9,6 +9,7 @@ mod testing;
 use dormouse::api::{Options, router, serve};
 use dormouse::config::Secret;
 use dormouse::plane::Plane;
+use dormouse::tokens::Tokens;
 use dormouse::waker::Waker;
 use dormouse_state::{ConditionType, Desired, Phase};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -39,7 +40,10 @@ fn shell_with(token: Option<&str>) -> Shell {
     let plane = FakePlane::new([asleep("hello"), awake("up")]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let port: Arc<dyn Plane> = Arc::<FakePlane>::clone(&plane);
-    let options = Options { token: token.map(Secret::new), ..Options::default() };
+    let options = Options {
+        tokens: token.map(|token| Tokens::admin(Secret::new(token))).unwrap_or_default(),
+        ..Options::default()
+    };
     let api = router(Arc::clone(&port), Waker::new(port), options);
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());

@@ -3,6 +3,7 @@
 use super::listener::Activator;
 use super::local;
 use crate::problem::Problem;
+use crate::tokens::Role;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use dormouse_core::view::ServiceView;
@@ -16,7 +17,7 @@ impl Activator {
     /// Whether a request's headers let it wake the service.
     pub(super) fn may_wake(&self, headers: &HeaderMap, view: &ServiceView) -> bool {
         view.spec.wake.access == Access::Public
-            || self.shows_token(headers)
+            || self.role(headers) >= Some(Role::Wake)
             || self.shows_pass(headers, &view.metadata.name)
     }
 
@@ -45,9 +46,9 @@ impl Activator {
         refused(view, &format!("waking `{name}` needs a token: give `Authorization: Bearer …`"))
     }
 
-    fn shows_token(&self, headers: &HeaderMap) -> bool {
-        let shown = crate::request::bearer(headers);
-        self.token.as_ref().zip(shown).is_some_and(|(token, shown)| token.matches(shown))
+    /// What the API's token that it shows lets do.
+    fn role(&self, headers: &HeaderMap) -> Option<Role> {
+        crate::request::bearer(headers).and_then(|shown| self.tokens.of(shown)).map(|bearer| bearer.role)
     }
 
     fn shows_pass(&self, headers: &HeaderMap, name: &str) -> bool {
@@ -58,7 +59,7 @@ impl Activator {
 
     /// What lets in is no business of the service's.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
-        if self.shows_token(headers) {
+        if self.role(headers).is_some() {
             headers.remove(header::AUTHORIZATION);
         }
         let ours = |value: &HeaderValue| {

@@ -1,13 +1,13 @@
 //! The activator and its listener.
 
 use super::slots::{Limits, Slots};
-use crate::config::Secret;
 use crate::forward::Forwarder;
 use crate::metrics::{Metrics, Page};
 use crate::pages::{Custom, Goes, Live};
 use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::serve;
+use crate::tokens::Tokens;
 use crate::trust::TrustedProxies;
 use crate::waker::Waker;
 use axum::body::Body;
@@ -31,8 +31,8 @@ use tokio_util::task::TaskTracker;
 pub struct Options {
     /// How many requests may be held.
     pub limits: Limits,
-    /// The token that `spec.wake.access: token` asks for.
-    pub token: Option<Secret>,
+    /// The tokens of which `spec.wake.access: token` asks for one that may wake.
+    pub tokens: Tokens,
     /// Links and cookies that stand in for it in browsers.
     pub passes: Option<Arc<Passes>>,
     /// The proxies in front whose word counts.
@@ -48,7 +48,7 @@ pub struct Activator {
     pub(super) plane: Arc<dyn Plane>,
     pub(super) waker: Waker,
     pub(super) slots: Slots,
-    pub(super) token: Option<Secret>,
+    pub(super) tokens: Tokens,
     pub(super) passes: Option<Arc<Passes>>,
     pub(super) trusted: TrustedProxies,
     pub(super) pages: Arc<Custom>,
@@ -81,7 +81,7 @@ impl Activator {
             plane,
             waker,
             slots: Slots::new(options.limits),
-            token: options.token,
+            tokens: options.tokens,
             passes: options.passes,
             trusted: options.trusted,
             pages: options.pages,

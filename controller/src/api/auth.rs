@@ -1,21 +1,20 @@
-//! Who may do what: the token, a browser that has logged in, and pages of others.
+//! Who may do what: tokens and their roles, browsers that have logged in, and pages of others.
 
+use super::audit::{Attempt, Who};
 use super::state::Api;
 use crate::config::Secret;
 use crate::pages::dashboard;
 use crate::problem::Problem;
 use crate::replicas::is_replica;
 use crate::request::{bearer, cookie, is_from_elsewhere, wants_page};
+use crate::tokens::{Bearer, Role};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use dormouse_core::view::ServiceView;
 use dormouse_manifests::Access;
 use dormouse_peer::pass;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, Method, StatusCode, header};
-use sha2::Sha256;
-use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 
 /// A browser's cookie after it has logged in.
@@ -29,53 +28,93 @@ pub(super) fn new_proof() -> Secret {
     Secret::new(format!("{:016x}{:016x}", word(), word()))
 }
 
-/// What a browser keeps in place of the token. Who knows it cannot tell the token from it.
-pub(super) fn session(token: &Secret) -> Option<Secret> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(token.expose().as_bytes()).ok()?;
-    mac.update(b"dormouse dashboard");
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    for byte in mac.finalize().into_bytes() {
-        let _ = write!(text, "{byte:02x}");
+/// What a call asks its bearer's token to let him do.
+fn needs(method: &Method, path: &str) -> Role {
+    const WAKES: [&str; 3] = ["/wake", "/sleep", "/link"];
+    match () {
+        () if method.is_safe() => Role::Read,
+        () if method == Method::POST && WAKES.iter().any(|end| path.ends_with(end)) => Role::Wake,
+        () => Role::Admin,
     }
-    Some(Secret::new(text))
 }
 
-/// Lets a request pass that shows the token, or any when none is asked for; what a browser sends only from the
-/// dashboard.
+/// Lets a request pass whose token lets its bearer do it, or any when none is asked for; what a browser sends only from
+/// the dashboard. What changes something is written down, whether it passed or not.
 pub(super) async fn require_token(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let changes = !request.method().is_safe();
-    if changes && is_from_elsewhere(request.headers()) {
-        let detail = "another site's page cannot change anything here";
-        return Problem::new(StatusCode::FORBIDDEN, "cross-site", detail).into_response();
+    let (parts, body) = request.into_parts();
+    let changes = !parts.method.is_safe();
+    let attempt = changes.then(|| Attempt::of(&api, &parts));
+    let who = who(&api, &parts.headers);
+    let mut request = Request::from_parts(parts, body);
+    let response = match refusal(&api, &request, who.as_ref()) {
+        Some(refusal) => refusal,
+        None => {
+            if let Some(who) = who.clone() {
+                request.extensions_mut().insert(who);
+            }
+            next.run(request).await
+        }
+    };
+    if let Some(attempt) = attempt {
+        attempt.answered(who.as_ref(), response.status());
     }
-    let shown = bearer(request.headers());
-    if let (Some(token), Some(shown)) = (&api.token, shown)
-        && token.matches(shown)
-    {
-        return next.run(request).await;
-    }
+    response
+}
+
+/// Who asks; `None`: somebody without a token that is accepted.
+fn who(api: &Api, headers: &HeaderMap) -> Option<Who> {
+    let shown = bearer(headers);
     if let (Some(secret), Some(shown)) = (&api.secret, shown)
         && is_replica(secret, shown)
     {
-        return next.run(request).await;
+        return Some(Who::Controller);
     }
-    let logged_in = has_session(&api, request.headers());
-    if api.token.is_some() && !logged_in {
-        if wants_login(&request) {
-            return dashboard::login(super::dashboard::LOGIN, None);
+    match bearer_of(api, headers) {
+        Some(bearer) => Some(Who::Bearer(bearer.clone())),
+        None => api.tokens.is_empty().then_some(Who::Anybody),
+    }
+}
+
+/// The answer to a request that may not pass.
+fn refusal(api: &Api, request: &Request, who: Option<&Who>) -> Option<Response> {
+    let headers = request.headers();
+    let changes = !request.method().is_safe();
+    let forbidden =
+        |kind: &str, detail: String| Problem::new(StatusCode::FORBIDDEN, kind, detail).into_response();
+    if changes && is_from_elsewhere(headers) {
+        return Some(forbidden("cross-site", "another site's page cannot change anything here".to_owned()));
+    }
+    let shown = bearer(headers);
+    let Some(who) = who else {
+        if wants_login(request) {
+            return Some(dashboard::login(super::dashboard::LOGIN, None));
         }
         let detail = match shown {
             Some(_) => "the bearer token is not the right one",
             None => "this needs a token: give `Authorization: Bearer …`",
         };
-        return Problem::unauthorized(detail).into_response();
+        return Some(Problem::unauthorized(detail).into_response());
+    };
+    let needs = needs(request.method(), request.uri().path());
+    if let Who::Bearer(bearer) = who
+        && bearer.role < needs
+    {
+        let detail = format!(
+            "the token `{}` has the role `{}`; this needs `{}` ({})",
+            bearer.name,
+            bearer.role.word(),
+            needs.word(),
+            needs.variable()
+        );
+        let problem = Problem::new(StatusCode::FORBIDDEN, "role", detail).with("needs", needs.word());
+        return Some(problem.into_response());
     }
-    if changes && (logged_in || is_browser(request.headers())) && !is_proven(&api, request.headers()) {
-        let detail = "a browser changes something from the dashboard only: reload it";
-        return Problem::new(StatusCode::FORBIDDEN, "unproven", detail).into_response();
-    }
-    next.run(request).await
+    // A bearer token is nothing that a browser sends by itself.
+    let by_token = *who == Who::Controller || shown.is_some_and(|shown| api.tokens.of(shown).is_some());
+    let by_browser = has_session(api, headers) || is_browser(headers);
+    (changes && !by_token && by_browser && !is_proven(api, headers)).then(|| {
+        forbidden("unproven", "a browser changes something from the dashboard only: reload it".to_owned())
+    })
 }
 
 /// Whether a person opens the dashboard.
@@ -92,16 +131,15 @@ fn is_proven(api: &Api, headers: &HeaderMap) -> bool {
     headers.get(PROOF).and_then(|proof| proof.to_str().ok()).is_some_and(|proof| api.proof.matches(proof))
 }
 
-/// Whether it comes from a browser that has logged in. When no token is set, nobody has.
-pub(super) fn has_session(api: &Api, headers: &HeaderMap) -> bool {
-    let session = api.token.as_ref().and_then(session);
-    session.zip(cookie(headers, COOKIE)).is_some_and(|(session, shown)| session.matches(shown))
+/// Whose token a request shows, or has logged in with.
+fn bearer_of<'a>(api: &'a Api, headers: &HeaderMap) -> Option<&'a Bearer> {
+    let shown = bearer(headers).and_then(|shown| api.tokens.of(shown));
+    shown.or_else(|| api.tokens.of_session(cookie(headers, COOKIE)?))
 }
 
-/// Whether a request shows the token, or comes from a browser that has logged in. When none is set, nothing shows it.
-fn shows_token(api: &Api, headers: &HeaderMap) -> bool {
-    let bearer = api.token.as_ref().zip(bearer(headers));
-    bearer.is_some_and(|(token, shown)| token.matches(shown)) || has_session(api, headers)
+/// Whether it comes from a browser that has logged in. When no token is set, nobody has.
+pub(super) fn has_session(api: &Api, headers: &HeaderMap) -> bool {
+    cookie(headers, COOKIE).is_some_and(|shown| api.tokens.of_session(shown).is_some())
 }
 
 /// Whether a request may wake a service: anybody's may, unless it asks for a token; then one that shows it, or the
@@ -111,5 +149,28 @@ pub(super) fn may_wake(api: &Api, headers: &HeaderMap, view: &ServiceView) -> bo
     let mut shown = cookies.filter_map(|value| pass::cookie(value, pass::COOKIE));
     let admits =
         |pass: &str| api.passes.as_ref().is_some_and(|passes| passes.admits(&view.metadata.name, pass));
-    view.spec.wake.access == Access::Public || shows_token(api, headers) || shown.any(admits)
+    let may = bearer_of(api, headers).is_some_and(|bearer| bearer.role >= Role::Wake);
+    view.spec.wake.access == Access::Public || may || shown.any(admits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_call_needs() {
+        for (method, path, role) in [
+            (Method::GET, "/v1/services/a", Role::Read),
+            (Method::HEAD, "/metrics", Role::Read),
+            (Method::POST, "/v1/services/a/wake", Role::Wake),
+            (Method::POST, "/v1/services/a/sleep", Role::Wake),
+            (Method::POST, "/v1/services/a/link", Role::Wake),
+            (Method::PUT, "/v1/services/wake", Role::Admin),
+            (Method::DELETE, "/v1/services/a", Role::Admin),
+            (Method::DELETE, "/v1/templates/a", Role::Admin),
+            (Method::POST, "/v1/whatever-comes", Role::Admin),
+        ] {
+            assert_eq!(needs(&method, path), role, "{method} {path}");
+        }
+    }
 }

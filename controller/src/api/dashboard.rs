@@ -1,5 +1,6 @@
 //! The dashboard: its page, its event stream, logging in and out.
 
+use super::audit::{Attempt, Who};
 use super::auth;
 use super::cost::CostReport;
 use super::extract::Caller;
@@ -94,14 +95,17 @@ pub(super) async fn login(
         Ok(form) => form,
         Err(wrong) => return Problem::new(wrong.status(), "invalid", wrong.body_text()).into_response(),
     };
-    let right = api.token.as_ref().filter(|token| token.matches(form.token.trim()));
-    let Some(session) = right.and_then(auth::session) else {
-        return if api.token.is_some() {
+    let attempt = Attempt::of(&api, &caller.parts);
+    let Some(session) = api.tokens.session(form.token.trim()) else {
+        return if !api.tokens.is_empty() {
+            attempt.answered(None, StatusCode::UNAUTHORIZED);
             dashboard::login(LOGIN, Some("That is not the token."))
         } else {
             to_dashboard(None)
         };
     };
+    let who = api.tokens.of_session(session.expose()).cloned().map(Who::Bearer);
+    attempt.answered(who.as_ref(), StatusCode::SEE_OTHER);
     let secure = if is_https(headers) { "; Secure" } else { "" };
     let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}", auth::COOKIE, session.expose());
     to_dashboard(Some(&cookie))

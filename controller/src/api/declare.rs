@@ -1,6 +1,6 @@
 //! Declaring services.
 
-use super::extract::{Name, Params, Whole};
+use super::extract::{Caller, Name, Params, Whole};
 use super::services::Shown;
 use super::state::Api;
 use crate::plane::Declared;
@@ -14,6 +14,7 @@ pub(super) async fn put(
     State(api): State<Api>,
     Name(name): Name,
     params: Params,
+    caller: Caller,
     Whole(body): Whole,
 ) -> Result<Shown, Problem> {
     params.only(&[])?;
@@ -21,6 +22,9 @@ pub(super) async fn put(
     let service: Service = only(parsed.services, &name, &parsed.diagnostics, "services")?;
     look_for_page(&api, &service);
     let (declared, view) = api.plane.declare(service).await?;
+    if declared != Declared::Unchanged {
+        caller.changed(&api, &name);
+    }
     let status = if declared == Declared::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Shown(status, view))
 }

@@ -1,11 +1,11 @@
 //! Names, parameters and bodies, or the problem with them.
 
+use super::audit::{self, Who};
 use super::state::Api;
 use crate::label::is_label;
 use crate::plane::Asked;
 use crate::problem::Problem;
 use crate::request::describe;
-use crate::trust::hops;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -13,7 +13,7 @@ use dormouse_manifests::parse_duration;
 use http::StatusCode;
 use http::request::Parts;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The service that a path names; it may or may not be declared.
@@ -109,14 +109,22 @@ impl Caller {
     pub(super) fn asks(&self, origin: &'static str) -> Asked {
         Asked { origin, reason: self.words.clone() }
     }
+
+    /// Has it written to a service's history that this call changed it.
+    pub(super) fn changed(&self, api: &Api, service: &str) {
+        api.plane.note(service, "Audit", self.words.clone());
+    }
 }
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Caller, Infallible> {
-        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
-        let address = api.trusted.client(peer, hops(&parts.headers));
-        Ok(Caller { words: describe(parts, address), address, parts: parts.clone() })
+        let address = audit::address(api, parts);
+        let mut words = describe(parts, address);
+        if let Some(who @ Who::Bearer(_)) = parts.extensions.get::<Who>() {
+            words.push_str(&format!(", by {who}"));
+        }
+        Ok(Caller { words, address, parts: parts.clone() })
     }
 }

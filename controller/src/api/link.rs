@@ -41,7 +41,7 @@ pub(super) async fn post(
         )));
     }
     // Without one, whoever reaches this call could make links: the manifest asks for more.
-    let passes = api.passes.as_ref().filter(|_| api.token.is_some());
+    let passes = api.passes.as_ref().filter(|_| !api.tokens.is_empty());
     let Some(passes) = passes else {
         return Err(conflict("links need a token to be asked with: set DORMOUSE_API_TOKEN".to_owned()));
     };

@@ -5,7 +5,7 @@
 //! - `router`: every call, and which of them ask for the token
 //! - `listener`: serving it
 //! - `state`: what all calls share
-//! - `auth`: the token, logins, pages of others
+//! - `auth`: tokens and their roles, logins, pages of others; `audit`: who changed what
 //! - `extract`: names, parameters and bodies, or the problem with them
 //! - `services`, `declare`, `flip`, `wait`, `history`, `link`, `watch`, `templates`: `/v1`
 //! - `heartbeat`: the sidecars' call
@@ -17,6 +17,7 @@
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
 //! - `openapi`: `/openapi.json`
 
+mod audit;
 mod auth;
 mod compat;
 mod cost;

@@ -28,7 +28,7 @@ const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { token, passes, trusted, pages, metrics, tariff, doctor, secret, stop } = options;
+    let Options { tokens, passes, trusted, pages, metrics, tariff, doctor, secret, stop } = options;
     let tariff = Arc::new(tariff);
     let relays = secret.clone().map(|secret| Relay::new(secret, Arc::clone(&plane)));
     let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
@@ -38,7 +38,7 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
     let api = Api {
         plane,
         waker,
-        token,
+        tokens,
         proof,
         logins,
         live,

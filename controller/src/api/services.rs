@@ -1,6 +1,6 @@
 //! Reading and deleting services.
 
-use super::extract::{Name, Params};
+use super::extract::{Caller, Name, Params};
 use super::state::Api;
 use crate::problem::Problem;
 use axum::Json;
@@ -54,7 +54,10 @@ pub(super) async fn delete(
     State(api): State<Api>,
     Name(name): Name,
     params: Params,
+    caller: Caller,
 ) -> Result<Shown, Problem> {
     params.only(&[])?;
-    Ok(Shown(StatusCode::ACCEPTED, api.plane.delete(&name).await?))
+    let view = api.plane.delete(&name).await?;
+    caller.changed(&api, &name);
+    Ok(Shown(StatusCode::ACCEPTED, view))
 }

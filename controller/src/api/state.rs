@@ -7,6 +7,7 @@ use crate::pages::{Custom, Live};
 use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::rate::Rates;
+use crate::tokens::Tokens;
 use crate::trust::TrustedProxies;
 use crate::waker::Waker;
 use dormouse_core::cost::Tariff;
@@ -16,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 /// What the API is told at its start.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// The bearer token, when one is asked for.
-    pub token: Option<Secret>,
+    /// The bearer tokens; none: nobody is asked for one.
+    pub tokens: Tokens,
     /// Links and cookies that stand in for it at the activator.
     pub passes: Option<Arc<Passes>>,
     /// The proxies in front whose word counts.
@@ -40,7 +41,7 @@ pub struct Options {
 pub(super) struct Api {
     pub(super) plane: Arc<dyn Plane>,
     pub(super) waker: Waker,
-    pub(super) token: Option<Secret>,
+    pub(super) tokens: Tokens,
     /// What the dashboard's calls prove themselves with.
     pub(super) proof: Arc<Secret>,
     /// Tries to log in.

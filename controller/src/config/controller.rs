@@ -2,6 +2,7 @@
 
 use super::Secret;
 use crate::activator::Limits;
+use crate::tokens::Tokens;
 use crate::trust::TrustedProxies;
 use dormouse_core::doctor::Site;
 use dormouse_core::settings::{PrivateZone, Settings};
@@ -22,8 +23,8 @@ pub struct ControllerConfig {
     pub activator_listen: SocketAddr,
     /// Key of the sidecars' tokens, at least 32 bytes.
     pub secret: Secret,
-    /// Bearer token of the API, when it asks for one.
-    pub api_token: Option<Secret>,
+    /// Bearer tokens of the API, when it asks for one.
+    pub tokens: Tokens,
     /// Proxies in front whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
     /// How many requests may be held.

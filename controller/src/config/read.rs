@@ -4,6 +4,7 @@ use super::parse::{self, Parsed};
 use super::table::{SECRETS, SETTINGS};
 use super::{ApiBudget, ControllerConfig, Installation, Log, Policy, PublicIp, Secret};
 use crate::activator::Limits;
+use crate::tokens::{Bearer, Role, Tokens};
 use std::fmt;
 use std::time::Duration;
 
@@ -112,12 +113,41 @@ fn secret(text: &str) -> Parsed<Secret> {
     }
 }
 
-fn token(text: &str) -> Parsed<Secret> {
-    if text.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(Secret::new(text))
-    } else {
-        Err("a token of printable ASCII characters without spaces".to_owned())
+/// Tokens of a role, comma-separated, each with a name before it or none.
+fn tokens(role: Role, text: &str) -> Parsed<Vec<(Bearer, Secret)>> {
+    let one = |text: &str| {
+        let (name, token) = text.split_once(':').unwrap_or((role.word(), text));
+        let is_name = (1..=32).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        let fits = is_name && !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| (Bearer { name: name.into(), role }, Secret::new(token)))
+    };
+    text.split(',').map(|text| one(text.trim())).collect::<Option<_>>().ok_or_else(|| {
+        "a token of printable ASCII characters without spaces, `:` and `,`; or several, comma-separated; \
+         NAME:TOKEN names one in the audit log"
+            .to_owned()
+    })
+}
+
+/// Every token. A role above another is of no use without one that may everything.
+fn all_tokens(reader: &mut Reader<'_>) -> Tokens {
+    let roles = [Role::Admin, Role::Wake, Role::Read];
+    let mut all: Vec<(Bearer, Secret)> = Vec::new();
+    for role in roles {
+        let given = reader.optional(role.variable(), |text| tokens(role, text)).unwrap_or_default();
+        for (bearer, secret) in given {
+            if all.iter().any(|(_, known)| known.matches(secret.expose())) {
+                let twice = "tokens of which none is given twice".to_owned();
+                reader.complain(role.variable(), Some(String::new()), twice);
+            }
+            all.push((bearer, secret));
+        }
     }
+    if !all.is_empty() && reader.text(Role::Admin.variable()).is_none() {
+        let accepted = "a token that may declare and delete: with tokens of other roles alone nobody could";
+        reader.complain(Role::Admin.variable(), None, accepted.to_owned());
+    }
+    Tokens::new(all)
 }
 
 fn count(number: u32) -> usize {
@@ -131,7 +161,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let api_listen = reader.required("DORMOUSE_API_LISTEN", parse::listen);
     let activator_listen = reader.required("DORMOUSE_ACTIVATOR_LISTEN", parse::listen);
     let secret = reader.required("DORMOUSE_SECRET", secret);
-    let api_token = reader.optional("DORMOUSE_API_TOKEN", token);
+    let tokens = all_tokens(reader);
     // What is wrong with them was told above.
     let trusted_proxies = reader
         .text("DORMOUSE_TRUSTED_PROXIES")
@@ -155,7 +185,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         api_listen: api_listen?,
         activator_listen: activator_listen?,
         secret: secret?,
-        api_token,
+        tokens,
         trusted_proxies,
         held: Limits { per_service: count(per_service?), total: count(total?) },
         manifests,

@@ -130,8 +130,20 @@ pub(super) const SETTINGS: &[Setting] = &[
     optional(
         "DORMOUSE_API_TOKEN",
         "api-token",
-        "TOKEN",
-        "Bearer token for everything but health, wake pages and heartbeats [default: none is asked for]",
+        "TOKENS",
+        "Bearer tokens for everything but health, wake pages and heartbeats [default: none is asked for]",
+    ),
+    optional(
+        "DORMOUSE_API_TOKEN_WAKE",
+        "api-token-wake",
+        "TOKENS",
+        "Bearer tokens that may look, wake and put to sleep [default: none]",
+    ),
+    optional(
+        "DORMOUSE_API_TOKEN_READ",
+        "api-token-read",
+        "TOKENS",
+        "Bearer tokens that may look [default: none]",
     ),
     optional(
         "DORMOUSE_TRUSTED_PROXIES",
@@ -225,4 +237,5 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// Secrets: their values are neither shown by `--help` nor quoted in complaints.
-pub(super) const SECRETS: &[&str] = &["DORMOUSE_SECRET", "DORMOUSE_API_TOKEN"];
+pub(super) const SECRETS: &[&str] =
+    &["DORMOUSE_SECRET", "DORMOUSE_API_TOKEN", "DORMOUSE_API_TOKEN_WAKE", "DORMOUSE_API_TOKEN_READ"];

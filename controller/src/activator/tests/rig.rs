@@ -4,6 +4,7 @@ use crate::activator::{Activator, Limits, Options};
 use crate::config::Secret;
 use crate::plane::Plane;
 use crate::testing::{FakePlane, asleep};
+use crate::tokens::Tokens;
 use crate::waker::Waker;
 use axum::body::Body;
 use dormouse_core::view::ServiceView;
@@ -66,7 +67,7 @@ async fn start(
 ) -> Rig {
     let plane = FakePlane::new(views);
     let port: Arc<dyn Plane> = Arc::<FakePlane>::clone(&plane);
-    let mut options = Options { token: Some(Secret::new(TOKEN)), ..Options::default() };
+    let mut options = Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() };
     change(&mut options);
     let activator = Activator::new(Arc::clone(&port), Waker::new(port), options);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

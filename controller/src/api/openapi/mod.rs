@@ -51,7 +51,7 @@ fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "token": bearer("DORMOUSE_API_TOKEN, when it is set"),
+                "token": bearer("One of DORMOUSE_API_TOKEN, or of its like with fewer rights, when any is set"),
                 "task": bearer("A task's own, which the controller gave it"),
                 "controller": bearer("Another controller's of the installation"),
             },

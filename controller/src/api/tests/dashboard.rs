@@ -5,6 +5,7 @@ use super::{TOKEN, api, api_with, get, text};
 use crate::api::Options;
 use crate::config::Secret;
 use crate::testing::{FakePlane, asleep, awake};
+use crate::tokens::Tokens;
 use axum::Router;
 use axum::body::Body;
 use dormouse_state::Phase;
@@ -49,7 +50,8 @@ async fn its_buttons_prove_that_they_are_its_own() {
 #[tokio::test]
 async fn with_a_token_one_logs_in() {
     let plane = FakePlane::new([asleep("a")]);
-    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let router =
+        api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() });
     let open = |cookie: &str| Request::get("/").header("accept", "text/html,*/*").header("cookie", cookie);
     let form = send(&router, open(""), "").await;
     assert_eq!(form.status(), StatusCode::UNAUTHORIZED);
@@ -137,7 +139,8 @@ async fn it_is_told_of_what_changes_and_of_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn the_token_cannot_be_guessed_by_trying() {
     let plane = FakePlane::new([asleep("a")]);
-    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let router =
+        api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() });
     let login =
         || Request::post("/.dormouse/login").header("content-type", "application/x-www-form-urlencoded");
     for _ in 0..10 {

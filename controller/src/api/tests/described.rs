@@ -6,6 +6,7 @@ use crate::api::openapi::{CALLS, For};
 use crate::api::router::{guarded, open};
 use crate::config::Secret;
 use crate::testing::{FakePlane, asleep};
+use crate::tokens::Tokens;
 use axum::Router;
 use http::{StatusCode, header};
 use serde_json::Value;
@@ -14,7 +15,7 @@ use tower::ServiceExt as _;
 
 fn described() -> Router {
     let plane = FakePlane::new([asleep("a")]);
-    api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() })
+    api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() })
 }
 
 async fn document() -> Value {

@@ -15,6 +15,7 @@ use crate::testing::FakePlane;
 use crate::testing::asleep;
 use crate::testing::awake;
 use crate::testing::condition;
+use crate::tokens::Tokens;
 use axum::body::Body;
 use dormouse_manifests::Access;
 use dormouse_state::ConditionType;
@@ -133,14 +134,16 @@ async fn some_services_are_woken_with_a_token_only() {
     let mut view = asleep("a");
     view.spec.wake.access = Access::Token;
     let plane = FakePlane::new([view]);
-    for options in [Options::default(), Options { token: Some(Secret::new(TOKEN)), ..Options::default() }] {
+    for options in
+        [Options::default(), Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() }]
+    {
         let api = api_with(&plane, options);
         for path in ["/a", "/api/a"] {
             assert_eq!(get(&api, path).await.status(), StatusCode::UNAUTHORIZED, "{path}");
         }
     }
     assert_eq!(plane.wakes(), 0);
-    let api = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let api = api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() });
     let request =
         Request::get("/api/a").header("authorization", format!("Bearer {TOKEN}")).body(Body::empty());
     assert_eq!(api.oneshot(request.unwrap()).await.unwrap().status(), StatusCode::ACCEPTED);
@@ -157,7 +160,8 @@ async fn the_cookie_of_a_link_wakes_its_service_here_too() {
     let passes =
         crate::passes::Passes::new(Secret::new("a key"), std::sync::Arc::new(crate::clock::SystemClock));
     let pass = passes.enter("a", &passes.link("a").0).unwrap();
-    let options = Options { token: Some(Secret::new(TOKEN)), passes: Some(passes), ..Options::default() };
+    let options =
+        Options { tokens: Tokens::admin(Secret::new(TOKEN)), passes: Some(passes), ..Options::default() };
     let api = api_with(&plane, options);
     let open = |path: &str| {
         let request = Request::get(path).header("cookie", format!("x=y; dormouse_pass={pass}"));

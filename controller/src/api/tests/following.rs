@@ -4,6 +4,7 @@ use super::{TOKEN, api, api_with, get, request};
 use crate::api::Options;
 use crate::config::Secret;
 use crate::testing::{FakePlane, asleep, awake, condition};
+use crate::tokens::Tokens;
 use axum::Router;
 use axum::body::Body;
 use dormouse_manifests::Access;
@@ -141,7 +142,8 @@ async fn the_button_of_a_guarded_service_needs_the_token_too() {
     let mut view = asleep("hello");
     view.spec.wake.access = Access::Token;
     let plane = FakePlane::new([view]);
-    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let router =
+        api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() });
     assert_eq!(press(&router, &[]).await.status(), StatusCode::UNAUTHORIZED);
     let shown = format!("Bearer {TOKEN}");
     assert_eq!(press(&router, &[("authorization", &shown)]).await.status(), StatusCode::NO_CONTENT);

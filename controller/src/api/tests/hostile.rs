@@ -7,6 +7,7 @@ use crate::config::Secret;
 use crate::plane::Plane as _;
 use crate::refusals::Reason;
 use crate::testing::{FakePlane, asleep};
+use crate::tokens::Tokens;
 use axum::body::Body;
 use dormouse_manifests::Access;
 use dormouse_peer::token::{self, Identity};
@@ -90,7 +91,7 @@ async fn pages_of_others_change_nothing() {
     let mut view = asleep("a");
     view.spec.wake.access = Access::Token;
     let plane = FakePlane::new([view]);
-    let api = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let api = api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() });
     let shown = format!("Bearer {TOKEN}");
     for (method, path) in [
         ("POST", "/v1/services/a/wake"),
@@ -185,8 +186,11 @@ async fn links_are_for_those_who_may_make_them() {
     let plane = FakePlane::new([view, asleep("public")]);
     let passes =
         crate::passes::Passes::new(Secret::new("key"), std::sync::Arc::new(crate::clock::SystemClock));
-    let options =
-        Options { token: Some(Secret::new(TOKEN)), passes: Some(passes.clone()), ..Options::default() };
+    let options = Options {
+        tokens: Tokens::admin(Secret::new(TOKEN)),
+        passes: Some(passes.clone()),
+        ..Options::default()
+    };
     let router = api_with(&plane, options.clone());
     let shown = format!("Bearer {TOKEN}");
     let post = |path: &str, headers: &[(&str, &str)]| {
@@ -209,7 +213,7 @@ async fn links_are_for_those_who_may_make_them() {
     assert!(link["expiresAt"].is_string());
     assert!(passes.enter("a", token).is_ok());
     // Without a token of its own, the API would let anybody make them.
-    let open = api_with(&plane, Options { token: None, ..options });
+    let open = api_with(&plane, Options { tokens: Tokens::default(), ..options });
     let response = open.oneshot(from("10.0.0.1", "POST", "/v1/services/a/link", &[])).await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
 }

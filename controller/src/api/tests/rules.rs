@@ -14,6 +14,7 @@ use crate::plane::Plane;
 use crate::testing::FakePlane;
 use crate::testing::asleep;
 use crate::testing::awake;
+use crate::tokens::Tokens;
 use axum::body::Body;
 use http::Method;
 use http::Request;
@@ -83,7 +84,8 @@ async fn bodies_are_bounded() {
 #[tokio::test]
 async fn the_token_guards_all_but_health_wakes_and_heartbeats() {
     let plane = FakePlane::new([asleep("a"), awake("b")]);
-    let router = api_with(&plane, Options { token: Some(Secret::new(TOKEN)), ..Options::default() });
+    let router =
+        api_with(&plane, Options { tokens: Tokens::admin(Secret::new(TOKEN)), ..Options::default() });
     let status = |method: &'static str, path: &'static str, token: Option<&'static str>| {
         let mut request = request(method, path, "");
         if let Some(token) = token {

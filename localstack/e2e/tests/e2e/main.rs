@@ -46,6 +46,7 @@ mod pair;
 mod replicas;
 mod rollout;
 mod scale;
+mod secrets;
 mod sleep;
 mod templates;
 mod traffic;
