@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping nginx bench-proxy fuzz mutants schema deny clean
+.PHONY: help setup browser build lint layers unit localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ bench-held: setup ## 10,000 requests held for one sleeping service: memory, and 
 bench-flapping: setup ## Sleeping and waking for five minutes under 50 requests a second: none lost, none done twice
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release -p dormouse-e2e --bin bench-flapping
+
+bench-scale: ## What 100, 1,000 and 10,000 services cost the controller: processor, calls, table, memory
+	cargo run --locked --profile sim -p dormouse-sim --bin bench-scale
 
 FOR := 1800
 fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/fuzz; needs a nightly compiler)

@@ -132,6 +132,12 @@ pub trait Plane: Send + Sync {
     /// Events of one service, or of all; the newest last.
     fn events(&self, name: Option<&str>) -> Vec<EventView>;
 
+    /// So many of the newest events of all services; the newest last.
+    fn newest_events(&self, count: usize) -> Vec<EventView> {
+        let mut events = self.events(None);
+        events.split_off(events.len().saturating_sub(count))
+    }
+
     /// Declares a service. Validated by the caller.
     async fn declare(&self, service: Service) -> Result<(Declared, Arc<ServiceView>), PlaneError>;
 

@@ -63,6 +63,12 @@ pub fn watch_again(unchanged_for: Duration, duration: Duration) -> Duration {
     watch_every(duration).min(left.max(Duration::from_millis(1)))
 }
 
+/// How often a candidate that nobody tells of changes reads a table of so many rows: 500 rows a second at most, however
+/// many there are.
+pub fn read_again(rows: usize) -> Duration {
+    Duration::from_millis(2) * u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
 /// How often a candidate looks.
 fn watch_every(duration: Duration) -> Duration {
     duration / 10
@@ -116,6 +122,13 @@ mod tests {
             (7, LEASE + LEASE / 20, take(8)),
         ] {
             assert_eq!(candidate(None, newest_epoch, unchanged_for, LEASE), expected, "{newest_epoch}");
+        }
+    }
+
+    #[test]
+    fn a_larger_table_is_read_less_often() {
+        for (rows, milliseconds) in [(0, 0), (100, 200), (1_000, 2_000), (10_000, 20_000)] {
+            assert_eq!(read_again(rows), Duration::from_millis(milliseconds));
         }
     }
 

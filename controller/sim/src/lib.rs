@@ -16,6 +16,7 @@
 //! - [`shrink`](mod@shrink): the shortest run that shows a violation
 //! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect; [`faults`]: what goes wrong, to read
 //! - `mutants`: faults planted into the product, each to be found (feature `mutants`)
+//! - [`scale`]: what many services cost (`make bench-scale`)
 //! - [`cli`]: the program
 
 #[global_allocator]
@@ -33,6 +34,7 @@ pub mod process;
 pub mod profile;
 pub mod queue;
 pub mod rng;
+pub mod scale;
 pub mod scenario;
 pub mod script;
 pub mod shrink;

@@ -5,7 +5,7 @@ use super::auth;
 use super::cost::CostReport;
 use super::extract::Caller;
 use super::state::Api;
-use crate::pages::dashboard::{self, Places, Shown};
+use crate::pages::dashboard::{self, EVENTS, Places, Shown};
 use crate::problem::Problem;
 use crate::request::is_from_elsewhere;
 use axum::Form;
@@ -44,7 +44,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `GET /`.
 pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Response {
-    let (services, instances, events) = (api.plane.services(), api.plane.instances(), api.plane.events(None));
+    let (services, instances, events) =
+        (api.plane.services(), api.plane.instances(), api.plane.newest_events(EVENTS));
     let now = api.plane.now();
     let costs = CostReport::of(&services, &api.tariff, now);
     dashboard::dashboard(&Shown {
@@ -242,7 +243,7 @@ impl Feed {
         let mut shown = [String::new(), String::new()];
         let [instances, events] = &mut shown;
         dashboard::instances(instances, &self.api.plane.instances());
-        dashboard::events(events, &self.api.plane.events(None), self.api.plane.now());
+        dashboard::events(events, &self.api.plane.newest_events(EVENTS), self.api.plane.now());
         for (now, before) in shown.iter().zip(&self.panels) {
             if now != before {
                 self.queue.push_back(Event::default().event("panel").data(now));

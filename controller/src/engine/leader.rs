@@ -137,12 +137,15 @@ impl Engine {
         let mut told = false;
         // Taken, and not answered.
         let mut unanswered: Option<(Lease, Instant)> = None;
-        let mut refresh_due = Instant::now();
+        let mut read_at: Option<Instant> = None;
         loop {
             let began = Instant::now();
             // A leader that is followed tells every change as it happens.
-            if !self.is_following() || began >= refresh_due {
-                refresh_due = began + self.settings.poll_slow;
+            let slow = self.settings.poll_slow;
+            let again =
+                if self.is_following() { slow } else { slow.min(lease::read_again(self.records.len())) };
+            if read_at.is_none_or(|read_at| began.duration_since(read_at) >= again) {
+                read_at = Some(began);
                 if let Ok(changed) = self.records.refresh().await {
                     changed.iter().for_each(|name| self.publish(name));
                     self.refresh_templates().await;
@@ -319,9 +322,7 @@ impl Engine {
     /// The tombstone of an orphan, when it is one.
     pub(super) async fn bury(&self, name: &str) -> bool {
         let now = self.now();
-        let lives = self.world().tasks.by_arn.values().any(|task| {
-            !task.is_ending() && task.identity.as_ref().is_some_and(|identity| identity.service == name)
-        });
+        let lives = self.world().tasks.by_arn.of(name).any(|task| !task.is_ending());
         if !lives
             || planted!(OrphansStay)
             || !self.may_act()

@@ -3,7 +3,8 @@
 //! # Layout
 //!
 //! - [`scheduler`], [`runner`]: when, and one at a time; generic
-//! - [`records`]: everything remembered, cached
+//! - [`records`]: everything remembered, cached; `dependents`: who depends on whom
+//! - `backends`: where containers answer, for those who wait
 //! - [`world`]: everything observed
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
@@ -15,7 +16,9 @@
 //! - `metrics`: its own numbers
 //! - `probe`: the path that users take, tried
 
+mod backends;
 mod capacity;
+mod dependents;
 mod dns;
 mod leader;
 mod lifecycle;
@@ -44,11 +47,10 @@ use jiff::{SignedDuration, Timestamp};
 use records::Records;
 use scheduler::Scheduler;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 use world::World;
 
@@ -133,7 +135,7 @@ pub struct Engine {
     may_act_until: Mutex<Option<Instant>>,
     views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
     changes: broadcast::Sender<Arc<ServiceView>>,
-    backends: Mutex<BTreeMap<String, watch::Sender<Option<SocketAddr>>>>,
+    backends: backends::Backends,
     replicas: replicas::Replicas,
 }
 
@@ -174,7 +176,7 @@ impl Engine {
             may_act_until: Mutex::new(None),
             views: Mutex::default(),
             changes: broadcast::channel(CHANGES).0,
-            backends: Mutex::default(),
+            backends: backends::Backends::default(),
             replicas: replicas::Replicas::default(),
         })
     }
@@ -233,12 +235,10 @@ impl Engine {
     }
 
     fn dependents_awake(&self, record: &ServiceRecord) -> bool {
-        // One that sleeps has no use for others: ten thousand of them must not each look at all.
         record.desired == Desired::Awake
-            && self.records.any(|other| {
+            && self.records.any_dependent(&record.name, |other| {
                 // One that is still on its way to sleep needs what it depends on until it is there.
-                let needs = other.desired == Desired::Awake || other.phase != Phase::Asleep;
-                needs && other.spec.depends_on.contains(&record.name)
+                other.desired == Desired::Awake || other.phase != Phase::Asleep
             })
     }
 
@@ -252,7 +252,7 @@ impl Engine {
     /// Brings what users see of a service up to date, and tells those who watch.
     fn publish(&self, name: &str) {
         let Some(known) = self.records.get(name) else {
-            self.set_backend(name, None);
+            self.backends.set(name, None);
             // A last word, so that who watches it learns that it is gone.
             if let Some(last) = self.lock_views().remove(name) {
                 let mut last = (*last).clone();
@@ -264,10 +264,10 @@ impl Engine {
         let record = &known.record;
         // Who comes to watch later begins with what is then. What a standby knows, it knows from the leader.
         if self.changes.receiver_count() == 0 && self.epoch.load(Ordering::Acquire) != 0 {
-            return self.set_backend(name, self.with_view(record, |view| view::backend(record, view)));
+            return self.backends.set(name, self.with_view(record, |view| view::backend(record, view)));
         }
         let view = self.view(record);
-        self.set_backend(name, view.status.backend);
+        self.backends.set(name, view.status.backend);
         let mut views = self.lock_views();
         let told = views.insert(name.to_owned(), view.clone());
         if told.is_none_or(|told| told != view) {
@@ -292,28 +292,5 @@ impl Engine {
 
     fn lock_views(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ServiceView>>> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_backend(&self, name: &str, address: Option<SocketAddr>) {
-        self.backend_of(name).send_if_modified(|known| {
-            let changed = *known != address;
-            *known = address;
-            changed
-        });
-    }
-
-    /// Drops what is kept of names that nobody declared, and that nothing was made of.
-    fn forget_strangers(&self) {
-        let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
-        backends.retain(|name, backend| backend.receiver_count() > 0 || self.records.get(name).is_some());
-    }
-
-    fn forget_backend(&self, name: &str) {
-        self.backends.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-
-    fn backend_of(&self, name: &str) -> watch::Sender<Option<SocketAddr>> {
-        let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
-        backends.entry(name.to_owned()).or_insert_with(|| watch::channel(None).0).clone()
     }
 }

@@ -57,7 +57,7 @@ impl Drop for Guard {
         // Of a name that nobody declared and nothing was made of, nothing stays: strangers think of many.
         if left == 0 && engine.records.get(&self.name).is_none() {
             world.activator.remove(&self.name);
-            engine.forget_backend(&self.name);
+            engine.backends.set(&self.name, None);
         }
         drop(world);
         // The end of the last one starts the clock of idleness, or lets a drain end.
@@ -120,6 +120,11 @@ impl Plane for EnginePlane {
             .collect();
         events.sort_by_key(|event| event.event.at);
         events
+    }
+
+    fn newest_events(&self, count: usize) -> Vec<EventView> {
+        let records = self.0.records.all();
+        dormouse_core::view::newest_events(records.iter().map(|record| &**record), count)
     }
 
     async fn declare(&self, service: Service) -> Result<(Declared, Arc<ServiceView>), PlaneError> {
@@ -248,7 +253,7 @@ impl Plane for EnginePlane {
     }
 
     fn backend(&self, name: &str) -> watch::Receiver<Option<SocketAddr>> {
-        self.0.backend_of(name).subscribe()
+        self.0.backends.watch(name)
     }
 
     fn in_use(&self, name: &str) -> Box<dyn InUse> {

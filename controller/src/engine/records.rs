@@ -1,6 +1,7 @@
 //! Everything remembered, cached: reads come from memory, every write goes through the store under the version
 //! that it was decided from.
 
+use super::dependents::Dependents;
 use dormouse_state::{ServiceRecord, Store, StoreError, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,6 +21,7 @@ pub struct Known {
 #[derive(Default)]
 struct Cache {
     known: BTreeMap<String, Known>,
+    dependents: Dependents,
     /// Grows with every write and removal of ours.
     writes: u64,
     /// Name → the count at which it was last written or removed: a scan that began before says nothing about it.
@@ -56,9 +58,25 @@ impl Records {
         self.read().known.values().map(|known| known.record.clone()).collect()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.read().known.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether any record is so.
     pub fn any(&self, is: impl Fn(&ServiceRecord) -> bool) -> bool {
         self.read().known.values().any(|known| is(&known.record))
+    }
+
+    /// Whether any of those that depend on a service is so.
+    pub fn any_dependent(&self, name: &str, is: impl Fn(&ServiceRecord) -> bool) -> bool {
+        let cache = self.read();
+        cache.dependents.on(name).filter_map(|by| cache.known.get(by)).any(|known| is(&known.record))
     }
 
     /// How many records are so.
@@ -92,6 +110,7 @@ impl Records {
             next.insert(name, same.unwrap_or(read));
         }
         changed.extend(cache.known.keys().filter(|name| !next.contains_key(*name)).cloned());
+        cache.dependents = Dependents::of(next.values().map(|known| &*known.record));
         cache.known = next;
         cache.touched.retain(|_, at| *at > began);
         Ok(changed)
@@ -181,14 +200,17 @@ impl Records {
         let mut cache = self.write_lock();
         // Two writes may come back in the other order.
         if cache.known.get(name).is_none_or(|old| old.version < new.version) {
-            cache.known.insert(name.to_owned(), new);
+            let after = new.record.clone();
+            let before = cache.known.insert(name.to_owned(), new);
+            cache.depends(name, before.as_ref(), &after.spec.depends_on);
         }
         cache.touch(name);
     }
 
     fn forget(&self, name: &str) {
         let mut cache = self.write_lock();
-        cache.known.remove(name);
+        let before = cache.known.remove(name);
+        cache.depends(name, before.as_ref(), &[]);
         cache.touch(name);
     }
 
@@ -203,6 +225,11 @@ impl Records {
 }
 
 impl Cache {
+    fn depends(&mut self, name: &str, before: Option<&Known>, after: &[String]) {
+        let before = before.map_or(&[][..], |known| &known.record.spec.depends_on);
+        self.dependents.changed(name, before, after);
+    }
+
     fn touch(&mut self, name: &str) {
         self.writes += 1;
         self.touched.insert(name.to_owned(), self.writes);

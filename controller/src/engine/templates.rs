@@ -96,7 +96,8 @@ impl Engine {
         } else if self.is_leader() && self.may_act() {
             self.follow_templates(self.fence()).await;
         }
-        self.forget_strangers();
+        // Names that nobody declared, and that nothing was made of.
+        self.backends.tidy();
     }
 
     pub(super) fn all_templates(&self) -> Vec<TemplateView> {

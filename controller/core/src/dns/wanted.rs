@@ -96,10 +96,9 @@ fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> 
 
 /// What a record of the name alone would follow.
 fn an_older_one_stopped(record: &ServiceRecord, view: &View<'_>) -> bool {
-    view.tasks.by_arn.values().any(|task| {
-        let own =
-            task.identity.as_ref().is_some_and(|own| own.service == record.name && own.role == Role::Proxy);
-        own && task.status == TaskStatus::Stopped
+    view.tasks.by_arn.of(&record.name).any(|task| {
+        let is_proxy = task.identity.as_ref().is_some_and(|own| own.role == Role::Proxy);
+        is_proxy && task.status == TaskStatus::Stopped
     })
 }
 

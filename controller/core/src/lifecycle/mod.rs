@@ -187,10 +187,7 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
 /// Whether nothing of a service is left but its row.
 fn is_gone(record: &ServiceRecord, view: &View<'_>) -> bool {
     // One that is ending anyway needs no intent, but its row.
-    let lives = view.tasks.by_arn.values().any(|task| {
-        task.status != TaskStatus::Stopped
-            && task.identity.as_ref().is_some_and(|own| own.service == record.name)
-    });
+    let lives = view.tasks.by_arn.of(&record.name).any(|task| task.status != TaskStatus::Stopped);
     !lives
         && record.pairs().next().is_none()
         && record.strays.is_empty()

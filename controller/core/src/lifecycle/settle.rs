@@ -34,7 +34,7 @@ pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
             if intent.task_arn.is_none()
                 && !planted!(NeverAdopts)
                 && let Some(task) =
-                    view.tasks.by_arn.values().find(|task| task.identity.as_ref() == Some(&own))
+                    view.tasks.by_arn.of(&name).find(|task| task.identity.as_ref() == Some(&own))
             {
                 intent.task_arn = Some(task.arn.clone());
                 intent.started_at = Some(now);
@@ -157,9 +157,14 @@ fn strays(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
         tasks.by_arn.get(arn).is_some_and(|task| task.status != TaskStatus::Stopped)
             && !tasks.missing.contains(arn)
     });
-    for task in tasks.by_arn.values() {
-        let is_own = |name: &str| name == next.name || planted!(PrefixMatch) && name.starts_with(&next.name);
-        let Some(own) = task.identity.as_ref().filter(|own| is_own(&own.service)) else { continue };
+    let name = next.name.clone();
+    let longer = tasks.by_arn.values().filter(|task| {
+        let own = task.identity.as_ref().filter(|_| planted!(PrefixMatch));
+        own.is_some_and(|own| own.service != name && own.service.starts_with(&name))
+    });
+    let longer = planted!(PrefixMatch).then_some(longer).into_iter().flatten();
+    for task in tasks.by_arn.of(&name).chain(longer) {
+        let Some(own) = &task.identity else { continue };
         let id = PairId { epoch: own.epoch, attempt: own.attempt };
         // Newer than all that this record knows: the row before it was lost, and its names are used up. (If it
         // is the record that is behind, it cannot be written, and nothing comes of this plan.)

@@ -214,7 +214,9 @@ impl World {
                     self.controllers[who].change(|own| {
                         own.started.push((identity.clone(), task.arn.clone()));
                         own.tasks.change(|tasks| {
-                            tasks.by_arn.entry(task.arn.clone()).or_insert(task);
+                            if !tasks.by_arn.contains_key(&task.arn) {
+                                tasks.by_arn.insert(task.arn.clone(), task);
+                            }
                         });
                     });
                 }

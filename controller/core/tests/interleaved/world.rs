@@ -128,7 +128,7 @@ impl Print for Ledger {
 impl Print for Tasks {
     fn print(&self, to: &mut Printer) {
         // Whatever else is known of a task never changes.
-        for (arn, task) in &self.by_arn {
+        for (arn, task) in self.by_arn.iter() {
             to.hash((arn, task.status, task.stopping));
         }
         to.hash((&self.missing, self.listed_at));

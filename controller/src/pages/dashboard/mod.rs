@@ -13,7 +13,7 @@ mod panels;
 mod row;
 
 pub use login::login;
-pub use panels::{events, instances};
+pub use panels::{EVENTS, events, instances};
 pub use row::{Places, row};
 
 use super::asset::{DASHBOARD, DASHBOARD_SCRIPT, MARK};

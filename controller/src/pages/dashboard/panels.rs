@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use std::fmt::Write as _;
 
 /// So many of the newest events are shown.
-const EVENTS: usize = 60;
+pub const EVENTS: usize = 60;
 /// So many services of an instance are named.
 const NAMED: usize = 12;
 

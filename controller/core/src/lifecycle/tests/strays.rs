@@ -84,7 +84,8 @@ fn a_second_task_under_one_name_is_a_stray() {
 fn a_task_whose_intent_ended_without_it_is_a_stray() {
     let mut scene = Scene::waking();
     scene.make(Role::Service);
-    let late = scene.tasks.by_arn.pop_first().unwrap().1;
+    let first = scene.tasks.by_arn.keys().next().unwrap().clone();
+    let late = scene.tasks.by_arn.remove(&first).unwrap();
     scene.start(Role::Proxy);
     let identity = late.identity.clone().unwrap();
     crate::lifecycle::outcome::burnt(&mut scene.record, &identity, "used up", scene.now);

@@ -234,7 +234,9 @@ impl Toy {
                 _ if deaf => {}
                 Some(task) => {
                     outcome::started(record, identity, &task.arn, now);
-                    self.seen.tasks.by_arn.entry(task.arn.clone()).or_insert(task);
+                    if !self.seen.tasks.by_arn.contains_key(&task.arn) {
+                        self.seen.tasks.by_arn.insert(task.arn.clone(), task);
+                    }
                     self.seen.refusals.remove(name);
                 }
                 None => {

@@ -1,5 +1,9 @@
 //! What the cloud and the sidecars said, as plain data. Absence of a value always means "unknown".
 
+mod task_map;
+
+pub use task_map::TaskMap;
+
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Activity, PeerHealth, SidecarState};
 use jiff::Timestamp;
@@ -98,7 +102,7 @@ impl Task {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tasks {
     /// By ARN.
-    pub by_arn: BTreeMap<String, Task>,
+    pub by_arn: TaskMap,
     /// Described and answered MISSING: not yet, or no more.
     pub missing: BTreeSet<String>,
     /// When the last complete listing began; `None` before the first. Nothing may be created or destroyed
