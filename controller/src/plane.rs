@@ -126,6 +126,11 @@ pub trait Plane: Send + Sync {
         Vec::new()
     }
 
+    /// Tells of every change of a template, by its number.
+    fn template_changes(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
     /// Instances of the group and the cluster.
     fn instances(&self) -> Vec<InstanceView>;
 

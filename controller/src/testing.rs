@@ -101,6 +101,7 @@ pub fn awake(name: &str) -> ServiceView {
 pub struct FakePlane {
     views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
     templates: Mutex<Templates>,
+    template_changes: watch::Sender<u64>,
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: Mutex<HashMap<String, watch::Sender<Option<SocketAddr>>>>,
     pub ready: AtomicBool,
@@ -121,6 +122,7 @@ impl FakePlane {
                 views.into_iter().map(|view| (view.metadata.name.clone(), Arc::new(view))).collect(),
             ),
             templates: Mutex::default(),
+            template_changes: watch::Sender::new(0),
             changes: broadcast::Sender::new(16),
             backends: Mutex::default(),
             ready: AtomicBool::new(true),
@@ -243,6 +245,10 @@ impl Plane for FakePlane {
         templates.by_name.iter().map(|(name, known)| view::template(known, made(name))).collect()
     }
 
+    fn template_changes(&self) -> watch::Receiver<u64> {
+        self.template_changes.subscribe()
+    }
+
     async fn declare_template(
         &self,
         template: ServiceTemplate,
@@ -255,6 +261,7 @@ impl Plane for FakePlane {
             match template::declare(&templates, &template, at("2026-01-01T10:00:00Z")) {
                 None => Declared::Unchanged,
                 Some(next) => {
+                    self.template_changes.send_replace(next.changes);
                     *templates = next;
                     if existed { Declared::Changed } else { Declared::Created }
                 }

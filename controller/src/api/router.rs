@@ -90,7 +90,7 @@ pub(super) fn guarded() -> Routes {
         ("/v1/instances", get(history::instances)),
         ("/v1/cost", get(cost::get)),
         ("/v1/doctor", get(doctor::get)),
-        ("/v1/watch", get(watch::watch)),
+        ("/v1/watch", get(watch::get)),
     ]
 }
 

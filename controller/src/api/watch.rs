@@ -1,6 +1,7 @@
 //! Server-sent events: every change of a service's view.
 //!
-//! First each service as it is, then each change, as `event: service`; `event: deleted` when one is gone.
+//! First each service as it is, then each change, as `event: service`; `event: deleted` when one is gone, and
+//! `event: templates` when a template has changed.
 
 use super::extract::Params;
 use super::state::Api;
@@ -17,12 +18,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 /// Often enough for whatever sits between and drops silent connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `GET /v1/watch[?name=]`.
-pub(super) async fn watch(
+pub(super) async fn get(
     State(api): State<Api>,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
@@ -33,7 +35,8 @@ pub(super) async fn watch(
     }
     let changes = api.plane.changes();
     let stop = api.stop.clone();
-    let mut feed = Feed { api, only, changes, known: BTreeSet::new(), queue: VecDeque::new() };
+    let templates = api.plane.template_changes();
+    let mut feed = Feed { api, only, changes, templates, known: BTreeSet::new(), queue: VecDeque::new() };
     feed.list();
     let events = unfold(feed, |mut feed| async { Some((Ok(feed.next().await?), feed)) });
     let events = events.take_until(stop.cancelled_owned());
@@ -44,6 +47,7 @@ struct Feed {
     api: Api,
     only: Option<String>,
     changes: Receiver<Arc<ServiceView>>,
+    templates: watch::Receiver<u64>,
     /// Whom the receiver knows of, so that it is told when one is gone.
     known: BTreeSet<String>,
     queue: VecDeque<Event>,
@@ -55,11 +59,15 @@ impl Feed {
             if let Some(event) = self.queue.pop_front() {
                 return Some(event);
             }
-            match self.changes.recv().await {
-                Ok(view) if self.wants(&view) => self.changed(&view),
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => self.list(),
-                Err(RecvError::Closed) => return None,
+            tokio::select! {
+                biased;
+                change = self.changes.recv() => match change {
+                    Ok(view) if self.wants(&view) => self.changed(&view),
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => self.list(),
+                    Err(RecvError::Closed) => return None,
+                },
+                Ok(()) = self.templates.changed() => self.templates_changed(),
             }
         }
     }
@@ -94,6 +102,13 @@ impl Feed {
         if let Ok(event) = Event::default().event("service").json_data(view) {
             self.known.insert(view.metadata.name.clone());
             self.queue.push_back(event);
+        }
+    }
+
+    fn templates_changed(&mut self) {
+        if self.only.is_none() {
+            let data = json!({"changes": *self.templates.borrow_and_update()}).to_string();
+            self.queue.push_back(Event::default().event("templates").data(data));
         }
     }
 

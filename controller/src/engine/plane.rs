@@ -98,6 +98,10 @@ impl Plane for EnginePlane {
         self.0.all_templates()
     }
 
+    fn template_changes(&self) -> watch::Receiver<u64> {
+        self.0.templates.changes()
+    }
+
     fn instances(&self) -> Vec<InstanceView> {
         let records = self.0.records.all();
         let world = self.0.world();

@@ -1,6 +1,7 @@
 //! Templates: declared, remembered, and made into services when somebody asks for one.
 //!
-//! Any replica declares them. Each reads them with the table; the leader keeps their services in step.
+//! Any replica declares them. Each reads them with the table, a standby also when the leader says that they changed; the
+//! leader keeps their services in step.
 
 use super::Engine;
 use crate::plane::{Declared, PlaneError};
@@ -11,6 +12,7 @@ use dormouse_state::{ServiceRecord, Store, StoreError, Templates, Versioned};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 /// How often a write is decided again after somebody else's came first.
@@ -19,6 +21,8 @@ const TRIES: usize = 8;
 /// Every template as it was last read.
 pub(super) struct Known {
     read: RwLock<Arc<Versioned<Templates>>>,
+    /// The number of the last change that is known.
+    changes: watch::Sender<u64>,
     /// One service is made at a time, so that no more are made than there may be.
     making: tokio::sync::Mutex<()>,
 }
@@ -26,7 +30,8 @@ pub(super) struct Known {
 impl Default for Known {
     fn default() -> Known {
         let none = Versioned { value: Templates::default(), version: 0 };
-        Known { read: RwLock::new(Arc::new(none)), making: tokio::sync::Mutex::default() }
+        let changes = watch::Sender::new(0);
+        Known { read: RwLock::new(Arc::new(none)), changes, making: tokio::sync::Mutex::default() }
     }
 }
 
@@ -38,9 +43,18 @@ impl Known {
     fn keep(&self, new: Versioned<Templates>) {
         let mut known = self.read.write().unwrap_or_else(PoisonError::into_inner);
         // A read may come back after a later write.
-        if known.version <= new.version {
-            *known = Arc::new(new);
+        if known.version > new.version {
+            return;
         }
+        let last = new.value.changes;
+        *known = Arc::new(new);
+        drop(known);
+        self.changes.send_if_modified(|known| std::mem::replace(known, last) != last);
+    }
+
+    /// Tells of every change.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Reads them anew.
@@ -90,7 +104,7 @@ fn is_of(record: &ServiceRecord, template: &str) -> bool {
 
 impl Engine {
     /// Reads the templates anew, and has their services follow, if this controller leads.
-    pub(super) async fn refresh_templates(&self) {
+    pub async fn refresh_templates(&self) {
         if let Err(error) = self.templates.refresh(&*self.store).await {
             warn!(%error, "the templates could not be read");
         } else if self.is_leader() && self.may_act() {

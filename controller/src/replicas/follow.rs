@@ -60,6 +60,8 @@ async fn follow_one(engine: &Engine, url: &str, secret: &Secret) -> CallError {
     };
     info!(leader = url, "following");
     engine.follows(Some(url.to_owned()));
+    // They may have changed while nobody told of it.
+    engine.refresh_templates().await;
     tokio::select! {
         error = hear(engine, &mut events) => error,
         error = tell(engine, &client) => error,
@@ -84,6 +86,7 @@ async fn hear(engine: &Engine, events: &mut Events) -> CallError {
                     engine.hear_gone(name).await;
                 }
             }
+            "templates" => engine.refresh_templates().await,
             _ => {}
         }
     }

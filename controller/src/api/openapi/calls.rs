@@ -221,7 +221,7 @@ pub(in crate::api) const CALLS: &[Call] = &[
         ..call(
             "get",
             "/v1/watch",
-            "Server-sent events: `service` with each change, `deleted`",
+            "Server-sent events: `service` with each change, `deleted`, `templates`",
             &[(200, Events)],
             &[400, 503],
         )

@@ -3,10 +3,12 @@
 use super::api_with;
 use super::get;
 use crate::api::Options;
+use crate::plane::Plane as _;
 use crate::testing::FakePlane;
 use crate::testing::asleep;
 use crate::testing::awake;
 use axum::body::Body;
+use dormouse_manifests::{ServiceSpec, ServiceTemplate};
 use dormouse_state::Phase;
 use http::header;
 use http_body_util::BodyExt as _;
@@ -38,6 +40,9 @@ async fn a_watch_lists_follows_catches_up_and_ends() {
     frames(&mut all, "\"phase\":\"Waking\"").await;
     plane.remove("a");
     frames(&mut all, "event: deleted\ndata: {\"metadata\":{\"name\":\"a\"}}").await;
+    let spec = ServiceSpec::defaults_for("demo");
+    plane.declare_template(ServiceTemplate::new("t", "t-*", spec)).await.unwrap();
+    frames(&mut all, "event: templates\ndata: {\"changes\":1}").await;
     // More changes than the channel keeps.
     for count in 0..100 {
         plane.update("b", |view| view.status.activity.in_flight = count);

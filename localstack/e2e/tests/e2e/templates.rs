@@ -2,11 +2,14 @@
 
 use dormouse_e2e::cli;
 use dormouse_e2e::eventually::{SOON, eventually, holds};
+use dormouse_e2e::http::Request;
 use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::run::run;
+use dormouse_e2e::world::host;
 use serde_json::{Value, json};
 use std::fs;
+use std::time::Duration;
 
 fn template(change: impl FnOnce(&mut Value)) -> Value {
     let mut service = Manifest::app("any").env("VALUE", "{name} of {match}").document()["spec"].clone();
@@ -19,6 +22,33 @@ fn template(change: impl FnOnce(&mut Value)) -> Value {
     });
     change(&mut document["spec"]);
     document
+}
+
+#[test]
+fn a_standby_makes_them_too() {
+    run(Options::default(), |world| {
+        let first = world.controller();
+        let second = world.controller();
+        eventually("it follows the one that leads", SOON, || {
+            holds(second.log().contains("following"), second.log())
+        });
+        let file = world.directory().join("template.json");
+        fs::write(&file, template(|_| {}).to_string()).unwrap();
+        cli::with(&first, &["apply", "-f", file.to_str().unwrap()]).fine();
+        let get = |target: &str| {
+            let request = Request::new("GET", &host("preview-1"), target).patience(Duration::from_secs(60));
+            request.send(second.activator()).unwrap()
+        };
+        eventually("the standby hears of the template", SOON, || {
+            // Answered in the service's place, without making it.
+            let answer = get("/robots.txt");
+            holds(answer.status == 200, answer.to_string())
+        });
+        assert!(first.api.find("preview-1").is_err(), "nothing was made");
+        assert_eq!(get("/env?name=VALUE").text(), "preview-1 of 1");
+        first.ready("preview-1");
+        world.one_pair("preview-1");
+    });
 }
 
 #[test]
