@@ -201,12 +201,12 @@ pub struct ServiceRecord {
     /// Its task definitions.
     #[serde(default)]
     pub definitions: Definitions,
-    /// The pair that is to serve.
+    /// The pair that is to serve. Boxed, as the next: most services sleep, and have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pair: Option<Pair>,
+    pub pair: Option<Box<Pair>>,
     /// The pair that is to take its place, of a changed manifest, once it is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub successor: Option<Pair>,
+    pub successor: Option<Box<Pair>>,
     /// Pairs that are on their way out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring: Vec<Pair>,
@@ -312,12 +312,12 @@ impl ServiceRecord {
 
     /// All its pairs, the serving one first.
     pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
-        self.pair.iter().chain(&self.successor).chain(&self.retiring)
+        self.pair.iter().chain(&self.successor).map(|pair| &**pair).chain(&self.retiring)
     }
 
     /// The same, to change them.
     pub fn pairs_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
-        self.pair.iter_mut().chain(&mut self.successor).chain(&mut self.retiring)
+        self.pair.iter_mut().chain(&mut self.successor).map(|pair| &mut **pair).chain(&mut self.retiring)
     }
 }
 

@@ -239,12 +239,12 @@ async fn every_field_survives(store: Arc<dyn Store>) {
     hello.definitions.proxy = Some(Definition { hash: "abc".into(), arn: None });
     hello.definitions.retired = vec!["arn:1".into()];
     hello.retiring = vec![pair.clone()];
-    hello.successor = Some(pair.clone());
+    hello.successor = Some(Box::new(pair.clone()));
     hello.proven = 3;
     let good = Good { generation: 3, labels: hello.labels.clone(), spec: hello.spec.clone() };
     hello.rollout = Some(Rollout { tries: 2, good: Some(Box::new(good)), ..Rollout::of(4) });
     hello.dns.published_pair = Some(id);
-    hello.pair = Some(pair);
+    hello.pair = Some(Box::new(pair));
     hello.last_pair = Some(id);
     hello.dns.pending = Some(DnsChange {
         address: Some("203.0.113.1".into()),

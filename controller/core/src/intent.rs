@@ -114,7 +114,8 @@ pub fn wake(
     }
     next.rest = next.rest.filter(|_| planted!(WakeKeepsDraining));
     if planted!(WakeRevives) && next.pair.is_none() {
-        next.pair = next.retiring.pop().map(|pair| dormouse_state::Pair { condemned: None, ..pair });
+        next.pair =
+            next.retiring.pop().map(|pair| Box::new(dormouse_state::Pair { condemned: None, ..pair }));
     }
     next.last_wake =
         Some(Cause { at: now, origin: origin.to_owned(), reason: reason.to_owned(), duration_ms: None });

@@ -60,7 +60,7 @@ pub(crate) fn update(
     if let Some(conflict) = view.conflict {
         found.insert(Type::Conflict, (true, "ForeignRecord", conflict.to_owned()));
     }
-    if let Some(finding) = degraded(next, pair.as_ref(), view, now, &found) {
+    if let Some(finding) = degraded(next, pair.as_deref(), view, now, &found) {
         found.insert(Type::Degraded, finding);
     }
     if found.get(&Type::Ready).is_some_and(|(ready, ..)| *ready) {

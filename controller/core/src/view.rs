@@ -308,7 +308,7 @@ pub fn newest_events<'a>(
 pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: Timestamp) -> ServiceView {
     let usage = view.usage(record, now);
     // While it goes to sleep, its last pair is still of interest.
-    let pair = record.pair.as_ref().or_else(|| record.retiring.last());
+    let pair = record.pair.as_deref().or_else(|| record.retiring.last());
     let task = |intent: &TaskIntent| {
         let task = view.task(intent);
         intent.is_open().then(|| TaskView {

@@ -34,7 +34,7 @@ pub(super) fn plan(
     pools::leave_the_queue(next, view, now);
     rest(settings, next, view, now);
     if let Some(pair) = next.pair.take_if(|pair| pair.condemned.is_some()) {
-        next.retiring.push(pair);
+        next.retiring.push(*pair);
     }
     rollout::part(next, now);
     if next.pair.is_none() {
@@ -256,7 +256,7 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: T
     }
     if let Some(pair) = new(settings, next, view, now) {
         next.retry_at = None;
-        next.pair = Some(pair);
+        next.pair = Some(Box::new(pair));
     }
 }
 

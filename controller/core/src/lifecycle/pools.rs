@@ -85,7 +85,7 @@ pub(super) fn fallback(next: &ServiceRecord, view: &View<'_>, now: Timestamp) ->
 /// A pair that waits for an instance while none is to be had makes way for one on Fargate.
 pub(super) fn leave_the_queue(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let Some(why) = fallback(next, view, now).filter(|_| next.desired == Desired::Awake) else { return };
-    let waits = |pair: &mut Pair| {
+    let waits = |pair: &mut Box<Pair>| {
         let service = &pair.service;
         let is_placed = service.task_arn.is_some() || !service.is_open();
         pair.condemned.is_none() && service.parameters.launch == Launch::Ec2 && !is_placed
@@ -95,7 +95,7 @@ pub(super) fn leave_the_queue(next: &mut ServiceRecord, view: &View<'_>, now: Ti
         pairs
             .into_iter()
             .flatten()
-            .map(|pair| Pair { condemned: Some((now, format!("no instance is to be had: {why}"))), ..pair }),
+            .map(|pair| Pair { condemned: Some((now, format!("no instance is to be had: {why}"))), ..*pair }),
     );
 }
 

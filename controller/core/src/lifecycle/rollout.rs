@@ -107,7 +107,7 @@ pub(super) fn follow(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, 
 pub(super) fn keep_up(next: &mut ServiceRecord) {
     let current =
         |pair: Option<&Pair>| pair.is_some_and(|pair| pair.runs.is_some() && !is_outdated(pair, next));
-    let (serving, successor) = (current(next.pair.as_ref()), current(next.successor.as_ref()));
+    let (serving, successor) = (current(next.pair.as_deref()), current(next.successor.as_deref()));
     let generation = next.generation;
     let pairs =
         next.pair.iter_mut().filter(|_| serving).chain(next.successor.iter_mut().filter(|_| successor));
@@ -124,7 +124,7 @@ fn take_over(next: &mut ServiceRecord, now: Timestamp) {
     if let Some(mut old) = old {
         old.replaced = old.condemned.is_none();
         old.condemned.get_or_insert((now, format!("generation {generation} took its place")));
-        next.retiring.push(old);
+        next.retiring.push(*old);
     }
 }
 
@@ -132,7 +132,7 @@ fn give_up(next: &mut ServiceRecord, why: String, now: Timestamp) {
     let Some(mut pair) = next.successor.take() else { return };
     let generation = pair.generation;
     pair.condemned = Some((now, "it did not become ready".to_owned()));
-    next.retiring.push(pair);
+    next.retiring.push(*pair);
     let rollout = next.rollout.get_or_insert_with(|| Rollout::of(generation));
     rollout.tries += 1;
     rollout.retry_at = Some(later(now, backoff(rollout.tries)));
@@ -153,7 +153,7 @@ pub(super) fn part(next: &mut ServiceRecord, now: Timestamp) {
     };
     if let Some(mut pair) = next.successor.take() {
         pair.condemned = Some((now, why.to_owned()));
-        next.retiring.push(pair);
+        next.retiring.push(*pair);
     }
 }
 
@@ -161,7 +161,9 @@ pub(super) fn part(next: &mut ServiceRecord, now: Timestamp) {
 /// service left.
 pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let serves = |pair: &&Pair| pair.condemned.is_none() && pair.ready_at.is_some();
-    let Some(pair) = next.pair.as_ref().filter(serves).filter(|pair| is_outdated(pair, next)) else { return };
+    let Some(pair) = next.pair.as_deref().filter(serves).filter(|pair| is_outdated(pair, next)) else {
+        return;
+    };
     let alone = next.successor.is_none() && next.retiring.is_empty() && next.strays.is_empty();
     let may = next.rollout.as_ref().is_none_or(|rollout| {
         rollout.tries < TRIES && !rollout.rolled_back && rollout.retry_at.is_none_or(|at| at <= now)
@@ -176,7 +178,7 @@ pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<
         "RollingOut",
         format!("generation {} gets ready beside generation {serving}", pair.generation),
     );
-    next.successor = Some(pair);
+    next.successor = Some(Box::new(pair));
 }
 
 /// Whether a manifest that is being checked did not come up from sleep. Then it is taken back, and all is to be planned

@@ -131,7 +131,7 @@ fn the_old_pair_drains_once_nobody_is_led_to_it() {
     assert!(drains(&scene, id));
     let mut busy = scene.clone();
     let tell = |scene: &mut Scene, in_flight| {
-        let serving = scene.record.pair.replace(scene.record.retiring[0].clone());
+        let serving = scene.record.pair.replace(Box::new(scene.record.retiring[0].clone()));
         scene.beat(Role::Proxy, SidecarState::Draining).activity =
             Some(Activity { requests: 9, in_flight, ..Activity::default() });
         scene.record.pair = serving;
@@ -156,7 +156,7 @@ fn what_the_activator_forwards_is_waited_for_too() {
     scene.activator.in_flight = 1;
     scene.pass(10);
     scene.step();
-    let serving = scene.record.pair.replace(scene.record.retiring[0].clone());
+    let serving = scene.record.pair.replace(Box::new(scene.record.retiring[0].clone()));
     scene.beat(Role::Proxy, SidecarState::Draining);
     scene.record.pair = serving;
     assert_eq!(stops(&scene.step()), Vec::<&str>::new());
