@@ -12,7 +12,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::exit::Exit;
 use crate::views::condition;
 use dormouse_core::keepers::Keeper;
-use dormouse_core::view::ServiceView;
+use dormouse_core::view::{MadeFromView, ServiceView};
 use dormouse_manifests::IdleAfter;
 use dormouse_state::{ConditionType, Desired, Phase};
 use http::Method;
@@ -70,8 +70,17 @@ fn why(view: &ServiceView, dependents: &[String], now: Timestamp) -> String {
             lines.push(format!("A request to {} wakes it, and so does `dormouse wake {name}`.", status.url));
         }
     }
+    lines.extend(status.made_from.as_ref().map(|from| made(from, now)));
     lines.extend(in_the_way(view));
     lines.join("\n") + "\n"
+}
+
+fn made(from: &MadeFromView, now: Timestamp) -> String {
+    let gone = if from.orphaned { ", which is gone" } else { "" };
+    let expires = from.expires_at.map_or_else(String::new, |at| {
+        format!(": deleted in {} unless somebody wakes it", brief(between(now, at)))
+    });
+    format!("It was made from the template `{}`{gone}{expires}.", from.template)
 }
 
 fn keeps_awake(view: &ServiceView, dependents: &[String], now: Timestamp) -> Vec<String> {
@@ -150,6 +159,25 @@ mod tests {
              It falls asleep in 14m if nobody uses it (idleAfter: 15m).\n"
         );
     }
+
+    #[test]
+    fn what_a_template_made_says_how_long_it_is_there() {
+        let now: Timestamp = NOW.parse().unwrap();
+        for (orphaned, expires_at, words) in [
+            (false, None, "It was made from the template `preview`.\n"),
+            (
+                true,
+                Some("2026-01-01T15:00:00Z".parse().unwrap()),
+                "It was made from the template `preview`, which is gone: deleted in 3h unless somebody wakes it.\n",
+            ),
+        ] {
+            let mut view = asleep("preview-42");
+            view.status.made_from = Some(MadeFromView { template: "preview".into(), orphaned, expires_at });
+            let text = why(&view, &[], now);
+            assert!(text.ends_with(words), "{text}");
+        }
+    }
+
     #[test]
     fn whoever_keeps_it_awake_is_named() {
         let now: Timestamp = NOW.parse().unwrap();
