@@ -86,8 +86,8 @@ impl Browser {
                 panic!("chromedriver ended, {status}: {}", read(&log));
             }
             let said = read(&log);
-            let port = said.split("successfully on port ").nth(1).and_then(|rest| rest.split('.').next());
-            port.and_then(|port| port.trim().parse::<u16>().ok()).ok_or(said)
+            let port = said.split("successfully on port ").nth(1).and_then(|rest| rest.split_once('.'));
+            port.map(|(port, _)| port).and_then(|port| port.trim().parse::<u16>().ok()).ok_or(said)
         });
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let arguments = [
@@ -110,7 +110,10 @@ impl Browser {
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"},
         }}});
-        let session = browser.call("POST", "/session", Some(&wanted));
+        // On a busy machine Chromium may take longer than its driver waits for it. That says nothing of the pages.
+        let session = crate::eventually::eventually("Chromium is up", 3 * PATIENCE, || {
+            browser.try_call("POST", "/session", Some(&wanted))
+        });
         session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         browser.screen(DESK);
         browser
@@ -118,13 +121,19 @@ impl Browser {
 
     #[track_caller]
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let mut request = Request::new(method, &self.address.to_string(), path).patience(PATIENCE);
+        self.try_call(method, path, body).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let mut request = Request::new(method, &self.address.to_string(), path).patience(2 * PATIENCE);
         if let Some(body) = body {
             request = request.header("Content-Type", "application/json").body(body.to_string());
         }
-        let answer = request.send(self.address).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        assert_eq!(answer.status, 200, "{method} {path}: {answer}");
-        answer.json()["value"].clone()
+        let answer = request.send(self.address).map_err(|error| format!("{method} {path}: {error}"))?;
+        if answer.status != 200 {
+            return Err(format!("{method} {path}: {answer}"));
+        }
+        Ok(answer.json()["value"].clone())
     }
 
     #[track_caller]
