@@ -65,7 +65,12 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         "starting"
     );
     let controller = upkeep::Controller { architecture: architecture().to_owned(), lease: config.lease };
-    let tariff = Tariff { instance_type, tasks_per_instance: settings.max_tasks_per_instance, controller };
+    let tariff = Tariff {
+        instance_type,
+        tasks_per_instance: settings.max_tasks_per_instance,
+        architecture: settings.architecture,
+        controller,
+    };
     let doctor: Arc<dyn Examine> =
         Arc::new(doctor::Inside::new(survey, config.installation.site(), settings.clone()));
     let controller_url = settings.controller_url.clone();

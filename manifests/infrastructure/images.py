@@ -18,7 +18,7 @@ IMAGES = {
     "ProxyImage": ("dormouse-proxy", "proxy"),
     "ServiceSidecarImage": ("dormouse-service", "service"),
 }
-# The proxies' tasks run on x86; controller and instances on what Architecture says, which may change.
+# Everything runs on what Architecture says, which may change; single services may run on the other one.
 PLATFORMS = "linux/amd64,linux/arm64"
 
 

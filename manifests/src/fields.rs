@@ -42,6 +42,7 @@ pub(crate) const SPEC: Section = Section {
         "drain",
         "wake",
         "awake",
+        "architecture",
         "fallback",
         "dependsOn",
         "rolloutCheck",

@@ -63,8 +63,8 @@ pub use schema::{TimeText, schema};
 pub use set::check_set;
 pub use template::{ServiceTemplate, TemplateSpec, template_for};
 pub use types::{
-    API_VERSION, Access, ApiVersion, Fallback, Health, IdleAfter, Ignore, KIND, Kind, Metadata, Protocol,
-    ProxyProtocol, ProxySpec, Service, ServiceSpec, Theme, Timeouts, Wake,
+    API_VERSION, Access, ApiVersion, Architecture, Fallback, Health, IdleAfter, Ignore, KIND, Kind, Metadata,
+    Protocol, ProxyProtocol, ProxySpec, Service, ServiceSpec, Theme, Timeouts, Wake,
 };
 pub use window::{AwakeWindow, Days};
 pub use yaml::{WriteError, to_yaml};

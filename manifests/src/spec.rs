@@ -9,7 +9,9 @@ use crate::fields;
 use crate::node::{Node, Value, shorten};
 use crate::proxy;
 use crate::read::{Complaint, Fields, Reader};
-use crate::types::{Access, Fallback, Health, IdleAfter, Ignore, Protocol, ServiceSpec, Theme, Wake};
+use crate::types::{
+    Access, Architecture, Fallback, Health, IdleAfter, Ignore, Protocol, ServiceSpec, Theme, Wake,
+};
 use crate::window::{AwakeWindow, Days};
 
 /// The task's CPU units on EC2, and the container's smallest memory: the ECS API reference,
@@ -63,6 +65,10 @@ pub(crate) fn read(
     fields.read("rolloutCheck", &mut spec.rollout_check, |n| reader.boolean(n, "rolloutCheck"));
     let protocol = spec.protocol;
     fields.read("proxy", &mut spec.proxy, |n| Some(proxy::read(reader, n, protocol)));
+    fields.read("architecture", &mut spec.architecture, |n| {
+        let choices = [("arm64", Architecture::Arm64), ("x86_64", Architecture::X86_64)];
+        reader.choice(n, "architecture", &choices).map(Some)
+    });
     fields.read("fallback", &mut spec.fallback, |n| {
         reader.choice(n, "fallback", &[("none", Fallback::None), ("fargate", Fallback::Fargate)])
     });

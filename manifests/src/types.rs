@@ -154,6 +154,10 @@ pub struct ServiceSpec {
     /// Windows in which it is kept awake.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awake: Vec<AwakeWindow>,
+    /// Processor that its image is built for; by default the installation's (`DORMOUSE_ARCHITECTURE`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Architecture")]
+    pub architecture: Option<Architecture>,
     /// Where its task runs when no instance is to be had for it.
     #[serde(default, skip_serializing_if = "Fallback::is_none")]
     pub fallback: Fallback,
@@ -196,6 +200,7 @@ impl ServiceSpec {
             drain: default_drain(),
             wake: Wake::default(),
             awake: Vec::new(),
+            architecture: None,
             fallback: Fallback::None,
             depends_on: Vec::new(),
             rollout_check: false,
@@ -240,6 +245,43 @@ impl std::fmt::Display for Protocol {
             Protocol::Http => "http",
             Protocol::H2c => "h2c",
             Protocol::Tcp => "tcp",
+        })
+    }
+}
+
+/// A processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// Intel and AMD, 64 bit.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// ARM, 64 bit: Graviton.
+    Arm64,
+}
+
+impl Architecture {
+    /// From ECS's words, in whatever case; it has both for instances and for tasks.
+    pub fn from_ecs(word: &str) -> Option<Architecture> {
+        let all = [Architecture::X86_64, Architecture::Arm64];
+        all.into_iter().find(|known| known.as_ecs().eq_ignore_ascii_case(word))
+    }
+
+    /// ECS's word for it; the price table's, too.
+    pub fn as_ecs(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "X86_64",
+            Architecture::Arm64 => "ARM64",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    /// As it is written in a manifest, and as EC2 has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Architecture::X86_64 => "x86_64",
+            Architecture::Arm64 => "arm64",
         })
     }
 }

@@ -27,7 +27,7 @@ spec:
       |   ^^^^^^^^ not a field of `spec`
       |
       = help: did you mean `idleAfter`?
-      = help: its fields are `image`, `taskDefinition`, `container`, `command`, `entryPoint`, `port`, `protocol`, `cpu`, `memory`, `env`, `secrets`, `taskRoleArn`, `health`, `idleAfter`, `websocketIdle`, `busyPath`, `maxAwake`, `drain`, `wake`, `awake`, `fallback`, `dependsOn`, `rolloutCheck` and `proxy`
+      = help: its fields are `image`, `taskDefinition`, `container`, `command`, `entryPoint`, `port`, `protocol`, `cpu`, `memory`, `env`, `secrets`, `taskRoleArn`, `health`, `idleAfter`, `websocketIdle`, `busyPath`, `maxAwake`, `drain`, `wake`, `awake`, `architecture`, `fallback`, `dependsOn`, `rolloutCheck` and `proxy`
     ");
 }
 
@@ -390,7 +390,7 @@ spec: { image: nginx, env: { A: "日本語" }, prot: 1 }
       |                                             ^^^^ not a field of `spec`
       |
       = help: did you mean `port`?
-      = help: its fields are `image`, `taskDefinition`, `container`, `command`, `entryPoint`, `port`, `protocol`, `cpu`, `memory`, `env`, `secrets`, `taskRoleArn`, `health`, `idleAfter`, `websocketIdle`, `busyPath`, `maxAwake`, `drain`, `wake`, `awake`, `fallback`, `dependsOn`, `rolloutCheck` and `proxy`
+      = help: its fields are `image`, `taskDefinition`, `container`, `command`, `entryPoint`, `port`, `protocol`, `cpu`, `memory`, `env`, `secrets`, `taskRoleArn`, `health`, `idleAfter`, `websocketIdle`, `busyPath`, `maxAwake`, `drain`, `wake`, `awake`, `architecture`, `fallback`, `dependsOn`, `rolloutCheck` and `proxy`
     "#);
 }
 
@@ -551,6 +551,6 @@ spec:
       |   ^^^^^^^ not a field of `spec`
       |
       = help: did you mean `protocol`?
-      = help: its fields are `image`, `taskDefinition`, `container`, `command`, `entryPoint`, `port`, `protocol`, `cpu`, `memory`, `env`, `secrets`, `taskRoleArn`, `health`, `idleAfter`, `websocketIdle`, `busyPath`, `maxAwake`, `drain`, `wake`, `awake`, `fallback`, `dependsOn`, `rolloutCheck` and `proxy`
+      = help: its fields are `image`, `taskDefinition`, `container`, `command`, `entryPoint`, `port`, `protocol`, `cpu`, `memory`, `env`, `secrets`, `taskRoleArn`, `health`, `idleAfter`, `websocketIdle`, `busyPath`, `maxAwake`, `drain`, `wake`, `awake`, `architecture`, `fallback`, `dependsOn`, `rolloutCheck` and `proxy`
     ");
 }

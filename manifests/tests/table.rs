@@ -1,6 +1,6 @@
 //! What is accepted and what is not, field by field: the place, the message and the help.
 
-use dormouse_manifests::{Fallback, IdleAfter, ProxyProtocol, RateLimit, ServiceSpec, parse};
+use dormouse_manifests::{Architecture, Fallback, IdleAfter, ProxyProtocol, RateLimit, ServiceSpec, parse};
 
 const HEADER: &str = "apiVersion: dormouse.dev/v1\nkind: Service\nmetadata: { name: a }\n";
 
@@ -94,6 +94,7 @@ fn mistakes_are_found_where_they_are() {
         ("image: a, dependsOn: [a]", 31, "depends on itself", ""),
         ("image: a, dependsOn: [b, b]", 34, "in `dependsOn` twice", ""),
         ("image: a, dependsOn: [B]", 31, "upper case", "did you mean `b`?"),
+        ("image: a, architecture: amd64", 33, "expected `arm64` or `x86_64`", ""),
         ("image: a, fallback: lambda", 29, "expected `none` or `fargate`", ""),
         (
             "image: a, cpu: 16384, fallback: fargate",
@@ -236,6 +237,8 @@ fn accepted_values_arrive() {
                 && spec.max_awake.is_some_and(|limit| limit.as_secs() == 8 * 3600)
         }),
         ("image: a, health: { interval: 1s }", |spec| spec.health.timeout.as_secs() == 1),
+        ("image: a, architecture: x86_64", |spec| spec.architecture == Some(Architecture::X86_64)),
+        ("image: a", |spec| spec.architecture.is_none()),
         ("image: a, fallback: fargate", |spec| spec.fallback == Fallback::Fargate),
         ("image: a, cpu: 16384, fallback: none", |spec| spec.fallback == Fallback::None),
         // How large that one is, only ECS knows.

@@ -8,8 +8,9 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, HealthCheck, KeyValuePair, NetworkMode, PortMapping, Secret,
-    SortOrder, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
+    Compatibility, ContainerDefinition, CpuArchitecture, HealthCheck, KeyValuePair, NetworkMode, OsFamily,
+    PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition, TaskDefinitionField,
+    TaskDefinitionStatus, TransportProtocol,
 };
 use dormouse_core::definition::{Base, Container, Content};
 use dormouse_core::observed::Resources;
@@ -161,7 +162,8 @@ fn own(
         .set_task_role_arn(content.task_role.clone())
         .set_execution_role_arn(content.execution_role.clone())
         .set_container_definitions(Some(containers))
-        .set_volumes(volumes))
+        .set_volumes(volumes)
+        .set_runtime_platform(platform(content)))
 }
 
 /// An existing definition with everything that it says, in awsvpc mode, with the content's containers added.
@@ -256,8 +258,18 @@ fn extended(
         .set_ipc_mode(existing.ipc_mode)
         .set_proxy_configuration(existing.proxy_configuration)
         .set_ephemeral_storage(existing.ephemeral_storage)
-        .set_runtime_platform(existing.runtime_platform)
+        .set_runtime_platform(existing.runtime_platform.or_else(|| platform(content)))
         .set_enable_fault_injection(existing.enable_fault_injection))
+}
+
+fn platform(content: &Content) -> Option<RuntimePlatform> {
+    let architecture = CpuArchitecture::from(content.architecture?.as_ecs());
+    Some(
+        RuntimePlatform::builder()
+            .cpu_architecture(architecture)
+            .operating_system_family(OsFamily::Linux)
+            .build(),
+    )
 }
 
 fn compatibilities(content: &Content) -> Vec<Compatibility> {

@@ -6,6 +6,7 @@ use crate::ports::{CloudError, Instances};
 use async_trait::async_trait;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus, Resource};
+use dormouse_core::definition::Architecture;
 use dormouse_core::observed::{Instance, Resources};
 use std::sync::Arc;
 
@@ -19,6 +20,10 @@ const DESCRIBE_CHUNK: usize = 100;
 const LIST_PAGE: i32 = 100;
 /// Ids in one UpdateContainerInstancesState. Source: Amazon ECS API Reference.
 const UPDATE_CHUNK: usize = 10;
+/// The attribute that the agent tells its processor with.
+///
+/// Source: Amazon ECS Developer Guide, "Amazon ECS container instance attributes".
+const ARCHITECTURE: &str = "ecs.cpu-architecture";
 /// `failures[].reason` of an instance that is not registered (any more).
 const MISSING: &str = "MISSING";
 
@@ -107,6 +112,11 @@ fn translate(instance: &ContainerInstance) -> Result<Instance, CloudError> {
         active: status == "ACTIVE",
         status: status.to_owned(),
         connected: instance.agent_connected(),
+        architecture: instance
+            .attributes()
+            .iter()
+            .find(|attribute| attribute.name() == ARCHITECTURE)
+            .and_then(|attribute| Architecture::from_ecs(attribute.value()?)),
         registered: resources(instance.registered_resources()),
         remaining: resources(instance.remaining_resources()),
         tasks: count(instance.running_tasks_count()) + count(instance.pending_tasks_count()),

@@ -8,7 +8,7 @@
 use crate::definition::service_resources;
 use crate::observed::Resources;
 use crate::upkeep::Controller;
-use dormouse_manifests::{Fallback, ServiceSpec};
+use dormouse_manifests::{Architecture, Fallback, ServiceSpec};
 use dormouse_state::months::{Months, split};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -18,8 +18,6 @@ use std::sync::OnceLock;
 
 /// The shipped price table.
 const SHIPPED: &str = include_str!("../../../manifests/infrastructure/prices.json");
-/// What tasks on Fargate run on.
-const ARCHITECTURE: &str = "X86_64";
 
 /// List prices of one region, in US dollars, and when they were looked up.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -89,6 +87,8 @@ pub struct Tariff {
     pub instance_type: Option<String>,
     /// Service tasks on one instance, at least 1.
     pub tasks_per_instance: u32,
+    /// What tasks run on whose manifest says nothing.
+    pub architecture: Option<Architecture>,
     /// The controller itself.
     pub controller: Controller,
 }
@@ -138,8 +138,11 @@ pub struct Use<'a> {
 impl Tariff {
     /// What a service costs in an hour awake.
     pub fn hourly(&self, prices: &Prices, spec: &ServiceSpec) -> Hourly {
+        // Where nobody says, Fargate takes x86.
+        let architecture = spec.architecture.or(self.architecture).unwrap_or(Architecture::X86_64);
         let fargate = |size: Resources| {
-            let of = |table: &BTreeMap<String, f64>| table.get(ARCHITECTURE).copied().unwrap_or_default();
+            let of =
+                |table: &BTreeMap<String, f64>| table.get(architecture.as_ecs()).copied().unwrap_or_default();
             f64::from(size.cpu) / 1024.0 * of(&prices.fargate_vcpu_hour)
                 + f64::from(size.memory) / 1024.0 * of(&prices.fargate_gib_hour)
         };
@@ -234,6 +237,9 @@ mod tests {
         // 0.5 x 0.04048 + 1 x 0.004445 + 0.005: with its sidecar it takes 288 CPU units and 544 MiB.
         let falls_back = tariff.hourly(prices, &spec);
         assert!(near(falls_back.on_fargate.unwrap(), 0.029685), "{falls_back:?}");
+        spec.architecture = Some(Architecture::Arm64);
+        // 0.5 x 0.03238 + 1 x 0.00356 + 0.005.
+        assert!(near(tariff.hourly(prices, &spec).on_fargate.unwrap(), 0.02475), "{falls_back:?}");
         let unknown =
             Tariff { instance_type: Some("x9.mega".into()), tasks_per_instance: 3, ..Tariff::default() };
         assert_eq!(unknown.hourly(prices, &spec).instance, None);

@@ -3,6 +3,7 @@
 use crate::naming::{self, PROXY_CONTAINER, SIDECAR_CONTAINER, USER_CONTAINER};
 use crate::observed::Resources;
 use crate::settings::Settings;
+pub use dormouse_manifests::Architecture;
 use dormouse_manifests::fargate::{self, SIDECAR_CPU, SIDECAR_MEMORY};
 use dormouse_manifests::{Fallback, IdleAfter, Protocol, ProxyProtocol, ServiceSpec, Timeouts};
 use dormouse_peer::wire::Role;
@@ -63,6 +64,9 @@ pub struct Content {
     /// With EC2: on Fargate, too. Its size is one of Fargate's.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub falls_back: bool,
+    /// Processor that its images are built for; `None`: whatever it is placed on, x86 on Fargate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
     /// Task-level CPU units.
     pub cpu: u32,
     /// Task-level MiB.
@@ -152,6 +156,7 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
         base: Base::Own,
         fargate: true,
         falls_back: false,
+        architecture: spec.architecture.or(settings.architecture),
         cpu: spec.proxy.cpu,
         memory: spec.proxy.memory,
         task_role: None,
@@ -201,6 +206,7 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
         base: Base::Own,
         fargate: false,
         falls_back: spec.fallback == Fallback::Fargate,
+        architecture: spec.architecture.or(settings.architecture),
         cpu: resources.cpu,
         memory: resources.memory,
         task_role: spec.task_role_arn.clone(),

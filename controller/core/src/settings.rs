@@ -1,5 +1,6 @@
 //! What an installation is configured with, as far as decisions depend on it.
 
+use dormouse_manifests::Architecture;
 use std::time::Duration;
 
 /// Settings of an installation. The variables' meanings and defaults stand in the README.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<String>,
     /// Where the wildcard record points; `None` = there is none.
     pub wildcard: Option<Vec<String>>,
+    /// Processor of tasks whose manifest names none; `None`: the task definitions name none either.
+    pub architecture: Option<Architecture>,
     /// Service tasks on one instance, beside CPU, memory and interfaces.
     pub max_tasks_per_instance: u32,
     /// So many free slots for service tasks are kept while anything is to be awake.
@@ -82,6 +85,7 @@ impl Settings {
             controller_url: "http://10.0.0.9:9070".into(),
             trusted_proxies: Vec::new(),
             wildcard: Some(vec!["203.0.113.9".into()]),
+            architecture: None,
             max_tasks_per_instance: 3,
             headroom: 0,
             dns_ttl: Duration::from_secs(10),

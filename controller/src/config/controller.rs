@@ -6,6 +6,7 @@ use crate::tokens::Tokens;
 use crate::trust::TrustedProxies;
 use dormouse_core::doctor::Site;
 use dormouse_core::settings::{PrivateZone, Settings};
+use dormouse_manifests::Architecture;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +81,8 @@ pub struct Installation {
     pub controller_url: Option<String>,
     /// Where the wildcard record points.
     pub public_ip: PublicIp,
+    /// Processor of tasks whose manifest names none.
+    pub architecture: Option<Architecture>,
     /// Service tasks on one instance.
     pub max_tasks_per_instance: u32,
     /// Free slots for service tasks that are kept.
@@ -148,6 +151,7 @@ impl Installation {
             trusted_proxies: self.trusted_proxies,
             controller_url: resolved.controller_url,
             wildcard: resolved.wildcard,
+            architecture: self.architecture,
             max_tasks_per_instance: self.max_tasks_per_instance,
             headroom: self.headroom,
             dns_ttl: self.dns_ttl,

@@ -3,7 +3,7 @@
 use super::{ApiBudget, LogFormat, Policy, PublicIp};
 use crate::label::is_label;
 use crate::trust::{Network, TrustedProxies};
-use dormouse_manifests::{format_duration, parse_duration};
+use dormouse_manifests::{Architecture, format_duration, parse_duration};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -149,6 +149,11 @@ pub(super) fn log_filter(text: &str) -> Parsed<String> {
 pub(super) fn directory(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_dir() { Ok(path) } else { accepted("a directory that exists") }
+}
+
+/// As manifests have it, or in ECS's capitals.
+pub(super) fn architecture(text: &str) -> Parsed<Architecture> {
+    Architecture::from_ecs(text).ok_or_else(|| "arm64 or x86_64".to_owned())
 }
 
 pub(super) fn number(text: &str, range: RangeInclusive<u32>) -> Parsed<u32> {

@@ -209,6 +209,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
     let security_groups = reader.required("SECURITY_GROUP_ID", |text| parse::ids(text, "sg-"));
     let max_tasks = reader.required("MAX_TASKS_PER_INSTANCE", |text| parse::number(text, 1..=1000));
     let headroom = reader.required("DORMOUSE_HEADROOM", |text| parse::number(text, 0..=1000));
+    let architecture = reader.optional("DORMOUSE_ARCHITECTURE", parse::architecture);
     let proxy_image = reader.required("PROXY_IMAGE", parse::image);
     let sidecar_image = reader.required("SERVICE_SIDECAR_IMAGE", parse::image);
     let poll_fast = reader.required("DORMOUSE_POLL_FAST", |text| {
@@ -250,6 +251,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
         trusted_proxies: trusted_proxies.texts(),
         controller_url,
         public_ip,
+        architecture,
         max_tasks_per_instance: max_tasks?,
         headroom: headroom?,
         dns_ttl: dns_ttl?,

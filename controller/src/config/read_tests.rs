@@ -32,7 +32,7 @@ fn the_minimum_is_enough_and_the_rest_has_its_documented_default() {
     assert_eq!(install.zone, "Z1");
     assert_eq!(install.proxy_subnets, ["subnet-1", "subnet-2"]);
     assert_eq!(install.max_tasks_per_instance, 3);
-    assert_eq!(install.headroom, 0);
+    assert_eq!((install.headroom, install.architecture), (0, None));
     assert_eq!(install.install, None);
     assert_eq!(install.public_ip, PublicIp::Own);
     assert_eq!(install.dns_ttl, seconds(10));
@@ -57,6 +57,7 @@ fn values_are_read() {
         ("DORMOUSE_CONTROLLER_URL", "http://10.0.0.9:9070/"),
         ("PRIVATE_HOSTED_ZONE_ID", "Z2"),
         ("DORMOUSE_INSTALL_ID", "blue-1"),
+        ("DORMOUSE_ARCHITECTURE", "ARM64"),
         ("DORMOUSE_LOG_FORMAT", "text"),
         ("DORMOUSE_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::/32"),
         ("TASK_EXECUTION_ROLE_ARN", " "),
@@ -112,6 +113,7 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
         ("DORMOUSE_DNS_TTL", "1500ms", "DORMOUSE_DNS_TTL=\"1500ms\" (--dns-ttl) is not accepted: give a duration of whole seconds from 1s to 1d".into()),
         ("DORMOUSE_SCALE_IN_DELAY", "-1s", format!("DORMOUSE_SCALE_IN_DELAY=\"-1s\" (--scale-in-delay) is not accepted: give a duration from 0s to 1d, {durations}")),
         ("DORMOUSE_DRAIN_WAIT", "soon", format!("DORMOUSE_DRAIN_WAIT=\"soon\" (--drain-wait) is not accepted: give a duration from 0s to 1h, {durations}")),
+        ("DORMOUSE_ARCHITECTURE", "amd64", "DORMOUSE_ARCHITECTURE=\"amd64\" (--architecture) is not accepted: give arm64 or x86_64".to_owned()),
         ("DORMOUSE_LEASE", "1ms", format!("DORMOUSE_LEASE=\"1ms\" (--lease) is not accepted: give a duration from 1s to 10m, {durations}")),
         ("DORMOUSE_API_BUDGET", "2", "DORMOUSE_API_BUDGET=\"2\" (--api-budget) is not accepted: give a share from 0.05 to 1, or unlimited".into()),
         ("DORMOUSE_LOG", "dormouse=loud", "DORMOUSE_LOG=\"dormouse=loud\" (--log) is not accepted: give off, error, warn, info, debug, trace, or a list such as info,dormouse=debug".into()),

@@ -66,6 +66,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "NAME",
         "DynamoDB table that remembers: partition key serviceName (S), TTL attribute ttl",
     ),
+    optional(
+        "DORMOUSE_ARCHITECTURE",
+        "architecture",
+        "PROCESSOR",
+        "arm64 or x86_64: what tasks run on whose manifest says nothing [default: task definitions name none]",
+    ),
     defaulted(
         "MAX_TASKS_PER_INSTANCE",
         "max-tasks-per-instance",

@@ -33,12 +33,18 @@ impl Inside {
         let theirs = services.iter().filter_map(|service| {
             Some((format!("service {}", service.metadata.name), service.spec.image.clone()?))
         });
+        let named = services.iter().filter_map(|service| {
+            Some((format!("service {}", service.metadata.name), service.spec.architecture?))
+        });
+        let of_all =
+            self.settings.architecture.map(|architecture| ("DORMOUSE_ARCHITECTURE".to_owned(), architecture));
         let on_spot = services.iter().filter(|service| service.spec.proxy.spot);
         Wants {
             wildcard: self.settings.wildcard.clone(),
             max_tasks_per_instance: self.settings.max_tasks_per_instance,
             images: own.into_iter().chain(theirs).collect(),
             spot: on_spot.map(|service| service.metadata.name.clone()).collect(),
+            architectures: named.chain(of_all).collect(),
             services: services.len().try_into().unwrap_or(u32::MAX),
         }
     }

@@ -208,6 +208,7 @@ mod tests {
 
     fn fleet(tasks: &[u32]) -> Fleet {
         let instance = |tasks: &u32| Instance {
+            architecture: None,
             arn: String::new(),
             ec2_id: String::new(),
             active: true,

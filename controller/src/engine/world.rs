@@ -242,6 +242,7 @@ impl World {
             demand.waiting.push(Want {
                 service: record.name.clone(),
                 resources,
+                architecture: record.spec.architecture,
                 since: now,
                 in_flight: false,
             });

@@ -79,7 +79,11 @@ impl Survey {
             names.iter().enumerate().map(|(index, name)| (format!("InstanceType.{}", index + 1), *name));
         let page: TypePage = self.ec2.describe(TYPES, each).await?;
         let known = |one: OneType| {
-            let kind = InstanceType { interfaces: one.network.interfaces, vcpus: one.cpu.vcpus };
+            let kind = InstanceType {
+                architectures: one.processor.architectures.items.into_iter().collect(),
+                interfaces: one.network.interfaces,
+                vcpus: one.cpu.vcpus,
+            };
             (one.name, kind)
         };
         Ok(page.set.items.into_iter().map(known).collect())
@@ -163,6 +167,14 @@ struct OneType {
     network: Network,
     #[serde(rename = "vCpuInfo")]
     cpu: Cpu,
+    #[serde(rename = "processorInfo")]
+    processor: Processor,
+}
+
+#[derive(Debug, Deserialize)]
+struct Processor {
+    #[serde(rename = "supportedArchitectures")]
+    architectures: Items<String>,
 }
 
 #[derive(Debug, Deserialize)]

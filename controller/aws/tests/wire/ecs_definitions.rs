@@ -2,7 +2,7 @@
 
 use crate::recorded::{Answer, Recorded, json, json_error};
 use dormouse_aws::ports::CloudError;
-use dormouse_core::definition::{Base, Container, Content};
+use dormouse_core::definition::{Architecture, Base, Container, Content};
 use serde_json::{Value, json as value};
 
 const ARN: &str = "arn:aws:ecs:eu-west-1:1:task-definition/fam:3";
@@ -29,6 +29,7 @@ fn content() -> Content {
         base: Base::Own,
         fargate: true,
         falls_back: false,
+        architecture: None,
         cpu: 256,
         memory: 512,
         task_role: None,
@@ -93,6 +94,24 @@ async fn a_small_task_on_ec2_has_no_task_level_cpu() {
     let asked = aws.asked()[1].json();
     assert_eq!((&asked["cpu"], &asked["memory"]), (&Value::Null, &value!("512")));
     assert_eq!(asked["requiresCompatibilities"], value!(["EC2"]));
+}
+
+#[tokio::test]
+async fn the_processor_is_named_where_it_is_known() {
+    for (architecture, expected) in [
+        (None, Value::Null),
+        (Some(Architecture::Arm64), value!({"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"})),
+        (Some(Architecture::X86_64), value!({"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"})),
+    ] {
+        let aws = Recorded::new([none_yet(), registered()]);
+        aws.cloud().tasks.register("i", &Content { architecture, ..content() }).await.unwrap();
+        assert_eq!(aws.asked()[1].json()["runtimePlatform"], expected);
+    }
+    // One of the user's own knows better.
+    let aws = Recorded::new([json(value!({"taskDefinition": theirs()})), none_yet(), registered()]);
+    let content = Content { architecture: Some(Architecture::Arm64), ..existing_content() };
+    aws.cloud().tasks.register("i", &content).await.unwrap();
+    assert_eq!(aws.asked()[2].json()["runtimePlatform"], theirs()["runtimePlatform"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::recorded::{Recorded, json};
 use dormouse_aws::ports::CloudError;
+use dormouse_core::definition::Architecture;
 use dormouse_core::observed::Resources;
 use serde_json::{Value, json as value};
 
@@ -17,6 +18,7 @@ fn instance(arn: &str, status: &str) -> Value {
             {"name": "CPU", "type": "INTEGER", "integerValue": 1024},
             {"name": "MEMORY", "type": "INTEGER", "integerValue": 2000},
         ],
+        "attributes": [{"name": "ecs.ami-id", "value": "ami-1"}, {"name": "ecs.cpu-architecture", "value": "arm64"}],
         "runningTasksCount": 2, "pendingTasksCount": 1,
     })
 }
@@ -54,6 +56,7 @@ async fn an_instance_is_read() {
     assert_eq!(states, [("a", true, "ACTIVE"), ("b", false, "DRAINING")]);
     let a = &instances[0];
     assert_eq!((a.ec2_id.as_str(), a.connected, a.tasks), ("i-1", true, 3));
+    assert_eq!(a.architecture, Some(Architecture::Arm64));
     assert_eq!(a.registered, Resources { cpu: 2048, memory: 3862 });
     assert_eq!(a.remaining, Resources { cpu: 1024, memory: 2000 });
 }

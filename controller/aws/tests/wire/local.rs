@@ -45,6 +45,7 @@ fn content(family: &str) -> Content {
         base: Base::Own,
         fargate: true,
         falls_back: false,
+        architecture: None,
         cpu: 256,
         memory: 512,
         task_role: None,

@@ -217,7 +217,8 @@ async fn a_running_controller_reads_more() {
             <associationSet><item><subnetId>subnet-p</subnetId><main>false</main></item></associationSet></item>
             </routeTableSet></DescribeRouteTablesResponse>"),
         xml("<DescribeInstanceTypesResponse><instanceTypeSet><item><instanceType>t4g.xlarge</instanceType>
-            <vCpuInfo><defaultVCpus>4</defaultVCpus></vCpuInfo>
+            <vCpuInfo><defaultVCpus>4</defaultVCpus></vCpuInfo><processorInfo><supportedArchitectures>
+            <item>arm64</item></supportedArchitectures></processorInfo>
             <networkInfo><maximumNetworkInterfaces>4</maximumNetworkInterfaces></networkInfo></item>
             </instanceTypeSet></DescribeInstanceTypesResponse>"),
         json(json!({"imageDetails": []})),
@@ -232,7 +233,7 @@ async fn a_running_controller_reads_more() {
     let around = survey.around(&site(), &facts, &images).await.unwrap();
     assert_eq!(around.wildcard, Reading::Known(vec!["203.0.113.9".into()]));
     assert_eq!(around.routes, Reading::Known(BTreeMap::from([("subnet-p".into(), Route::InternetGateway)])));
-    let kind = InstanceType { interfaces: 4, vcpus: 4 };
+    let kind = InstanceType { architectures: ["arm64".to_owned()].into(), interfaces: 4, vcpus: 4 };
     assert_eq!(around.types, Reading::Known(BTreeMap::from([("t4g.xlarge".into(), kind)])));
     let expected = [(image("a"), Reading::Known(())), (image("b"), Reading::Missing)];
     assert_eq!(around.images, BTreeMap::from(expected));

@@ -3,6 +3,7 @@
 use crate::definition::service_resources;
 use crate::lifecycle::identity;
 use crate::observed::{Fleet, Instance, Resources, Task, TaskStatus, Tasks};
+use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Launch, ServiceRecord};
@@ -16,6 +17,8 @@ pub struct Want {
     pub service: String,
     /// What it takes.
     pub resources: Resources,
+    /// Processor that its manifest names; `None`: the installation's, if that names one.
+    pub architecture: Option<Architecture>,
     /// Since when it waits.
     pub since: Timestamp,
     /// RunTask is being called for it right now: an instance may hold it already. No instance is started for it.
@@ -82,13 +85,19 @@ pub fn demand<'a>(
         .collect();
     let (mut awake, mut largest) = (false, Resources::default());
     for record in records {
-        let resources = service_resources(&record.spec);
+        let (resources, architecture) = (service_resources(&record.spec), record.spec.architecture);
         awake |= record.desired == Desired::Awake;
         largest = largest.max(resources);
         // Between two pairs it still wants its instance, but none that another can use right now.
         if record.pair.is_none() && record.desired == Desired::Awake {
             let since = record.last_wake.as_ref().map_or(record.created_at, |wake| wake.at);
-            between.push(Want { service: record.name.clone(), resources, since, in_flight: false });
+            between.push(Want {
+                service: record.name.clone(),
+                resources,
+                architecture,
+                since,
+                in_flight: false,
+            });
         }
         for pair in record.pairs() {
             let intent = &pair.service;
@@ -101,6 +110,7 @@ pub fn demand<'a>(
                     demand.waiting.push(Want {
                         service: record.name.clone(),
                         resources,
+                        architecture,
                         since: pair.intended_at,
                         in_flight: false,
                     });

@@ -18,7 +18,7 @@ pub enum Room {
     Yes,
     /// Not yet, and why.
     No {
-        /// One CamelCase word for the condition: `ScalingUp`, `AtMaximum`, `TooLarge`, `Unknown`.
+        /// One CamelCase word for the condition: `ScalingUp`, `AtMaximum`, `TooLarge`, `WrongArchitecture`, `Unknown`.
         reason: &'static str,
         /// A sentence.
         message: String,
@@ -93,7 +93,12 @@ pub fn place(
     let spare = most(fleet).saturating_sub(desired).saturating_add(count(going));
     let mut homeless: Vec<&Want> = Vec::new();
 
-    for want in &demand.waiting {
+    let waiting: Vec<Want> = demand
+        .waiting
+        .iter()
+        .map(|want| Want { architecture: want.architecture.or(settings.architecture), ..want.clone() })
+        .collect();
+    for want in &waiting {
         let room = if let Some(slot) = take(&mut slots, want, limit) {
             placement.nominated.insert(slot);
             Room::Yes
@@ -101,6 +106,8 @@ pub fn place(
             placement.recalled.insert(slot.clone());
             placement.nominated.insert(slot);
             scaling_up("an instance is being kept that was to go")
+        } else if let Some(room) = of_another_processor(fleet, want) {
+            room
         } else if let Some(size) = largest.filter(|_| fits_none(want)) {
             too_large(want, size)
         } else if want.in_flight {
@@ -114,7 +121,13 @@ pub fn place(
     let mut tasks: Vec<Resources> = homeless.iter().map(|want| want.resources).collect();
     // Room for whoever comes next, behind all that wait; what is large enough already is kept for it.
     for size in std::iter::repeat_n(demand.slot, count_of(settings.headroom)).flatten() {
-        let next = Want { service: String::new(), resources: size, since: Timestamp::MAX, in_flight: false };
+        let next = Want {
+            service: String::new(),
+            resources: size,
+            architecture: settings.architecture,
+            since: Timestamp::MAX,
+            in_flight: false,
+        };
         let kept = take(&mut slots, &next, limit).or_else(|| {
             let slot = take(&mut parked, &next, limit)?;
             placement.recalled.insert(slot.clone());
@@ -194,10 +207,33 @@ fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
 }
 
 fn take(slots: &mut [Slot<'_>], want: &Want, limit: u32) -> Option<String> {
-    let slot = slots.iter_mut().find(|slot| slot.tasks < limit && slot.free.fits(want.resources))?;
+    let has_room = |slot: &&mut Slot<'_>| {
+        slot.tasks < limit && slot.free.fits(want.resources) && runs(slot.instance, want)
+    };
+    let slot = slots.iter_mut().find(has_room)?;
     slot.tasks += 1;
     slot.free = slot.free.minus(want.resources);
     Some(slot.instance.ec2_id.clone())
+}
+
+/// Whether an instance's processor is the one that a task is for, as far as both are known.
+fn runs(instance: &Instance, want: &Want) -> bool {
+    instance.architecture.zip(want.architecture).is_none_or(|(is, wanted)| is == wanted)
+}
+
+/// Where all instances are of another processor, more of them are of no use.
+fn of_another_processor(fleet: &Fleet, want: &Want) -> Option<Room> {
+    let wanted = want.architecture?;
+    let first = fleet.instances.first()?;
+    if fleet.instances.iter().any(|instance| runs(instance, want)) {
+        return None;
+    }
+    let is = first.architecture.map(|is| is.to_string()).unwrap_or_default();
+    let message = format!(
+        "its task is for {wanted}, and the group's instances are {is}: have its image built for these, and name them in \
+         `architecture`, or have the group launch others"
+    );
+    Some(Room::No { reason: "WrongArchitecture", message })
 }
 
 fn scaling_up(message: &str) -> Room {

@@ -111,8 +111,10 @@ pub enum Route {
 }
 
 /// A type of instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceType {
+    /// Its processors, as EC2 names them: `arm64`, `x86_64`.
+    pub architectures: BTreeSet<String>,
     /// Network interfaces that one can have, its own included; without ENI trunking.
     pub interfaces: u32,
     /// vCPUs.

@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, Reading, Route, Site, Surroundings};
 use super::finding::Finding;
+use dormouse_manifests::Architecture;
 use std::collections::BTreeMap;
 
 const SPOT: &str = "FARGATE_SPOT";
@@ -19,6 +20,8 @@ pub struct Wants {
     pub images: BTreeMap<String, String>,
     /// Services whose proxies are to run on Fargate Spot.
     pub spot: Vec<String>,
+    /// Processors that task definitions name, by who wants them.
+    pub architectures: BTreeMap<String, Architecture>,
     /// Declared services.
     pub services: u32,
 }
@@ -28,6 +31,7 @@ pub(super) fn check(site: &Site, wants: &Wants, facts: &Facts, around: &Surround
     findings.push(ways_out(site, around).unwrap_or_else(|found| found));
     findings.push(zones(site, facts).unwrap_or_else(|found| found));
     findings.extend(interfaces(wants, around));
+    findings.extend(processors(wants, around));
     findings.extend(spot(site, wants, facts));
     findings.extend(images(wants, around));
     findings.extend(quotas(wants, facts, around));
@@ -127,6 +131,30 @@ fn interfaces(wants: &Wants, around: &Surroundings) -> Vec<Finding> {
             message,
             format!("set it to {tasks}, take larger instances, or turn trunking on"),
         )
+    });
+    each.collect()
+}
+
+/// A task that names a processor is placed on no instance of another one.
+fn processors(wants: &Wants, around: &Surroundings) -> Vec<Finding> {
+    let Reading::Known(types) = &around.types else { return Vec::new() };
+    let each = wants.architectures.iter().filter_map(|(who, wanted)| {
+        let others: Vec<&str> = types
+            .iter()
+            .filter(|(_, kind)| !kind.architectures.contains(&wanted.to_string()))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if others.is_empty() {
+            return (!types.is_empty()).then(|| Finding::ok(who, format!("the group's instances are {wanted}")));
+        }
+        let message = format!("its tasks are for {wanted}, and {} is not: none is placed there", others.join(", "));
+        let fix = format!("build for what the instances are and say so (`architecture`, DORMOUSE_ARCHITECTURE), or have the group launch {wanted} ones");
+        // Where some are, its tasks find them.
+        Some(if others.len() == types.len() {
+            Finding::problem(who, message, fix)
+        } else {
+            Finding::warning(who, message, fix)
+        })
     });
     each.collect()
 }

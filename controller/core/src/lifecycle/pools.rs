@@ -26,7 +26,7 @@ pub const NO_CAPACITY: &str = "NoCapacity";
 const SPOT_INTERRUPTION: &str = "SpotInterruption";
 
 /// Reasons for which no instance is on its way.
-const NO_PROSPECTS: &[&str] = &["AtMaximum", "TooLarge", "LaunchFailed"];
+const NO_PROSPECTS: &[&str] = &["AtMaximum", "TooLarge", "WrongArchitecture", "LaunchFailed"];
 
 /// Whether AWS says that Fargate has no capacity. It has no code for it, whether it fails the call or, later, the task.
 ///

@@ -4,6 +4,7 @@ mod task_map;
 
 pub use task_map::TaskMap;
 
+use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Activity, PeerHealth, SidecarState};
 use jiff::Timestamp;
@@ -127,6 +128,8 @@ pub struct Instance {
     pub registered: Resources,
     /// CPU units and MiB that are free.
     pub remaining: Resources,
+    /// Its processor, as its agent says; `None`: nobody said.
+    pub architecture: Option<Architecture>,
     /// Tasks in PENDING and RUNNING, of whomever.
     pub tasks: u32,
 }

@@ -15,6 +15,7 @@ impl Fleet {
     pub(crate) fn having(mut self, id: &str, tasks: u32) -> Fleet {
         let taken = Resources { cpu: 512 * tasks, memory: 1000 * tasks };
         self.instances.push(Instance {
+            architecture: None,
             arn: arn(id),
             ec2_id: id.into(),
             active: true,

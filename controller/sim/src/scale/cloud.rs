@@ -161,7 +161,17 @@ impl Instances for Still {
             let tasks = on.count().try_into().unwrap_or(u32::MAX);
             let ec2_id = format!("i-{number}");
             let (active, connected, status) = (true, true, "ACTIVE".to_owned());
-            Instance { arn, ec2_id, active, status, connected, registered: PLENTY, remaining: PLENTY, tasks }
+            Instance {
+                architecture: None,
+                arn,
+                ec2_id,
+                active,
+                status,
+                connected,
+                registered: PLENTY,
+                remaining: PLENTY,
+                tasks,
+            }
         };
         Ok((0..state.instances).map(instance).collect())
     }

@@ -308,6 +308,7 @@ impl Sim {
                 .iter()
                 .filter(|task| matches!(task.seen.status, TaskStatus::Pending | TaskStatus::Running));
             Instance {
+                architecture: None,
                 arn: member.arn.clone(),
                 ec2_id: member.id.clone(),
                 active: member.active,

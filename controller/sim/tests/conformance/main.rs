@@ -65,6 +65,7 @@ impl Bench {
             base: Base::Own,
             fargate: launch != Launch::Ec2,
             falls_back: false,
+            architecture: None,
             cpu,
             memory,
             task_role: None,

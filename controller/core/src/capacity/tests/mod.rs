@@ -16,7 +16,8 @@ use dormouse_state::CapacityMemory;
 use std::collections::BTreeSet;
 
 fn want(service: &str, cpu: u32, memory: u32) -> Want {
-    Want { service: service.into(), resources: Resources { cpu, memory }, since: at(0), in_flight: false }
+    let resources = Resources { cpu, memory };
+    Want { service: service.into(), resources, architecture: None, since: at(0), in_flight: false }
 }
 
 /// So many small services wait.

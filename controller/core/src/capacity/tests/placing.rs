@@ -3,6 +3,7 @@
 use super::*;
 use crate::capacity::Room;
 use crate::testing::fleet::{arn, group};
+use dormouse_manifests::Architecture;
 use dormouse_state::Removal;
 
 #[test]
@@ -35,6 +36,34 @@ fn what_fits_no_instance_is_told_so_and_starts_none() {
     assert_eq!((rooms(&placement), placement.grow), (vec!["TooLarge"], 0));
     let Room::No { message, .. } = &placement.rooms["huge"] else { panic!() };
     assert!(message.contains("5000") && message.contains("4096"), "{message}");
+}
+
+#[test]
+fn a_task_is_placed_on_instances_of_its_processor_alone() {
+    use Architecture::{Arm64, X86_64};
+    // What the instances i-a and i-b are, the service's processor and the installation's; where it goes, and growth.
+    type Row = ([Option<Architecture>; 2], Option<Architecture>, Option<Architecture>, &'static str, u32);
+    let table: [Row; 7] = [
+        ([None, None], Some(Arm64), None, "Yes", 0),
+        ([Some(X86_64), Some(X86_64)], None, None, "Yes", 0),
+        ([Some(X86_64), Some(X86_64)], Some(X86_64), Some(Arm64), "Yes", 0),
+        ([Some(X86_64), Some(Arm64)], Some(Arm64), None, "Yes", 0),
+        ([Some(X86_64), Some(X86_64)], Some(Arm64), None, "WrongArchitecture", 0),
+        ([Some(X86_64), Some(X86_64)], None, Some(Arm64), "WrongArchitecture", 0),
+        ([Some(X86_64), None], Some(Arm64), None, "Yes", 0),
+    ];
+    for (are, own, of_all, expected, grow) in table {
+        let mut fleet = group(5).having("i-a", 1).having("i-b", 0);
+        (fleet.instance("i-a").architecture, fleet.instance("i-b").architecture) = (are[0], are[1]);
+        let demand =
+            Demand { waiting: vec![Want { architecture: own, ..want("s", 288, 544) }], ..Demand::default() };
+        let settings = Settings { architecture: of_all, ..Settings::example() };
+        let placement = place(&settings, &demand, &fleet, &CapacityMemory::default(), &BTreeSet::new());
+        assert_eq!((rooms(&placement), placement.grow), (vec![expected], grow), "{are:?} {own:?} {of_all:?}");
+        if are == [Some(X86_64), Some(Arm64)] {
+            assert_eq!(placement.nominated, ["i-b".to_owned()].into(), "not the fuller one");
+        }
+    }
 }
 
 #[test]

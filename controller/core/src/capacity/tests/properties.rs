@@ -54,7 +54,7 @@ proptest! {
                 let registered = Resources { cpu: 2048, memory: 4096 };
                 let remaining = registered.minus(Resources { cpu: 300 * tasks, memory: 600 * tasks });
                 let (arn, status) = (arn(&id), String::new());
-                fleet.instances.push(Instance { arn, ec2_id: id.clone(), active, status, connected, registered, remaining, tasks });
+                fleet.instances.push(Instance { architecture: None, arn, ec2_id: id.clone(), active, status, connected, registered, remaining, tasks });
             }
             if occupied & (1 << (n % 8)) != 0 && n % 3 == 0 {
                 demand.occupied.insert(arn(&id), 1);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::doctor::facts::{InstanceType, Route, Surroundings};
 use crate::doctor::{Wants, everything};
+use dormouse_manifests::Architecture;
 
 const SIDECAR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/dormouse-service:1";
 
@@ -15,6 +16,7 @@ fn wants() -> Wants {
             ("service hello".into(), "public.ecr.aws/nginx/nginx:1".into()),
         ]),
         spot: vec!["hello".into()],
+        architectures: BTreeMap::from([("DORMOUSE_ARCHITECTURE".into(), Architecture::Arm64)]),
         services: 8,
     }
 }
@@ -26,7 +28,7 @@ fn around() -> Surroundings {
         routes: Reading::Known(BTreeMap::from([("subnet-p".into(), Route::InternetGateway)])),
         types: Reading::Known(BTreeMap::from([(
             "t4g.xlarge".into(),
-            InstanceType { interfaces: 4, vcpus: 4 },
+            InstanceType { architectures: ["arm64".to_owned()].into(), interfaces: 4, vcpus: 4 },
         )])),
         images: BTreeMap::from([(SIDECAR.to_owned(), Reading::Known(()))]),
         fargate_quota: Reading::Known(6.0),
@@ -86,6 +88,18 @@ fn each_fault_is_found_and_comes_with_its_fix() {
             "MAX_TASKS_PER_INSTANCE: t4g.xlarge has interfaces for 3 tasks, unless",
             |_, wants, _, _| {
                 wants.max_tasks_per_instance = 4;
+            },
+        ),
+        (Problem, "service web: its tasks are for x86_64, and t4g.xlarge is not", |_, wants, _, _| {
+            wants.architectures.insert("service web".into(), Architecture::X86_64);
+        }),
+        (
+            Warning,
+            "DORMOUSE_ARCHITECTURE: its tasks are for arm64, and t3.xlarge is not",
+            |_, _, _, around| {
+                let other =
+                    InstanceType { architectures: ["x86_64".to_owned()].into(), interfaces: 4, vcpus: 4 };
+                known(&mut around.types).insert("t3.xlarge".into(), other);
             },
         ),
         (

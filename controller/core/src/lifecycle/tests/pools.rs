@@ -33,6 +33,7 @@ fn a_service_runs_on_fargate_only_where_no_instance_is_to_be_had_and_it_may() {
         (Fallback::Fargate, Some("Unknown"), Ec2, &[Role::Proxy]),
         (Fallback::Fargate, Some("AtMaximum"), Fargate, &Role::ALL),
         (Fallback::Fargate, Some("TooLarge"), Fargate, &Role::ALL),
+        (Fallback::Fargate, Some("WrongArchitecture"), Fargate, &Role::ALL),
         (Fallback::Fargate, Some("LaunchFailed"), Fargate, &Role::ALL),
         (Fallback::None, Some("AtMaximum"), Ec2, &[]),
         (Fallback::None, Some("TooLarge"), Ec2, &[]),

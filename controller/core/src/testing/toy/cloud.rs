@@ -252,6 +252,7 @@ impl Cloud {
                 .filter(|life| matches!(life.task.status, TaskStatus::Pending | TaskStatus::Running));
             let taken = on.len() as u32;
             Instance {
+                architecture: None,
                 arn: machine_arn(id),
                 ec2_id: id.clone(),
                 active: machine.draining_since.is_none(),
