@@ -112,7 +112,7 @@ fn money(body: &mut String, (spent, saved): (f64, f64), idle: f64) {
     let date = &Prices::shipped().date;
     let _ = write!(
         body,
-        "<p class=\"soft\">This month: about ${spent:.2} spent on being awake, ${saved:.2} saved by sleep (list prices of {}; \
+        "<p class=\"soft cost\">This month: about ${spent:.2} spent on being awake, ${saved:.2} saved by sleep (list prices of {}; \
          <code>dormouse cost</code> has each service). Asleep, the installation itself takes about ${idle:.2} a month.</p>",
         Escaped(date)
     );
