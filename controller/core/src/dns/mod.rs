@@ -199,11 +199,19 @@ fn service(
         },
         // What is not seen may be over, and its address somebody else's.
         (_, Some(_)) if want.is_some_and(|want| !want.seen) => {}
+        // A call without an answer may make the record yet that the TXT claims: without it, it would be nobody's.
+        (_, Some(changes))
+            if address.is_none() && takes_the_claim_alone(&changes) && may_come(&memory, now) =>
+        {
+            sooner(&mut plan.requeue, PROPAGATES_IN);
+        }
         (pending, Some(changes)) => {
             let undone = match &pending {
                 None => memory.published == address,
                 Some(pending) => pending.change_id.is_some() || pending.seen,
             };
+            // What says whose it is stands as it was: its record was taken out, whoever's stood there meanwhile.
+            let undone = undone || changes.iter().all(|change| change.set().kind != "TXT");
             if undone && address.is_some() {
                 if let Some(again) = not_before(&memory, now) {
                     let why = format!(
@@ -231,6 +239,19 @@ fn service(
     if memory != record.dns {
         plan.memories.insert(name.clone(), memory);
     }
+}
+
+fn takes_the_claim_alone(changes: &[Change]) -> bool {
+    changes.iter().all(|change| change.set().kind == "TXT")
+}
+
+/// Whether a record that was to be made may still come.
+fn may_come(memory: &DnsMemory, now: Timestamp) -> bool {
+    memory.pending.as_ref().is_some_and(|pending| {
+        pending.address.is_some()
+            && pending.change_id.is_none()
+            && since(now, pending.intended_at) < PROPAGATES_IN
+    })
 }
 
 fn sooner(requeue: &mut Option<Duration>, rest: Duration) {

@@ -81,9 +81,11 @@ fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> 
     if record.desired == Desired::Asleep || record.name == WILDCARD || !Role::ALL.into_iter().all(lives) {
         return None;
     }
-    let runs = view
-        .task(&pair.proxy)
-        .map_or(is_given, |task| task.status == TaskStatus::Running || is_given && planted!(EndingPublished));
+    // It ran when it was given its record: a reading that shows it starting is from before that.
+    let runs = view.task(&pair.proxy).map_or(is_given, |task| {
+        let starts = task.status < TaskStatus::Running;
+        task.status == TaskStatus::Running || is_given && (starts || planted!(EndingPublished))
+    });
     let forwards = match view.beat(&record.name, pair, Role::Proxy).map(|beat| beat.state) {
         Some(SidecarState::Serving) => true,
         Some(SidecarState::Starting) => pair.ready_at.is_some(),

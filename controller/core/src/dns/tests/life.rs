@@ -299,6 +299,43 @@ fn what_somebody_takes_out_is_put_back_once_in_five_minutes() {
 }
 
 #[test]
+fn what_somebody_replaces_and_gives_back_is_put_back_no_sooner() {
+    let (mut scene, _, want) = published();
+    let undone = || Zone::new([txt("hello", "1.1", "192.0.2.1")]);
+    step(&mut scene, Some(&want), &mut undone(), Some("C2"));
+    scene.pass(70);
+    let mut theirs = undone();
+    theirs.apply(&Change::Create(set("hello.example.com", "A", &["203.0.113.7"])));
+    let plan = step(&mut scene, Some(&want), &mut theirs, None);
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (0, 1), "it is theirs");
+    scene.pass(70);
+    step(&mut scene, Some(&want), &mut theirs, None);
+    scene.pass(70);
+    let plan = step(&mut scene, Some(&want), &mut undone(), None);
+    assert_eq!((plan.groups.len(), plan.conflicts.len(), plan.requeue), (0, 1, Some(secs(90))));
+    scene.pass(90);
+    assert_eq!(step(&mut scene, Some(&want), &mut undone(), None).groups.len(), 1);
+}
+
+/// A record is put back by a call that is not answered, and is not wanted any more: whether its claim goes alone,
+/// (after so many seconds, if it has come by then).
+#[test]
+fn a_claim_stays_while_what_it_claims_may_come() {
+    for (seconds, came, changed) in
+        [(1, false, 0), (59, false, 0), (60, false, 1), (1, true, 2), (60, true, 2)]
+    {
+        let (mut scene, there, want) = published();
+        let undone = || Zone::new([txt("hello", "1.1", "192.0.2.1")]);
+        step(&mut scene, Some(&want), &mut undone(), None);
+        scene.pass(seconds);
+        let mut zone = if came { there } else { undone() };
+        let plan = step(&mut scene, None, &mut zone, None);
+        assert_eq!(changes(&plan.groups).len(), changed, "after {seconds} s, {came}");
+        assert_eq!(plan.requeue.is_some(), changed == 0);
+    }
+}
+
+#[test]
 fn nothing_is_put_into_the_zone_for_what_is_not_seen() {
     let (mut scene, _, want) = published();
     let unseen = Wanted { seen: false, ..want };
