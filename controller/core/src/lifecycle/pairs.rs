@@ -7,6 +7,7 @@ use crate::idle;
 use crate::intent::{later, since};
 use crate::observed::TaskStatus;
 use crate::settings::Settings;
+use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{
     Desired, DnsMemory, Launch, Pair, PairId, RunParameters, Runs, ServiceRecord, TaskIntent, planted,
@@ -153,15 +154,19 @@ fn retire(
     for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn) && !planted!(StraysStay)) {
         let waits = stray(arn).is_some_and(|(task, own)| {
             let others = next.strays.keys().filter(|other| !ending(other)).filter_map(stray);
-            let has_its_half = others.into_iter().any(|(_, other)| {
-                other.role == own.role.peer() && (other.epoch, other.attempt) == (own.epoch, own.attempt)
-            });
+            let is_half = |other: &Identity| {
+                other.role == own.role.peer()
+                    && (&other.service, other.epoch, other.attempt) == (&own.service, own.epoch, own.attempt)
+            };
+            let has_its_half = others.into_iter().any(|(_, other)| is_half(other));
+            let mut known = view.tasks.by_arn.values().filter_map(|task| task.identity.as_ref());
             let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
             match own.role {
                 Role::Proxy => {
                     (unknown || may_be_found(task.public_address.as_ref())) && (young || has_its_half)
                 }
-                Role::Service => has_its_half,
+                // A listing may show one half and not yet the other.
+                Role::Service => has_its_half || young && !known.any(is_half),
             }
         });
         if waits {
@@ -183,7 +188,11 @@ fn retire(
             pair.task(role).is_open() && view.task(pair.task(role)).is_some_and(|task| !task.is_ending())
         });
         let activity = view.beat(&name, pair, Role::Proxy).and_then(|beat| beat.activity);
-        let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0);
+        // Before its record is made, the activator leads to it as soon as its service answers.
+        let answers =
+            view.beat(&name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
+        let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0)
+            || answers && view.activator.in_flight > 0;
         let had_its_drain = drained_at.is_some_and(|at| at < since_when);
         let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();

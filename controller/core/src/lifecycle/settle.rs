@@ -142,7 +142,8 @@ fn words(task: &Task) -> String {
 /// A proxy that this record does not know may have a record in the zone that it does not know either, or one that was
 /// taken out a moment ago: when resolvers have forgotten it is to be found out.
 fn doubt_the_zone(next: &mut ServiceRecord, pair: PairId, now: Timestamp) {
-    if next.dns.pending.is_none() && next.dns.withdrawn_at.take().is_some() {
+    if next.dns.pending.is_none() && next.dns.published.is_none() {
+        next.dns.withdrawn_at = None;
         next.dns.pending =
             Some(DnsChange { address: None, pair, intended_at: now, change_id: None, seen: false });
     }

@@ -5,7 +5,7 @@ use crate::lifecycle::outcome;
 use crate::observed::TaskStatus;
 use crate::testing::scene::{Scene, public, stops};
 use crate::testing::secs;
-use dormouse_peer::wire::Role;
+use dormouse_peer::wire::{Role, SidecarState};
 
 /// The service died; the proxy lives, and its record stands.
 fn bereaved() -> Scene {
@@ -163,6 +163,28 @@ fn a_pair_that_is_replaced_while_it_works_finishes_what_it_has() {
     assert!(scene.plan().requeue.unwrap() <= scene.record.spec.drain);
     scene.pass(31);
     assert_eq!(stops(&scene.step()), [proxy], "the drain's time is up");
+}
+
+/// Its manifest changes while it comes up: whether its service answers, whether somebody is at the activator, and whether
+/// it is stopped at once.
+#[test]
+fn whom_the_activator_leads_to_a_pair_that_is_outdated_has_the_drain() {
+    for (answers, in_flight, at_once) in
+        [(false, 0, true), (false, 1, true), (true, 0, true), (true, 1, false)]
+    {
+        let mut scene = Scene::waking();
+        scene.start_both();
+        scene.withdraw();
+        scene.pass(20);
+        if answers {
+            scene.beat(Role::Service, SidecarState::Serving);
+        }
+        scene.activator.in_flight = in_flight;
+        scene.record.pair.as_mut().unwrap().condemned = Some((scene.now, "its manifest changed".into()));
+        assert_eq!(stops(&scene.step()).is_empty(), !at_once, "{answers} {in_flight}");
+        scene.now = scene.now.checked_add(scene.record.spec.drain).unwrap();
+        assert_eq!(stops(&scene.step()).len(), 1, "its time is up");
+    }
 }
 
 /// A pair with a request in flight was replaced, though its name still leads to it: (seconds after that at which its
