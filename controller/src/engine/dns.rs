@@ -38,7 +38,7 @@ impl Engine {
         let plan = {
             let wants = self.wanted(&records, |record, view| wanted::public(&self.settings, record, view));
             let world = self.world();
-            let (Some(zone), Some(_)) = (&world.zone, world.tasks.listed_at) else { return None };
+            let (Some(zone), Some(_)) = (world.zone.get(), world.tasks.listed_at) else { return None };
             dns::plan(&settings, &by_name, &wants, zone, now)
         };
         self.note_conflicts(&plan.conflicts);
@@ -85,7 +85,9 @@ impl Engine {
         let plan = {
             let wants = self.wanted(&records, |record, view| wanted::private(&zone.name, record, view));
             let world = self.world();
-            let (Some(known), Some(_)) = (&world.private_zone, world.tasks.listed_at) else { return None };
+            let (Some(known), Some(_)) = (world.private_zone.get(), world.tasks.listed_at) else {
+                return None;
+            };
             dns::plan_private(&self.settings, &zone.name, &wants, known)
         };
         if self.observe_only {
@@ -135,7 +137,6 @@ impl Engine {
             }
             let changes: Vec<Change> = groups.iter().flat_map(|group| group.changes.clone()).collect();
             let owners = groups.iter().map(|group| group.owner.as_str()).collect::<Vec<_>>().join(",");
-            self.pace.take(Kind::Zone, 1).await;
             match self
                 .cloud
                 .zones
@@ -184,9 +185,7 @@ impl Engine {
             groups.iter().for_each(|group| world.accept_records(zone, &group.owner));
             let public = *zone == self.settings.zone;
             let known = if public { &mut world.zone } else { &mut world.private_zone };
-            if let Some(known) = known {
-                changes.iter().for_each(|change| known.apply(change));
-            }
+            known.changed(changes);
             if !public {
                 return;
             }

@@ -33,6 +33,12 @@ enum Outcome {
 impl Engine {
     /// Reconciles one service; answers when it is due again.
     pub(super) async fn reconcile_service(&self, name: &str) -> Option<Duration> {
+        if self.records.is_doubted(name)
+            && let Err(error) = self.records.reread(name).await
+        {
+            warn!(service = name, %error, "whether its row was written is not known");
+            return Some(RETRY);
+        }
         let Some(base) = self.records.get(name) else {
             self.publish(name);
             return self.bury(name).await.then_some(Duration::ZERO);
@@ -273,7 +279,8 @@ impl Engine {
             Ok(RunAnswer::Started(task)) => {
                 info!(service = name, %role, task = task.arn, "task started");
                 let arn = task.arn.clone();
-                self.world().merge(vec![*task], &Default::default());
+                let now = self.now();
+                self.world().started(*task, now);
                 Some(Outcome::Started { identity, arn })
             }
             Ok(RunAnswer::NoRoom(reason)) => {
@@ -345,7 +352,9 @@ impl Engine {
                 self.nudge.notify_one();
             }
             Err(error) => {
-                self.refused(name, &error);
+                warn!(service = name, %error, "call failed");
+                self.world().refuse_stop(name, error.to_string(), self.now());
+                self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! - [`scheduler`], [`runner`]: when, and one at a time; generic
 //! - [`records`]: everything remembered, cached; `dependents`: who depends on whom
 //! - `backends`: where containers answer, for those who wait
-//! - [`world`]: everything observed
+//! - [`world`]: everything observed; `known_zone`: a zone among it
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
@@ -20,6 +20,7 @@ mod backends;
 mod capacity;
 mod dependents;
 mod dns;
+mod known_zone;
 mod leader;
 mod lifecycle;
 mod metrics;

@@ -1,11 +1,16 @@
 //! The budget of calls, kept against the monotonic clock.
 
+use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::{Bucket, Kind};
 use dormouse_state::planted;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// How long a read that was throttled waits before it is made again, time after time: others of the account may leave
+/// very little of a quota, and to begin the whole sweep anew would use that up.
+const THROTTLED: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 /// Hands out calls. Without a share there is no limit: for clouds that have none.
 #[derive(Debug)]
@@ -29,11 +34,60 @@ impl Pace {
         }
     }
 
+    /// Reads once so many calls may be made, and again while it is throttled.
+    pub async fn read<T, F>(&self, kind: Kind, calls: usize, read: impl Fn() -> F) -> Result<T, CloudError>
+    where
+        F: Future<Output = Result<T, CloudError>>,
+    {
+        let mut waits = THROTTLED.into_iter();
+        loop {
+            self.take(kind, calls).await;
+            match (read().await, waits.next()) {
+                (Err(CloudError::Throttled { .. }), Some(wait)) => tokio::time::sleep(wait).await,
+                (result, _) => return result,
+            }
+        }
+    }
+
     /// Takes so many calls if `reserve` are left for those that are more urgent; otherwise answers when to ask
     /// again.
     pub fn try_take(&self, kind: Kind, calls: usize, reserve: u32) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(bucket) = buckets.get_mut(&kind).filter(|_| !planted!(NoBudget)) else { return Ok(()) };
         bucket.take(calls.try_into().unwrap_or(u32::MAX), reserve, self.start.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// (How often it is throttled before it is answered) → how often it is made, and for how long, if it succeeds.
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_read_is_made_again_a_few_times() {
+        for (throttled, expected) in [(0, Some((1, 0))), (1, Some((2, 500))), (3, Some((4, 3500))), (4, None)]
+        {
+            let made = Cell::new(0);
+            let began = Instant::now();
+            let read = || async {
+                made.set(made.get() + 1);
+                if made.get() > throttled { Ok(()) } else { Err(CloudError::Throttled { operation: "read" }) }
+            };
+            let result = Pace::new(None).read(Kind::Read, 1, read).await;
+            let took = began.elapsed().as_millis();
+            assert_eq!(result.ok().map(|()| (made.get(), took)), expected, "throttled {throttled} times");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_otherwise_is_not_made_again() {
+        let made = Cell::new(0);
+        let read = || async {
+            made.set(made.get() + 1);
+            Err::<(), _>(CloudError::Unknown { operation: "read", message: String::new() })
+        };
+        assert!(Pace::new(None).read(Kind::Read, 1, read).await.is_err());
+        assert_eq!(made.get(), 1);
     }
 }

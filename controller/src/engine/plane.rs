@@ -136,7 +136,7 @@ impl Plane for EnginePlane {
         let now = engine.now();
         let declared = OnceLock::new();
         let name = service.metadata.name.clone();
-        let record = engine
+        let written = engine
             .records
             .update(&name, None, |known| {
                 let next = intent::declare(known, &service, now);
@@ -147,10 +147,10 @@ impl Plane for EnginePlane {
                 });
                 next
             })
-            .await?
-            .ok_or_else(|| PlaneError::Unavailable("the declaration was not kept".to_owned()))?;
-        engine.schedule(&name);
-        engine.tell(&name);
+            .await;
+        engine.look_at(&name, &written);
+        let record =
+            written?.ok_or_else(|| PlaneError::Unavailable("the declaration was not kept".to_owned()))?;
         engine.publish(&name);
         Ok((declared.get().copied().unwrap_or(Declared::Changed), engine.view(&record)))
     }
@@ -283,7 +283,7 @@ impl Engine {
     ) -> Result<Arc<ServiceView>, PlaneError> {
         let refused = OnceLock::new();
         let slept = self.records.get(name).is_some_and(|known| known.record.desired == Desired::Asleep);
-        let record = self
+        let written = self
             .records
             .update(name, None, |known| match change(known) {
                 Ok(next) => next,
@@ -292,7 +292,9 @@ impl Engine {
                     None
                 }
             })
-            .await?;
+            .await;
+        self.look_at(name, &written);
+        let record = written?;
         if let Some(error) = refused.into_inner() {
             return Err(error);
         }
@@ -301,9 +303,7 @@ impl Engine {
         if slept && record.desired == Desired::Awake && record.pair.is_none() {
             self.world().forgive(name);
         }
-        self.schedule(name);
         self.scheduler.schedule(Key::Capacity, Duration::ZERO);
-        self.tell(name);
         self.publish(name);
         Ok(self.view(&record))
     }
@@ -321,6 +321,14 @@ impl Engine {
             None => Ok(None),
         })
         .await
+    }
+
+    /// A row was to be written for somebody. Also without an answer it may have been: whoever leads is to look.
+    fn look_at(&self, name: &str, written: &Result<Option<Arc<ServiceRecord>>, StoreError>) {
+        if matches!(written, Ok(Some(_)) | Err(StoreError::Unavailable(_))) {
+            self.schedule(name);
+            self.tell(name);
+        }
     }
 
     /// Wakes what a service needs, and what that needs; each once.

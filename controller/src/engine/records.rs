@@ -26,6 +26,8 @@ struct Cache {
     writes: u64,
     /// Name → the count at which it was last written or removed: a scan that began before says nothing about it.
     touched: BTreeMap<String, u64>,
+    /// Names whose last write was not answered: it may have been made.
+    doubted: BTreeSet<String>,
 }
 
 /// Is told of each record that is written here in place of another.
@@ -51,6 +53,11 @@ impl Records {
     /// One record.
     pub fn get(&self, name: &str) -> Option<Known> {
         self.read().known.get(name).cloned()
+    }
+
+    /// Whether a write of it was not answered, and it was not read since.
+    pub fn is_doubted(&self, name: &str) -> bool {
+        self.read().doubted.contains(name)
     }
 
     /// All records, by name.
@@ -166,7 +173,7 @@ impl Records {
 
     /// Removes a row.
     pub async fn remove(&self, name: &str, expected: Version, fence: Option<u64>) -> Result<(), StoreError> {
-        self.store.delete_service(name, expected, fence).await?;
+        self.answered(name, self.store.delete_service(name, expected, fence).await)?;
         self.forget(name);
         Ok(())
     }
@@ -178,7 +185,7 @@ impl Records {
         fence: Option<u64>,
     ) -> Result<Arc<ServiceRecord>, StoreError> {
         let before = self.get(&next.name).filter(|known| known.version == expected);
-        let version = self.store.put_service(&next, expected, fence).await?;
+        let version = self.answered(&next.name, self.store.put_service(&next, expected, fence).await)?;
         let record = Arc::new(next);
         if let Some(before) = before {
             (self.wrote)(&before.record, &record);
@@ -194,6 +201,13 @@ impl Records {
             None => self.forget(name),
         }
         Ok(())
+    }
+
+    fn answered<T>(&self, name: &str, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(written, Err(StoreError::Unavailable(_))) {
+            self.write_lock().doubted.insert(name.to_owned());
+        }
+        written
     }
 
     fn keep(&self, name: &str, new: Known) {
@@ -233,6 +247,7 @@ impl Cache {
     fn touch(&mut self, name: &str) {
         self.writes += 1;
         self.touched.insert(name.to_owned(), self.writes);
+        self.doubted.remove(name);
     }
 }
 
@@ -243,12 +258,14 @@ mod tests {
     use dormouse_manifests::ServiceSpec;
     use dormouse_state::{CapacityMemory, Lease, MemoryStore, Templates, Versioned};
     use jiff::Timestamp;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::sync::Notify;
 
-    /// A store whose scan takes its picture and then waits.
+    /// A store whose scan takes its picture and then waits, and whose writes are not answered if so wished.
     #[derive(Default)]
     struct Slow {
         store: MemoryStore,
+        is_silent: AtomicBool,
         pictured: Notify,
         go_on: Notify,
     }
@@ -270,7 +287,10 @@ mod tests {
             expected: Version,
             fence: Option<u64>,
         ) -> Result<Version, StoreError> {
-            self.store.put_service(record, expected, fence).await
+            let written = self.store.put_service(record, expected, fence).await;
+            let answers = !self.is_silent.load(Ordering::Relaxed);
+            written
+                .and_then(|version| answers.then_some(version).ok_or(StoreError::Unavailable(String::new())))
         }
         async fn delete_service(
             &self,
@@ -323,6 +343,20 @@ mod tests {
             ServiceSpec::defaults_for("demo"),
             Timestamp::UNIX_EPOCH,
         )
+    }
+
+    #[tokio::test]
+    async fn a_write_that_is_not_answered_is_doubted_until_its_row_is_read() {
+        let store = Arc::new(Slow::default());
+        let records = Records::new(store.clone(), |_, _| {});
+        store.is_silent.store(true, Ordering::Relaxed);
+        records.update("a", None, |_| Some(record("a"))).await.unwrap_err();
+        assert!(records.get("a").is_none() && records.is_doubted("a"));
+        records.reread("a").await.unwrap();
+        assert!(records.get("a").is_some() && !records.is_doubted("a"));
+        store.is_silent.store(false, Ordering::Relaxed);
+        records.update("a", None, |_| Some(record("a"))).await.unwrap();
+        assert!(!records.is_doubted("a"));
     }
 
     #[tokio::test]

@@ -6,7 +6,6 @@ use super::{Engine, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity;
-use dormouse_core::dns::Zone;
 use dormouse_core::naming;
 use dormouse_core::observed::{Fleet, Task, TaskStatus};
 use dormouse_peer::wire::Role;
@@ -105,8 +104,7 @@ impl Engine {
         let intended = self.intended(|_| true);
         let mut listed = BTreeSet::new();
         for cluster in self.clusters() {
-            self.pace.take(Kind::Read, 1).await;
-            let arns = match self.cloud.tasks.list(cluster, &mark).await {
+            let arns = match self.pace.read(Kind::Read, 1, || self.cloud.tasks.list(cluster, &mark)).await {
                 Err(_) if planted!(FailedListIsEmpty) => Vec::new(),
                 listed => listed?,
             };
@@ -184,8 +182,9 @@ impl Engine {
         }
         let arns: Vec<String> = arns.into_iter().collect();
         let mark = naming::started_by(&self.settings.install);
-        self.pace.take(Kind::Read, arns.len().div_ceil(DESCRIBE_CHUNK)).await;
-        let described = self.cloud.tasks.describe(cluster, &mark, &arns).await?;
+        let calls = arns.len().div_ceil(DESCRIBE_CHUNK);
+        let describe = || self.cloud.tasks.describe(cluster, &mark, &arns);
+        let described = self.pace.read(Kind::Read, calls, describe).await?;
         Ok(self.world().merge(described.tasks, &described.missing))
     }
 
@@ -205,8 +204,9 @@ impl Engine {
             return Ok(false);
         }
         let ids: Vec<String> = open.keys().cloned().collect();
-        self.pace.take(Kind::Network, ids.len().div_ceil(DESCRIBE_CHUNK)).await;
-        let found = self.cloud.interfaces.public_addresses(&ids).await?;
+        let calls = ids.len().div_ceil(DESCRIBE_CHUNK);
+        let look_up = || self.cloud.interfaces.public_addresses(&ids);
+        let found = self.pace.read(Kind::Network, calls, look_up).await?;
         let mut world = self.world();
         for (interface, arn) in open {
             if let (Some(address), Some(task)) = (found.get(&interface), world.tasks.by_arn.get_mut(&arn)) {
@@ -218,28 +218,25 @@ impl Engine {
 
     pub(super) async fn read_fleet(&self) -> Result<(), CloudError> {
         let at = self.now();
-        self.pace.take(Kind::Scale, 1).await;
-        self.pace.take(Kind::Read, 2).await;
-        let group = self.cloud.groups.group(&self.settings.group).await?;
-        let instances = self.cloud.instances.instances(&self.settings.service_cluster).await?;
+        let (groups, group) = (&self.cloud.groups, &self.settings.group);
+        let (instances, cluster) = (&self.cloud.instances, &self.settings.service_cluster);
+        let group = self.pace.read(Kind::Scale, 1, || groups.group(group)).await?;
+        let instances = self.pace.read(Kind::Read, 2, || instances.instances(cluster)).await?;
         let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
         let launch_failure =
             if short { self.cloud.groups.launch_failure(&self.settings.group).await? } else { None };
         let fleet = Fleet { instances, group, launch_failure };
         self.numbers.saw(&fleet);
-        self.world().fleet = Some((at, fleet));
+        self.world().fleet_read(at, fleet);
         Ok(())
     }
 
     pub(super) async fn read_zone(&self, zone: &str) -> Result<(), CloudError> {
-        self.pace.take(Kind::Zone, 1).await;
-        let sets = self.cloud.zones.records(zone).await?;
+        let began = Instant::now();
+        let sets = self.pace.read(Kind::Zone, 1, || self.cloud.zones.records(zone)).await?;
         let mut world = self.world();
-        if zone == self.settings.zone {
-            world.zone = Some(Zone::new(sets));
-        } else {
-            world.private_zone = Some(Zone::new(sets));
-        }
+        let known = if zone == self.settings.zone { &mut world.zone } else { &mut world.private_zone };
+        known.read(began, sets);
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! Everything observed, in one place behind one short lock: tasks, fleet, zones, heartbeats, refusals.
 
+use super::known_zone::KnownZone;
 use super::replicas::Standby;
 use dormouse_core::capacity::{self, Demand, Room, Want};
 use dormouse_core::definition::service_resources;
-use dormouse_core::dns::Zone;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
 use dormouse_core::lifecycle::{Refusal, View, pools};
@@ -20,6 +20,9 @@ use std::time::Duration;
 /// ECS said an instance has no room although it looked so: believed for this long.
 const FULL_FOR: Duration = Duration::from_secs(60);
 
+/// A new task stands in a listing after this.
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
+
 /// A heartbeat with what tells an old one from a new one.
 #[derive(Debug, Clone)]
 struct Heard {
@@ -32,6 +35,8 @@ struct Heard {
 pub struct World {
     /// Tasks of this installation.
     pub tasks: Tasks,
+    /// When RunTask answered with a task, lately.
+    ran: BTreeMap<String, Timestamp>,
     /// Instances and their group, and when their reading began.
     pub fleet: Option<(Timestamp, Fleet)>,
     /// The group's remembered side.
@@ -39,9 +44,9 @@ pub struct World {
     /// Its row's version.
     pub capacity_version: u64,
     /// The public zone.
-    pub zone: Option<Zone>,
+    pub zone: KnownZone,
     /// The private zone.
-    pub private_zone: Option<Zone>,
+    pub private_zone: KnownZone,
     /// Heartbeats.
     pub beats: BTreeMap<Identity, Beat>,
     heard: BTreeMap<Identity, Heard>,
@@ -104,15 +109,33 @@ impl World {
         news
     }
 
-    /// Closes a complete listing that began at `began`: what nobody intends and ECS does not list is forgotten.
+    /// RunTask answered with a task.
+    pub fn started(&mut self, task: Task, now: Timestamp) {
+        self.ran.insert(task.arn.clone(), now);
+        self.merge(vec![task], &BTreeSet::new());
+    }
+
+    /// Closes a complete listing that began at `began`: what nobody intends and ECS does not list is forgotten, unless
+    /// RunTask has made it too lately to be listed.
     pub fn listed(&mut self, began: Timestamp, listed: &BTreeSet<String>, intended: &BTreeSet<String>) {
-        self.tasks.by_arn.retain(|arn, _| listed.contains(arn) || intended.contains(arn));
+        self.ran.retain(|_, at| since(began, *at) < LISTED_WITHIN);
+        let ran = &self.ran;
+        self.tasks
+            .by_arn
+            .retain(|arn, _| listed.contains(arn) || intended.contains(arn) || ran.contains_key(arn));
         self.tasks.missing.retain(|arn| intended.contains(arn));
         self.tasks.listed_at = Some(began);
         let alive: BTreeSet<Identity> =
             self.tasks.by_arn.values().filter_map(|task| task.identity.clone()).collect();
         self.beats.retain(|identity, _| alive.contains(identity));
         self.heard.retain(|identity, _| alive.contains(identity));
+    }
+
+    /// A reading of the fleet that began at `began` has come to its end; another may have begun later, and ended sooner.
+    pub fn fleet_read(&mut self, began: Timestamp, fleet: Fleet) {
+        if self.fleet.as_ref().is_none_or(|(known, _)| *known <= began) {
+            self.fleet = Some((began, fleet));
+        }
     }
 
     /// Takes a heartbeat in; `false` when a newer one of the same process was heard before.
@@ -129,6 +152,11 @@ impl World {
     pub fn refuse(&mut self, service: &str, why: String, now: Timestamp) {
         let tries = self.refusals.get(service).map_or(0, |known| known.tries) + 1;
         self.refusals.insert(service.to_owned(), Refusal { at: now, tries, why });
+    }
+
+    /// StopTask was refused: it is made again soon, however often, and puts off no call that is made less often.
+    pub fn refuse_stop(&mut self, service: &str, why: String, now: Timestamp) {
+        self.refusals.entry(service.to_owned()).or_insert(Refusal { at: now, tries: 1, why });
     }
 
     /// RunTask was refused for a half of a service.
@@ -279,6 +307,63 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dormouse_core::observed::TaskStatus;
+
+    fn task(arn: &str) -> Task {
+        Task {
+            arn: arn.to_owned(),
+            cluster: "services".to_owned(),
+            identity: None,
+            status: TaskStatus::Provisioning,
+            stopping: false,
+            private_address: None,
+            interface: None,
+            public_address: None,
+            container_instance: None,
+            stop_code: None,
+            stopped_reason: None,
+            exit_codes: BTreeMap::new(),
+        }
+    }
+
+    /// Its intent could not be written, so that nothing but the answer says that it is there.
+    #[test]
+    fn a_listing_from_before_a_task_was_made_does_not_take_it_away() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut world = World::default();
+        world.started(task("task/1"), at(100));
+        for (began, known) in [(90, true), (100, true), (159, true), (160, false)] {
+            world.listed(at(began), &BTreeSet::new(), &BTreeSet::new());
+            assert_eq!(world.tasks.by_arn.contains_key("task/1"), known, "listed from second {began} on");
+        }
+    }
+
+    #[test]
+    fn an_older_reading_of_the_fleet_comes_too_late() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let fleet = |desired| {
+            let mut fleet = Fleet::default();
+            fleet.group.desired = desired;
+            fleet
+        };
+        let mut world = World::default();
+        for (began, desired, known) in [(1, 1, 1), (3, 3, 3), (2, 2, 3), (3, 4, 4)] {
+            world.fleet_read(at(began), fleet(desired));
+            assert_eq!(world.fleet.as_ref().unwrap().1.group.desired, known, "read from second {began} on");
+        }
+    }
+
+    #[test]
+    fn stops_that_fail_again_and_again_put_off_no_run() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut world = World::default();
+        (0..100).for_each(|second| world.refuse_stop("a", "an outage".into(), at(second)));
+        assert!(world.refusals["a"].retry_at() <= at(5));
+        world.refuse_run("a", Role::Service, "an outage".into(), at(100));
+        let known = world.refusals["a"].clone();
+        world.refuse_stop("a", "an outage".into(), at(101));
+        assert_eq!(world.refusals["a"], known);
+    }
 
     /// (Halves whose RunTask was refused, those that were started then) → whether that is still known.
     #[test]
