@@ -127,7 +127,9 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
 
     // Cancelled once nobody waits here any more.
     let left = CancellationToken::new();
-    let follows = tokio::spawn(replicas::follow(engine.clone(), config.secret.clone(), left.clone()));
+    let secret = config.secret.clone();
+    let link = move |url: &str| replicas::Http::to(url, &secret);
+    let follows = tokio::spawn(replicas::follow(engine.clone(), link, left.clone()));
     let ended = engine.lead(&stop).await;
     stop.cancel();
     if ended == Ended::Lost {

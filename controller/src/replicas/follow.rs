@@ -1,13 +1,9 @@
 //! A standby hears from the leader what changes, and tells it what it is asked.
 
-use super::{REPORT, pass};
-use crate::client::{CallError, Client, Events};
-use crate::config::Secret;
+use super::SILENT;
+use super::link::{Broken, Feed, Link, News};
 use crate::engine::Engine;
 use crate::engine::replicas::REPORT_EVERY;
-use dormouse_core::view::ServiceView;
-use http::Method;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -15,17 +11,23 @@ use tracing::{debug, info};
 
 /// Between two tries to reach the leader.
 const AGAIN: Duration = Duration::from_millis(500);
-/// A leader that takes longer for a report is followed no more.
-const SILENT: Duration = Duration::from_secs(3);
 
-/// Follows whoever leads, until `stop`. While this controller leads itself, there is nobody to follow.
-pub async fn follow(engine: Arc<Engine>, secret: Secret, stop: CancellationToken) {
+/// Follows whoever leads, until `stop`: `link` is the way to a leader's URL. While this controller leads itself, there is
+/// nobody to follow.
+pub async fn follow<L: Link>(
+    engine: Arc<Engine>,
+    link: impl Fn(&str) -> Result<L, Broken>,
+    stop: CancellationToken,
+) {
     let mut leader = engine.leader();
     loop {
         let url = leader.borrow_and_update().clone();
         let session = async {
             let Some(url) = &url else { return std::future::pending().await };
-            let error = follow_one(&engine, url, &secret).await;
+            let error = match link(url) {
+                Ok(link) => follow_one(&engine, url, &link).await,
+                Err(error) => error,
+            };
             engine.follows(None);
             debug!(leader = url, %error, "the leader is not followed");
             tokio::time::sleep(AGAIN).await;
@@ -45,17 +47,13 @@ pub async fn follow(engine: Arc<Engine>, secret: Secret, stop: CancellationToken
 }
 
 /// Follows one leader until it falls silent; says why.
-async fn follow_one(engine: &Engine, url: &str, secret: &Secret) -> CallError {
-    let client = match Client::new(url, Some(pass(secret))) {
-        Ok(client) => client,
-        Err(error) => return error,
-    };
+async fn follow_one(engine: &Engine, url: &str, link: &impl Link) -> Broken {
     // So that it knows of this one before anybody hears of the leader from it.
-    if let Err(error) = report(engine, &client).await {
+    if let Err(error) = report(engine, link).await {
         return error;
     }
-    let mut events = match client.events("/v1/watch").await {
-        Ok(events) => events,
+    let mut feed = match link.news().await {
+        Ok(feed) => feed,
         Err(error) => return error,
     };
     info!(leader = url, "following");
@@ -63,53 +61,42 @@ async fn follow_one(engine: &Engine, url: &str, secret: &Secret) -> CallError {
     // They may have changed while nobody told of it.
     engine.refresh_templates().await;
     tokio::select! {
-        error = hear(engine, &mut events) => error,
-        error = tell(engine, &client) => error,
+        biased;
+        error = hear(engine, &mut *feed) => error,
+        error = tell(engine, link) => error,
     }
 }
 
-async fn hear(engine: &Engine, events: &mut Events) -> CallError {
+async fn hear(engine: &Engine, feed: &mut dyn Feed) -> Broken {
     loop {
-        let event = match events.next().await {
-            Ok(Some(event)) => event,
-            Ok(None) => return CallError::Answer("it ended the stream of changes".to_owned()),
+        match feed.next().await {
+            Ok(News::Service(view)) => engine.hear_leader(*view).await,
+            Ok(News::Gone(name)) => engine.hear_gone(&name).await,
+            Ok(News::Templates) => engine.refresh_templates().await,
             Err(error) => return error,
-        };
-        match event.kind.as_str() {
-            "service" => match serde_json::from_str::<ServiceView>(&event.data) {
-                Ok(view) => engine.hear_leader(view).await,
-                Err(error) => return CallError::Answer(error.to_string()),
-            },
-            "deleted" => {
-                let gone: Value = serde_json::from_str(&event.data).unwrap_or_default();
-                if let Some(name) = gone["metadata"]["name"].as_str() {
-                    engine.hear_gone(name).await;
-                }
-            }
-            "templates" => engine.refresh_templates().await,
-            _ => {}
         }
     }
 }
 
-async fn tell(engine: &Engine, client: &Client) -> CallError {
+async fn tell(engine: &Engine, link: &impl Link) -> Broken {
     loop {
         tokio::select! {
+            biased;
             () = engine.news() => {}
             () = tokio::time::sleep(REPORT_EVERY) => {}
         }
-        if let Err(error) = report(engine, client).await {
+        if let Err(error) = report(engine, link).await {
             return error;
         }
     }
 }
 
-async fn report(engine: &Engine, client: &Client) -> Result<(), CallError> {
+async fn report(engine: &Engine, link: &impl Link) -> Result<(), Broken> {
     let report = engine.report();
-    let json = serde_json::to_vec(&report).map_err(|error| CallError::Answer(error.to_string()))?;
-    let told = client.send_within(Method::POST, REPORT, json, SILENT).await;
+    let told = tokio::time::timeout(SILENT, link.report(&report)).await;
+    let told = told.unwrap_or_else(|_| Err(Broken("it takes no report".to_owned())));
     if told.is_err() {
         engine.untold(report);
     }
-    told.map(|_| ())
+    told
 }
