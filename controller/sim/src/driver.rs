@@ -115,6 +115,7 @@ impl Driver {
         let mut driver = Driver::new(script, options, Arc::new(Time::begin(Some(passed))));
         driver.drive().await;
         driver.processes.iter().flatten().for_each(Process::crash);
+        driver.world.part();
         let mut sim = driver.world.sim();
         check::at_end(&mut sim);
         Outcome {
@@ -345,10 +346,19 @@ impl Driver {
 
     fn report(&self, report: Report) {
         let Some(process) = self.front() else { return };
+        // A standby passes it on to whom it follows; without anybody it hears nothing.
+        let leader = if process.plane.hears() { None } else { Some(process.plane.leader().borrow().clone()) };
+        let (plane, controller) = match leader {
+            None => (process.plane.clone(), process.controller),
+            Some(url) => match url.and_then(|url| self.world.peer(&url)).filter(|peer| peer.fate.answers()) {
+                Some(peer) if peer.plane.hears() => (peer.plane, peer.controller),
+                _ => return,
+            },
+        };
         let token = self.world.sim().token_of(&report);
-        let answer = process.plane.heartbeat(&token, report.beat.clone());
+        let answer = plane.heartbeat(&token, report.beat.clone());
         let mut sim = self.world.sim();
-        if answer.is_some() && sim.audit.leader() == Some(process.controller) {
+        if answer.is_some() && sim.audit.leader() == Some(controller) {
             check::heard(&mut sim, &report);
         }
         match answer {

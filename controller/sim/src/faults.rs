@@ -56,6 +56,10 @@ pub const FAULTS: &[(&str, &str)] = &[
         "split brain",
         "for up to 3 min each controller sees of the lease only what it wrote: two or three lead",
     ),
+    (
+        "link between controllers",
+        "what one says to another is late, breaks the connection, or does not come through for up to 5 min",
+    ),
     ("controllers", "one to three, any of them may be replaced"),
     ("operators", "wake, put to sleep, declare anew (also half-way through a wake), delete"),
     ("addresses reused", "released public addresses go to other proxies, or to strangers"),

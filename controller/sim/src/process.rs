@@ -2,9 +2,11 @@
 
 use crate::ports::Port;
 use crate::ports::clock::SimClock;
+use crate::ports::link::{Peer, Way};
 use crate::ports::store::SimStore;
 use crate::sim::{SECRET, World};
 use dormouse::engine::{Ended, Engine, EnginePlane, Parts};
+use dormouse::replicas::follow;
 use dormouse_state::MemoryStore;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,6 +33,11 @@ impl Fate {
     /// Whether it takes calls.
     pub fn answers(&self) -> bool {
         !self.dead.load(Ordering::Relaxed) && !self.frozen.load(Ordering::Relaxed)
+    }
+
+    /// Whether it stands still.
+    pub fn is_frozen(&self) -> bool {
+        !self.dead.load(Ordering::Relaxed) && self.frozen.load(Ordering::Relaxed)
     }
 
     fn wake(&self) {
@@ -88,6 +95,7 @@ impl Process {
     pub fn start(world: &World, rows: &Arc<MemoryStore>, controller: usize, clock: Arc<SimClock>) -> Process {
         let port = Port { world: world.clone(), controller };
         let settings = world.sim().settings.clone();
+        let replica_url = format!("http://controller-{controller}:9070");
         let engine = Engine::new(Parts {
             settings,
             secret: SECRET.to_vec(),
@@ -99,7 +107,7 @@ impl Process {
             api_budget: Some(0.5),
             observe_only: false,
             holder: format!("controller {controller}"),
-            replica_url: format!("http://controller-{controller}:9070"),
+            replica_url: replica_url.clone(),
         });
         let fate = Arc::new(Fate::default());
         let stop = CancellationToken::new();
@@ -110,6 +118,9 @@ impl Process {
             fate: fate.clone(),
             stop: stop.clone(),
         };
+        world.meet(replica_url, Peer { plane: process.plane.clone(), fate: fate.clone(), controller });
+        let way = world.clone();
+        process.spawn(follow(engine.clone(), move |url| Way::to(&way, url), stop.clone()));
         let (planned, ended) = (world.planned.clone(), fate.clone());
         process.spawn(async move {
             let _: Ended = engine.lead(&stop).await;

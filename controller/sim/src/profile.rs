@@ -67,6 +67,10 @@ pub struct Profile {
     pub eni_late: u64,
     /// A public address that is released goes to a stranger.
     pub strangers: u64,
+    /// What one controller says to another breaks their connection.
+    pub link_fails: u64,
+    /// It comes late, or too late.
+    pub link_late: u64,
 }
 
 impl Profile {
@@ -99,6 +103,8 @@ impl Profile {
         eni_fails: 0,
         eni_late: 0,
         strangers: 0,
+        link_fails: 0,
+        link_late: 0,
     };
 
     /// The fault rates of a seed. Each kind of fault is absent in many seeds, so that the others show.
@@ -168,6 +174,8 @@ impl Profile {
             ("eni_fails", &mut self.eni_fails),
             ("eni_late", &mut self.eni_late),
             ("strangers", &mut self.strangers),
+            ("link_fails", &mut self.link_fails),
+            ("link_late", &mut self.link_late),
             ("task_lag", &mut self.task_lag),
             ("fleet_lag", &mut self.fleet_lag),
             ("group_lag", &mut self.group_lag),

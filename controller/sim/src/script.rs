@@ -71,6 +71,8 @@ pub enum Act {
     LoseRow(usize),
     /// For so long each controller sees of the lease only what it wrote itself: more than one leads.
     Split(Ms),
+    /// For so long controllers do not reach each other.
+    Part(Ms),
     /// Somebody deletes the lease's row.
     LoseLease,
     /// The group moves an instance to another zone.
@@ -139,6 +141,7 @@ impl Act {
             | Act::Jump(controller, _) => *controller < controllers,
             Act::LoseLease
             | Act::Split(_)
+            | Act::Part(_)
             | Act::Break(_)
             | Act::Disconnect(..)
             | Act::Stranger(_)
@@ -195,7 +198,7 @@ impl Script {
     /// The run of a seed, of a certain size.
     pub fn of(seed: u64, size: Size) -> Script {
         let mut rng = Rng::new(seed);
-        let profile = Profile::draw(&mut rng);
+        let mut profile = Profile::draw(&mut rng);
         let drawn = match rng.below(100) {
             0..=74 => 1 + rng.index(3),
             75..=97 => 4 + rng.index(5),
@@ -239,6 +242,14 @@ impl Script {
         for _ in 0..if controllers > 1 { rare.below(3) } else { 0 } {
             let (at, span) = (rare.between(MINUTE, calm_at - MINUTE), rare.between(20 * SECOND, 3 * MINUTE));
             acts.push((at, Act::Split(span)));
+        }
+        if controllers > 1 {
+            profile.link_fails = if rare.chance(400) { rare.between(1, 300) } else { 0 };
+            profile.link_late = if rare.chance(400) { rare.between(1, 500) } else { 0 };
+            for _ in 0..rare.below(3) {
+                let span = rare.between(SECOND, 5 * MINUTE);
+                acts.push((rare.between(MINUTE, calm_at - MINUTE), Act::Part(span)));
+            }
         }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));

@@ -1,6 +1,7 @@
 //! One world: what is true in it, what is to happen, and who watches over it.
 
 use crate::check::Audit;
+use crate::ports::link::Peer;
 use crate::profile::{MINUTE, Ms, Profile};
 use crate::queue::{Event, Queue};
 use crate::rng::Rng;
@@ -8,6 +9,7 @@ use crate::time::Time;
 use crate::trace::Trace;
 use crate::truth::Truth;
 use dormouse_core::settings::Settings;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -146,6 +148,8 @@ pub struct World {
     /// Raised when something was planned that may be earlier than all else.
     pub planned: Arc<Notify>,
     time: Arc<Time>,
+    /// URL → the controller that is there.
+    peers: Arc<Mutex<BTreeMap<String, Peer>>>,
 }
 
 impl World {
@@ -156,7 +160,12 @@ impl World {
 
     /// Wraps a world in its time.
     pub fn within(sim: Sim, time: Arc<Time>) -> World {
-        World { sim: Arc::new(Mutex::new(sim)), planned: Arc::new(Notify::new()), time }
+        World {
+            sim: Arc::new(Mutex::new(sim)),
+            planned: Arc::new(Notify::new()),
+            time,
+            peers: Arc::default(),
+        }
     }
 
     /// The world, at this moment. Held for as long as a statement takes, never across an await.
@@ -164,6 +173,21 @@ impl World {
         let mut sim = self.sim.lock().unwrap_or_else(PoisonError::into_inner);
         sim.now = self.now();
         sim
+    }
+
+    /// From now on a controller is found at this URL.
+    pub fn meet(&self, url: String, peer: Peer) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(url, peer);
+    }
+
+    /// The controller at a URL.
+    pub fn peer(&self, url: &str) -> Option<Peer> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+    }
+
+    /// Controllers hold the world: it ends when it holds none of them any more.
+    pub fn part(&self) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Now.

@@ -45,7 +45,7 @@ fn harmless(name: &str, tried: &Tried) {
 #[test]
 fn a_crash_at_some_effects_of_each() {
     for (index, name) in (0..).zip(NAMES) {
-        let tried = crash_everywhere(name, index % 7, 29, 1);
+        let tried = crash_everywhere(name, index % 7, 97, 1);
         assert!(tried.runs > 2, "{name}: it has effects");
         harmless(name, &tried);
     }

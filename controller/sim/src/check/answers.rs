@@ -58,7 +58,7 @@ fn unanswered(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
     let leads = sim.audit.leader();
     let own = request.activator.is_some() && request.activator == leads;
     // Without its proxy a service is of no use to others: that end was not planned.
-    let proxy = task.seen.identity.as_ref().and_then(|own| super::tasks::half(sim, own, Role::Proxy));
+    let proxy = super::tasks::half(sim, task, Role::Proxy);
     let alone =
         proxy.is_some_and(|proxy| proxy.seen.stopping && !proxy.stop_asked.is_some_and(|(_, ours)| ours));
     (own && !alone && !late).then(|| {

@@ -1,6 +1,7 @@
 //! S15: what is done was written down before.
 
 use super::Moment;
+use crate::profile::SECOND;
 use crate::sim::Sim;
 use dormouse_core::dns::{Change, WILDCARD};
 use dormouse_peer::wire::Role;
@@ -54,7 +55,10 @@ fn unintended(sim: &Sim, change: &Change) -> Option<String> {
     }
     let address = match change {
         Change::Create(set) => set.values.first().cloned(),
-        // It makes room for another, or for none.
+        // It makes room for another, or for none. It belonged to nobody when the call was begun, if the row is new.
+        Change::Delete(_) if sim.audit.made.get(service).is_some_and(|at| sim.now < at + 40 * SECOND) => {
+            return None;
+        }
         Change::Delete(_) => {
             let known = sim.audit.addresses.iter().filter(|(name, _)| name == service);
             let intended = known

@@ -7,7 +7,6 @@ use crate::sim::Sim;
 use crate::truth::sidecar::millis;
 use crate::truth::tasks::SimTask;
 use crate::truth::zone::lookup;
-use dormouse_core::lifecycle;
 use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
 use dormouse_manifests::IdleAfter;
@@ -68,7 +67,7 @@ pub(super) fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
     if !undisturbed || !row.retiring.is_empty() {
         return None;
     }
-    let task = |role| super::tasks::half(sim, &lifecycle::identity(&row.name, pair.id, role), role);
+    let task = |role| super::tasks::task_of(sim, row, pair.id, role);
     let (proxy, service) = (task(Role::Proxy)?, task(Role::Service)?);
     let on = service.seen.container_instance.as_ref()?;
     let joined = sim.truth.fleet.members.values().find(|member| member.arn == *on)?.joined_at;
@@ -128,7 +127,7 @@ pub fn l2_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 return Some(format!("{} is to sleep for long, and {} is there", row.name, task.seen.arn));
             }
             let IdleAfter::After(after) = row.spec.idle_after else { return None };
-            let unused = sim.audit.lasts(&format!("unused {}", row.name), sim.now);
+            let unused = sim.audit.lasts(&unused(row), sim.now);
             (unused > millis(after) + 2 * MINUTE)
                 .then(|| format!("{} is awake, and nobody has used it for {} s", row.name, unused / SECOND))
         }),
@@ -332,9 +331,9 @@ pub fn keep_time(sim: &mut Sim) {
             held.push(format!("asleep {name}"));
         }
         if awake && ready && is_unused(sim, row) {
-            held.push(format!("unused {name}"));
+            held.push(unused(row));
         }
-        if awake && row.pair.as_ref().is_some_and(|pair| is_over(sim, &row.name, pair.id)) {
+        if awake && row.pair.as_ref().is_some_and(|pair| is_over(sim, row, pair.id)) {
             held.push(format!("broken {name} is to be awake, and its pair is over"));
         }
         if awake && ready && !holds(row, ConditionType::Conflict) && is_astray(sim, row) {
@@ -364,12 +363,12 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
     // With less than a tenth of the calls left, nothing is promised.
     let undisturbed = sim.last_outage() + MINUTE < sim.now && sim.profile.neighbours <= 900;
-    // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place.
+    // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place, or an
+    // instance of which ECS hears nothing.
     let is_held = || {
-        sim.truth
-            .tasks
-            .values()
-            .any(|task| task.role() == Some(Role::Service) && task.is_there() && task.seen.stopping)
+        let mut tasks = sim.truth.tasks.values();
+        tasks.any(|task| task.role() == Some(Role::Service) && task.is_there() && task.seen.stopping)
+            || members(sim).any(|member| member.joined && !member.connected)
     };
     let no_room =
         row.conditions.iter().any(|known| known.reason == "AtMaximum") && (is_crowded(sim) || is_held());
@@ -380,6 +379,12 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         && led
         && row.pair.as_ref().is_none_or(|pair| pair.id.epoch == row.epoch)
         && sim.audit.desired_since.get(&row.name) == Some(&woken)
+}
+
+/// The property of a pair that nobody uses: one that took over is unused since then.
+fn unused(row: &ServiceRecord) -> String {
+    let pair = row.pair.as_ref().map(|pair| pair.id).unwrap_or_default();
+    format!("unused {} {pair}", row.name)
 }
 
 fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
@@ -395,8 +400,8 @@ fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
 }
 
 /// Whether a half of a pair that is to serve is over.
-fn is_over(sim: &Sim, name: &str, id: dormouse_state::PairId) -> bool {
-    let half = |role| super::tasks::half(sim, &lifecycle::identity(name, id, role), role);
+fn is_over(sim: &Sim, row: &ServiceRecord, id: dormouse_state::PairId) -> bool {
+    let half = |role| super::tasks::task_of(sim, row, id, role);
     Role::ALL.into_iter().any(|role| half(role).is_some_and(|task| !task.is_there()))
 }
 
@@ -419,7 +424,7 @@ fn leaks(sim: &Sim) -> Vec<String> {
         if !intended(task) {
             leaks.push(format!("leaked {} ({own}) runs, and nobody intends it", task.seen.arn));
         }
-        if super::tasks::half(sim, own, own.role.peer()).is_some_and(|other| !other.is_there()) {
+        if super::tasks::half(sim, task, own.role.peer()).is_some_and(|other| !other.is_there()) {
             leaks.push(format!("leaked {} ({own}) runs without its other half", task.seen.arn));
         }
     }

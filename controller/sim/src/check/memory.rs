@@ -67,6 +67,8 @@ pub struct Audit {
     pub apart: Ms,
     /// Rows as they were last written.
     pub rows: BTreeMap<String, ServiceRecord>,
+    /// When each was made, or made anew.
+    pub(super) made: BTreeMap<String, Ms>,
     /// The capacity row as it was last written.
     pub capacity: CapacityMemory,
     /// Service → when what is desired of it last changed.
@@ -275,9 +277,7 @@ fn stopped(sim: &mut Sim, arn: &str) {
         return;
     };
     let Some((service, address)) = task.service().map(str::to_owned).zip(task.public.clone()) else { return };
-    let pair = task.seen.identity.as_ref();
-    let served =
-        pair.is_some_and(|own| super::tasks::half(sim, own, Role::Service).is_some_and(|other| other.runs()));
+    let served = super::tasks::half(sim, task, Role::Service).is_some_and(|other| other.runs());
     if task.runs() && served {
         let now = sim.now;
         sim.audit.planned_ends.insert((service, address), now);
@@ -314,6 +314,9 @@ fn written(
     note_wake(sim, before, row);
     let now = sim.now;
     let name = &row.name;
+    if before.is_none() {
+        sim.audit.made.insert(name.clone(), now);
+    }
     if before.is_none_or(|before| {
         (before.desired, before.epoch, before.deleting, before.generation)
             != (row.desired, row.epoch, row.deleting, row.generation)

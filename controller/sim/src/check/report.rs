@@ -33,7 +33,9 @@ impl Sim {
     /// Whether no call fails, and no reading is old; and, once there were such, none of a minute ago is still felt.
     pub fn is_faultless(&self) -> bool {
         let felt = self.audit.had_faults && self.calm_for() <= MINUTE;
-        self.profile == Profile::CALM && self.read.is_none() && self.last_outage() == 0 && !felt
+        let whole = self.read.is_none() && self.truth.parted_until <= self.now;
+        let whole = whole && (self.last_outage() == 0 || self.audit.calm_since.is_some());
+        self.profile == Profile::CALM && whole && !felt
     }
 
     /// When the last outage ends or ended; zero: there was none.

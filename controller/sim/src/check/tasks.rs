@@ -15,12 +15,22 @@ use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, PairId, ServiceRecord};
 use std::collections::BTreeMap;
 
-/// A role's task of the pair that an identity names.
-pub fn half<'a>(sim: &'a Sim, own: &Identity, role: Role) -> Option<&'a SimTask> {
-    let wanted = Identity { role, ..own.clone() };
-    let named = sim.truth.tasks.values().filter(|task| task.seen.identity.as_ref() == Some(&wanted));
-    // A service that was deleted and declared again gives the same names again.
-    named.max_by_key(|task| task.created)
+/// A role's task of the pair that a task is of. A service that was deleted and declared again gives the same names
+/// again: they are other pairs.
+pub fn half<'a>(sim: &'a Sim, task: &SimTask, role: Role) -> Option<&'a SimTask> {
+    let own = task.seen.identity.as_ref()?;
+    of_pair(sim, &Identity { role, ..own.clone() }, &task.incarnation)
+}
+
+/// A role's task of a pair of a row.
+pub fn task_of<'a>(sim: &'a Sim, row: &ServiceRecord, pair: PairId, role: Role) -> Option<&'a SimTask> {
+    let incarnation = row.created_at.as_millisecond().to_string();
+    of_pair(sim, &lifecycle::identity(&row.name, pair, role), &incarnation)
+}
+
+fn of_pair<'a>(sim: &'a Sim, own: &Identity, incarnation: &str) -> Option<&'a SimTask> {
+    let same = |task: &&SimTask| task.incarnation == incarnation && task.seen.identity.as_ref() == Some(own);
+    sim.truth.tasks.values().filter(same).max_by_key(|task| task.created)
 }
 
 /// After each change of a task: of its service and role there is one, or two of different pairs; and its identity
@@ -71,8 +81,7 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
     let Some(own) = task.seen.identity.as_ref().filter(|_| task.seen.stopping) else { return false };
     sim.audit.rows.get(&own.service).is_some_and(|row| {
-        let incarnation = row.created_at.as_millisecond().to_string();
-        task.token != naming::client_token(&sim.settings.install, own, &incarnation)
+        task.incarnation != row.created_at.as_millisecond().to_string()
             && !row.strays.contains_key(&task.seen.arn)
     })
 }
@@ -86,14 +95,14 @@ pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     // Its row was taken away: whoever made it cannot tell it to drain.
     let stray = sim.audit.rows.get(&own.service).is_none_or(|row| row.strays.contains_key(*arn));
     // Without its service a proxy serves nobody: that end was not planned.
-    let serves = || half(sim, own, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
+    let serves = || half(sim, task, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
     match own.role {
         Role::Proxy if stray => {
             (task.runs() && serves()).then(|| is_found(sim, task, &own.service)).flatten()
         }
         Role::Proxy => (task.runs() && serves()).then(|| cuts(sim, task, own)).flatten(),
         Role::Service => {
-            let proxy = half(sim, own, Role::Proxy)?;
+            let proxy = half(sim, task, Role::Proxy)?;
             (proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping)
                 .then(|| format!("{arn} ({own}) is stopped before its proxy"))
         }
@@ -138,7 +147,11 @@ fn cuts(sim: &Sim, task: &SimTask, own: &Identity) -> Option<String> {
     }
     // It has heard from the controller since its drain began, and was not told.
     let heard = told.is_some_and(|told| task.sidecar.told_at >= told + 5 * SECOND + slack);
-    (heard && !task.sidecar.draining)
+    // When it began to run it was answered nothing yet.
+    let answered = task.sidecar.told_at > task.sidecar.started_at;
+    // Of two that believe to lead, one may take back what the other says.
+    let drained = told.is_some_and(|told| task.sidecar.drained_at + slack >= told);
+    (heard && answered && !drained)
         .then(|| format!("{arn} of {service} is stopped and was never told to drain"))
 }
 
@@ -244,10 +257,10 @@ fn takes_down(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
     let row = sim.audit.rows.get(service).filter(|row| row.desired == Desired::Awake && !replaced)?;
     let pair = row.pair.as_ref().filter(|pair| pair.condemned.is_none() && pair.ready_at.is_some())?;
     let works = Role::ALL.into_iter().all(|role| {
-        half(sim, &lifecycle::identity(service, pair.id, role), role)
+        task_of(sim, row, pair.id, role)
             .is_some_and(|task| task.seen.status == TaskStatus::Running && !task.seen.stopping)
     });
-    let proxy = half(sim, &lifecycle::identity(service, pair.id, Role::Proxy), Role::Proxy)?;
+    let proxy = task_of(sim, row, pair.id, Role::Proxy)?;
     let steady = sim.now > sim.audit.desired_since.get(service).copied().unwrap_or(0) + MINUTE;
     // An address may have been another pair's before, and its record still be there.
     let txt = (naming::owner_name(service, &sim.settings.domain), "TXT".to_owned());
@@ -292,8 +305,7 @@ fn missed_a_request(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> O
         && heard.at + 8 * SECOND < sim.now
         && proxy.sidecar.asked_at > flip.at + 2 * SECOND + sim.audit.slack
         && proxy.sidecar.asked_at < heard.at;
-    let dead = half(sim, proxy.seen.identity.as_ref()?, Role::Service)
-        .is_none_or(|task| !task.runs() || task.seen.stopping);
+    let dead = half(sim, proxy, Role::Service).is_none_or(|task| !task.runs() || task.seen.stopping);
     (ends && told && !forced && !dead && proxy.runs()).then(|| {
         format!("{} ends, and its proxy told of a request that came after it was to sleep", row.name)
     })

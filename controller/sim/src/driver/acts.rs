@@ -147,6 +147,7 @@ impl Driver {
             Act::Poison(service) => {
                 sim.truth.poisoned.insert(name_of(service));
             }
+            Act::Part(span) => sim.truth.parted_until = sim.now + span,
             Act::Rebalance => sim.rebalance(),
             Act::Spot(service) => {
                 if let Some(arn) = sim.newest(service, Role::Proxy) {
@@ -176,8 +177,9 @@ impl Driver {
         let now = sim.now;
         sim.trace.note(now, format_args!("CALM"));
         let domain = sim.settings.domain.clone();
-        sim.truth.outages.clear();
+        sim.truth.outages.values_mut().for_each(|until| *until = now.min(*until));
         sim.truth.split = None;
+        sim.truth.parted_until = now;
         sim.truth.poisoned.clear();
         for name in sim.truth.services.clone() {
             let record = naming::record_name(&name, &domain);

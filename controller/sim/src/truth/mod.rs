@@ -63,6 +63,8 @@ pub struct Truth {
     pub leader: Option<(usize, u64)>,
     /// The lease, while two hold it.
     pub split: Option<split::Split>,
+    /// Until when controllers do not reach each other.
+    pub parted_until: Ms,
     /// Tokens of tasks, once they were made.
     pub task_tokens: BTreeMap<String, String>,
     /// Tasks that stay in the state they are in: until when.

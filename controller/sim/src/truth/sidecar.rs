@@ -37,6 +37,8 @@ pub struct Sidecar {
     pub asked_at: Ms,
     /// When the controller last answered.
     pub told_at: Ms,
+    /// When it was last told to drain.
+    pub drained_at: Ms,
     /// The user's container wishes to sleep; since when that was first answered.
     pub wish: Option<Option<Ms>>,
     seq: u64,
@@ -63,6 +65,7 @@ impl Sidecar {
             used_at: now,
             asked_at: 0,
             told_at: now,
+            drained_at: 0,
             wish: None,
             seq: 0,
             peer: None,
@@ -201,6 +204,9 @@ impl Sim {
         let Some(task) = self.truth.tasks.get_mut(arn).filter(|task| task.runs()) else { return };
         let sidecar = &mut task.sidecar;
         sidecar.told_at = now;
+        if answer.drain {
+            sidecar.drained_at = now;
+        }
         if let Some(wish @ None) = &mut sidecar.wish {
             *wish = Some(now);
         }

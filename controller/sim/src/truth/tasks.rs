@@ -29,6 +29,8 @@ pub struct SimTask {
     pub started_by: String,
     /// Its client token.
     pub token: String,
+    /// Which making of its row it is for.
+    pub incarnation: String,
     /// What it takes of its instance.
     pub size: Resources,
     /// When RunTask made it.
@@ -131,6 +133,7 @@ impl Sim {
             seen: seen.clone(),
             started_by: call.started_by.clone(),
             token: call.client_token.clone(),
+            incarnation: call.parameters.incarnation.clone(),
             size,
             created: self.now,
             stop_asked: None,
@@ -171,6 +174,7 @@ impl Sim {
             seen,
             started_by: "somebody".to_owned(),
             token: String::new(),
+            incarnation: String::new(),
             size,
             created: self.now,
             stop_asked: None,
