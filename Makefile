@@ -56,9 +56,9 @@ localstack-test: setup build ## End to end: real programs and processes on the l
 	cargo test --locked -p dormouse-e2e
 
 simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
-	cargo run --locked --profile sim -p dormouse-sim -- --seeds $(or $(SEEDS),0..400) --jobs $$(nproc)
+	cargo run --locked --profile sim -p dormouse-sim -- --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
 
-test: setup lint layers unit localstack-unit localstack-test ## All tests
+test: setup lint layers unit simulation localstack-unit localstack-test ## All tests
 
 demo: $(VENV)/.installed build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
 	@$(VENV)/bin/python localstack/demo/run.py
