@@ -44,6 +44,8 @@ impl Engine {
             return self.bury(name).await.then_some(Duration::ZERO);
         };
         let now = self.now();
+        // Before that, a plan looks at nothing.
+        let is_listed = self.world().tasks.listed_at.is_some();
         let Plan { record, steps, requeue, spot_short_at } = self.plan(&base.record, now);
         if let Some(at) = spot_short_at {
             self.world().spot_was_short(at);
@@ -78,6 +80,10 @@ impl Engine {
                 }
             }
         }
+        // Not before it is remembered: a plan that somebody's write overtook has compared nothing.
+        if is_listed {
+            self.world().planned(&base.record);
+        }
         let acted = self.take(name, version, steps).await;
         self.publish(name);
         if acted { Some(Duration::ZERO) } else { requeue }
@@ -91,17 +97,12 @@ impl Engine {
             record.desired == Desired::Asleep
                 || record.pair.is_some() && to_serve.all(|pair| pair.service.task_arn.is_some())
         };
-        let mut planned =
+        let planned =
             if is_placed(record) { self.with_view(record, plan) } else { self.with_room(record, now, plan) };
         // It has just lost its place, or is to have one.
         if is_placed(record) && !is_placed(&planned.record) {
-            planned = self.with_room(record, now, plan);
+            return self.with_room(record, now, plan);
         }
-        let mut world = self.world();
-        if world.tasks.listed_at.is_some() {
-            world.planned(record);
-        }
-        drop(world);
         planned
     }
 

@@ -170,7 +170,8 @@ pub fn plan(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now: T
     rollout::keep_up(&mut next);
     desire::decide(&mut next, view, now);
     let waits = view.refusal.is_some_and(|refusal| now < refusal.retry_at());
-    let compared = view.compared && next.generation == record.generation;
+    let is_known = record.observed_generation == record.generation && next.generation == record.generation;
+    let compared = view.compared && is_known;
     definitions::plan(settings, &mut next, waits, compared, &mut steps);
     pairs::plan(settings, &mut next, view, now, &mut steps);
     if rollout::fails_its_check(&mut next, view, now) {

@@ -2,7 +2,7 @@
 
 use crate::definition::{Base, content};
 use crate::intent;
-use crate::lifecycle::{Refusal, Step, outcome};
+use crate::lifecycle::{self, Refusal, Step, View, outcome};
 use crate::naming::{SIDECAR_CONTAINER, USER_CONTAINER};
 use crate::observed::TaskStatus;
 use crate::settings::Settings;
@@ -49,6 +49,22 @@ fn both_are_registered_when_it_is_declared() {
     scene.register();
     assert_eq!(scene.step(), []);
     assert_eq!(scene.record.observed_generation, 1);
+}
+
+#[test]
+fn a_comparison_that_was_not_remembered_is_made_again() {
+    let mut scene = Scene::asleep();
+    declare(&mut scene, |spec| spec.image = Some("newer".into()));
+    // The plan that compared was overtaken by somebody's write: nothing of it stands in the record.
+    let view = View { compared: true, ..scene.view() };
+    let plan = lifecycle::plan(&scene.settings, &scene.record, &view, scene.now);
+    assert_eq!(registers(&plan.steps), [Role::Service]);
+    // Once it is remembered, the manifest is not written out again.
+    scene.step();
+    scene.register();
+    let view = View { compared: true, ..scene.view() };
+    let plan = lifecycle::plan(&scene.settings, &scene.record, &view, scene.now);
+    assert_eq!(registers(&plan.steps), []);
 }
 
 #[test]
