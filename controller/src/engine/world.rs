@@ -307,31 +307,12 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dormouse_core::observed::TaskStatus;
-
-    fn task(arn: &str) -> Task {
-        Task {
-            arn: arn.to_owned(),
-            cluster: "services".to_owned(),
-            identity: None,
-            status: TaskStatus::Provisioning,
-            stopping: false,
-            private_address: None,
-            interface: None,
-            public_address: None,
-            container_instance: None,
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
-        }
-    }
-
     /// Its intent could not be written, so that nothing but the answer says that it is there.
     #[test]
     fn a_listing_from_before_a_task_was_made_does_not_take_it_away() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         let mut world = World::default();
-        world.started(task("task/1"), at(100));
+        world.started(Task::made("task/1", "services", None), at(100));
         for (began, known) in [(90, true), (100, true), (159, true), (160, false)] {
             world.listed(at(began), &BTreeSet::new(), &BTreeSet::new());
             assert_eq!(world.tasks.by_arn.contains_key("task/1"), known, "listed from second {began} on");

@@ -93,6 +93,24 @@ pub struct Task {
 }
 
 impl Task {
+    /// One that RunTask has just made: PROVISIONING, and nothing else is known of it.
+    pub fn made(arn: impl Into<String>, cluster: impl Into<String>, identity: Option<Identity>) -> Task {
+        Task {
+            arn: arn.into(),
+            cluster: cluster.into(),
+            identity,
+            status: TaskStatus::Provisioning,
+            stopping: false,
+            private_address: None,
+            interface: None,
+            public_address: None,
+            container_instance: None,
+            stop_code: None,
+            stopped_reason: None,
+            exit_codes: BTreeMap::new(),
+        }
+    }
+
     /// Whether it is past RUNNING or on its way there.
     pub fn is_ending(&self) -> bool {
         self.stopping || self.status > TaskStatus::Running

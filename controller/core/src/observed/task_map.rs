@@ -85,20 +85,7 @@ mod tests {
     fn task(arn: &str, service: Option<&str>) -> Task {
         let identity =
             |service: &str| Identity { service: service.into(), role: Role::Proxy, epoch: 1, attempt: 1 };
-        Task {
-            arn: arn.into(),
-            cluster: "c".into(),
-            identity: service.map(identity),
-            status: TaskStatus::Running,
-            stopping: false,
-            private_address: None,
-            interface: None,
-            public_address: None,
-            container_instance: None,
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
-        }
+        Task { status: TaskStatus::Running, ..Task::made(arn, "c", service.map(identity)) }
     }
 
     #[test]

@@ -162,18 +162,15 @@ impl Scene {
     pub fn make(&mut self, role: Role) -> Task {
         let pair = self.pair();
         let task = Task {
-            arn: format!("task/{role}/{}", pair.id),
-            cluster: pair.task(role).parameters.cluster.clone(),
-            identity: Some(identity("hello", pair.id, role)),
-            status: TaskStatus::Provisioning,
-            stopping: false,
             private_address: Some(format!("10.0.{}.{}", u8::from(role == Role::Service), pair.id.attempt)),
             interface: Some(format!("eni-{role}")),
             public_address: (role == Role::Proxy).then(|| public(pair.id.attempt)),
             container_instance: (role == Role::Service).then(|| "instance/a".to_owned()),
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
+            ..Task::made(
+                format!("task/{role}/{}", pair.id),
+                &pair.task(role).parameters.cluster,
+                Some(identity("hello", pair.id, role)),
+            )
         };
         self.tasks.by_arn.insert(task.arn.clone(), task.clone());
         task

@@ -225,17 +225,9 @@ pub fn task(arn: &str, identity: Option<Identity>, cluster: &str) -> Task {
     let part = identity.as_ref().map_or("0.0".to_owned(), |own| format!("{}.{}", own.epoch, own.attempt));
     let role = identity.as_ref().map(|own| own.role);
     Task {
-        arn: arn.to_owned(),
-        cluster: cluster.to_owned(),
-        identity,
-        status: TaskStatus::Provisioning,
-        stopping: false,
         private_address: Some(format!("10.{}.{part}", u8::from(role == Some(Role::Service)))),
-        interface: None,
         public_address: (role == Some(Role::Proxy)).then(|| format!("198.51.{part}")),
         container_instance: (role == Some(Role::Service)).then(|| "instance/a".to_owned()),
-        stop_code: None,
-        stopped_reason: None,
-        exit_codes: BTreeMap::new(),
+        ..Task::made(arn, cluster, identity)
     }
 }

@@ -109,19 +109,14 @@ impl Tasks for Still {
             return Ok(RunAnswer::NoRoom("RESOURCE:ENI".into()));
         }
         let [_, b, c, d] = number.to_be_bytes();
+        let cluster = &call.parameters.cluster;
+        let arn = format!("arn:aws:ecs:us-east-1:123456789012:task/{cluster}/{number:032x}");
         let task = Task {
-            arn: format!("arn:aws:ecs:us-east-1:123456789012:task/{}/{number:032x}", call.parameters.cluster),
-            cluster: call.parameters.cluster.clone(),
-            identity: Some(call.identity.clone()),
             status: TaskStatus::Running,
-            stopping: false,
             private_address: Some(format!("10.{b}.{c}.{d}")),
             interface: Some(format!("eni-{number:017x}")),
-            public_address: None,
             container_instance: on_instance.then(|| format!("instance/{place}")),
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
+            ..Task::made(arn, cluster, Some(call.identity.clone()))
         };
         state.tasks.insert(task.arn.clone(), task.clone());
         state.fresh.push(call.identity.clone());

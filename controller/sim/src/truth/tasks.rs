@@ -9,7 +9,7 @@ use dormouse_aws::ports::{CloudError, Described, RunAnswer, RunCall};
 use dormouse_core::observed::{Resources, Task, TaskStatus};
 use dormouse_peer::wire::Role;
 use dormouse_state::Launch;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How long containers of a service last of which nothing works.
 const POISONED_LIVES: Ms = 25 * SECOND;
@@ -110,20 +110,8 @@ impl Sim {
         };
         let number = self.truth.number();
         let arn = format!("arn:task/{number}");
-        let seen = Task {
-            arn: arn.clone(),
-            cluster: call.parameters.cluster.clone(),
-            identity: Some(call.identity.clone()),
-            status: TaskStatus::Provisioning,
-            stopping: false,
-            private_address: None,
-            interface: None,
-            public_address: None,
-            container_instance: on.clone(),
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
-        };
+        let made = Task::made(&arn, &call.parameters.cluster, Some(call.identity.clone()));
+        let seen = Task { container_instance: on.clone(), ..made };
         self.trace.note(
             self.now,
             format_args!("RunTask {} → {arn} {}", call.identity, on.as_deref().unwrap_or("fargate")),
@@ -156,20 +144,8 @@ impl Sim {
         let Ok(on) = self.place(size) else { return };
         let arn = format!("arn:task/stranger-{}", self.truth.number());
         self.trace.note(self.now, format_args!("a stranger runs {arn} on {on}"));
-        let seen = Task {
-            arn: arn.clone(),
-            cluster: self.settings.service_cluster.clone(),
-            identity: None,
-            status: TaskStatus::Running,
-            stopping: false,
-            private_address: None,
-            interface: None,
-            public_address: None,
-            container_instance: Some(on),
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
-        };
+        let made = Task::made(&arn, &self.settings.service_cluster, None);
+        let seen = Task { status: TaskStatus::Running, container_instance: Some(on), ..made };
         let task = SimTask {
             seen,
             started_by: "somebody".to_owned(),

@@ -91,18 +91,10 @@ impl Cloud {
         let role = identity.as_ref().map(|identity| identity.role);
         let n = self.made;
         let task = Task {
-            arn: arn.clone(),
-            cluster: cluster.into(),
-            identity,
-            status: TaskStatus::Provisioning,
-            stopping: false,
             private_address: Some(format!("10.0.{}.{}", n / 250, n % 250)),
-            interface: None,
             public_address: (role == Some(Role::Proxy)).then(|| format!("198.51.{}.{}", n / 250, n % 250)),
             container_instance: on,
-            stop_code: None,
-            stopped_reason: None,
-            exit_codes: BTreeMap::new(),
+            ..Task::made(&arn, cluster, identity)
         };
         let (now, last_use) = (self.now, self.now);
         let life = Life { task, since: now, drain: false, requests: 0, open: Vec::new(), last_use };
