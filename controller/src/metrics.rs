@@ -42,10 +42,8 @@ impl Page<'_> {
         label: &'static str,
         values: impl IntoIterator<Item = (&'static str, T)>,
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        values
-            .into_iter()
-            .try_for_each(|(of, value)| ConstGauge::new(value).encode(family.encode_family(&[(label, of)])?))
+        let gauges = values.into_iter().map(|(of, value)| (of, ConstGauge::new(value)));
+        self.family(name, help, label, MetricType::Gauge, gauges)
     }
 
     /// A number that only grows.
@@ -61,10 +59,20 @@ impl Page<'_> {
         label: &'static str,
         values: impl IntoIterator<Item = (&'static str, T)>,
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        values.into_iter().try_for_each(|(of, value)| {
-            ConstCounter::new(value).encode(family.encode_family(&[(label, of)])?)
-        })
+        let counters = values.into_iter().map(|(of, value)| (of, ConstCounter::new(value)));
+        self.family(name, help, label, MetricType::Counter, counters)
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        kind: MetricType,
+        mut metrics: impl Iterator<Item = (&'static str, impl EncodeMetric)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        metrics.try_for_each(|(of, metric)| metric.encode(family.encode_family(&[(label, of)])?))
     }
 
     /// What counts by itself: histograms, and families whose labels are not known from the start.

@@ -18,6 +18,7 @@ use anyhow::{Context, bail};
 use dormouse_aws::{Cloud, Survey};
 use dormouse_core::cost::Tariff;
 use dormouse_core::upkeep;
+use dormouse_manifests::Architecture;
 use dormouse_state::Store;
 use dormouse_state::dynamodb::DynamoDbStore;
 use std::net::SocketAddr;
@@ -64,7 +65,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         wildcard = ?settings.wildcard,
         "starting"
     );
-    let controller = upkeep::Controller { architecture: architecture().to_owned(), lease: config.lease };
+    let controller = upkeep::Controller { architecture: architecture(), lease: config.lease };
     let tariff = Tariff {
         instance_type,
         tasks_per_instance: settings.max_tasks_per_instance,
@@ -153,9 +154,9 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Its processor, as ECS and the price table name it.
-fn architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "ARM64" } else { "X86_64" }
+/// The processor that this program is built for.
+fn architecture() -> Architecture {
+    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 }
 }
 
 const PANICKED: &str = "a part of the controller panicked";

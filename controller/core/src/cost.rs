@@ -78,6 +78,13 @@ impl Prices {
         // It is a part of this program: a test reads it.
         PRICES.get_or_init(|| serde_json::from_str(SHIPPED).unwrap_or_default())
     }
+
+    /// An hour of a vCPU and of a GiB on Fargate.
+    pub fn fargate_hour(&self, architecture: Architecture) -> (f64, f64) {
+        let of =
+            |table: &BTreeMap<String, f64>| table.get(architecture.as_ecs()).copied().unwrap_or_default();
+        (of(&self.fargate_vcpu_hour), of(&self.fargate_gib_hour))
+    }
 }
 
 /// What an installation pays by.
@@ -140,12 +147,9 @@ impl Tariff {
     pub fn hourly(&self, prices: &Prices, spec: &ServiceSpec) -> Hourly {
         // Where nobody says, Fargate takes x86.
         let architecture = spec.architecture.or(self.architecture).unwrap_or(Architecture::X86_64);
-        let fargate = |size: Resources| {
-            let of =
-                |table: &BTreeMap<String, f64>| table.get(architecture.as_ecs()).copied().unwrap_or_default();
-            f64::from(size.cpu) / 1024.0 * of(&prices.fargate_vcpu_hour)
-                + f64::from(size.memory) / 1024.0 * of(&prices.fargate_gib_hour)
-        };
+        let (vcpu, gib) = prices.fargate_hour(architecture);
+        let fargate =
+            |size: Resources| f64::from(size.cpu) / 1024.0 * vcpu + f64::from(size.memory) / 1024.0 * gib;
         let proxy = fargate(Resources { cpu: spec.proxy.cpu, memory: spec.proxy.memory });
         let service = fargate(service_resources(spec)) + prices.public_ipv4_hour;
         let share = if spec.proxy.spot { 1.0 - prices.fargate_spot_discount } else { 1.0 };

@@ -5,6 +5,7 @@
 //! own zone, queries and data are nobody's lines here.
 
 use crate::cost::Prices;
+use dormouse_manifests::Architecture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use std::time::Duration;
 /// The controller that runs, as far as its cost depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Controller {
-    /// Its processor, as the price table names it: `ARM64` or `X86_64`.
-    pub architecture: String,
+    /// Its processor.
+    pub architecture: Architecture,
     /// Length of its lease, which is written every third of it.
     pub lease: Duration,
 }
@@ -21,7 +22,7 @@ pub struct Controller {
 impl Default for Controller {
     /// As the template makes it.
     fn default() -> Controller {
-        Controller { architecture: "ARM64".to_owned(), lease: Duration::from_secs(30) }
+        Controller { architecture: Architecture::Arm64, lease: Duration::from_secs(30) }
     }
 }
 
@@ -56,10 +57,7 @@ pub fn asleep(prices: &Prices, controller: &Controller, services: usize) -> Upke
     let assumed = &prices.assumed;
     let hours = prices.hours_per_month;
     let seconds = hours * 3600.0;
-    let rate = |table: &std::collections::BTreeMap<String, f64>| {
-        table.get(&controller.architecture).copied().unwrap_or_default()
-    };
-    let (vcpu, gib) = (rate(&prices.fargate_vcpu_hour), rate(&prices.fargate_gib_hour));
+    let (vcpu, gib) = prices.fargate_hour(controller.architecture);
     let task = (assumed.controller_vcpu * vcpu + assumed.controller_gib * gib) * hours;
     let same = |what: &str, how: String, dollars: f64| Line {
         what: what.to_owned(),
@@ -78,7 +76,9 @@ pub fn asleep(prices: &Prices, controller: &Controller, services: usize) -> Upke
             what: "controller, Fargate".to_owned(),
             how: format!(
                 "({} vCPU x ${vcpu} + {} GB x ${gib}) x {hours} h, {}",
-                assumed.controller_vcpu, assumed.controller_gib, controller.architecture
+                assumed.controller_vcpu,
+                assumed.controller_gib,
+                controller.architecture.as_ecs()
             ),
             dollars: task,
             on_spot: task * (1.0 - prices.fargate_spot_discount),
@@ -142,13 +142,12 @@ mod tests {
     fn what_it_depends_on() {
         // Processor, seconds of the lease, services; at most so much, and on Spot.
         for (architecture, lease, services, most, most_on_spot) in [
-            ("ARM64", 30, 0, 12.0, 7.0),
-            ("ARM64", 30, 100, 12.1, 7.1),
-            ("ARM64", 15, 10, 12.2, 7.2),
-            ("X86_64", 30, 10, 13.8, 7.5),
+            (Architecture::Arm64, 30, 0, 12.0, 7.0),
+            (Architecture::Arm64, 30, 100, 12.1, 7.1),
+            (Architecture::Arm64, 15, 10, 12.2, 7.2),
+            (Architecture::X86_64, 30, 10, 13.8, 7.5),
         ] {
-            let controller =
-                Controller { architecture: architecture.to_owned(), lease: Duration::from_secs(lease) };
+            let controller = Controller { architecture, lease: Duration::from_secs(lease) };
             let upkeep = asleep(Prices::shipped(), &controller, services);
             assert!(
                 upkeep.month <= most && upkeep.month > most - 0.3,

@@ -16,14 +16,18 @@ use tokio::time::{Instant, sleep};
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(args: &DeleteArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    for name in &args.names {
-        if templates::named(name)?.is_none() {
-            checked(name)?;
+    // Nothing goes before all of them are names.
+    let read = args.names.iter().map(|text| {
+        let template = templates::named(text)?;
+        if template.is_none() {
+            checked(text)?;
         }
-    }
+        Ok((text.as_str(), template))
+    });
+    let wishes: Vec<(&str, Option<&str>)> = read.collect::<Result<_, Failure>>()?;
     let deadline = Instant::now() + args.wait.timeout;
-    for name in &args.names {
-        if let Some(template) = templates::named(name)? {
+    for (name, template) in &wishes {
+        if let Some(template) = template {
             let _: TemplateView = client.json(Method::DELETE, &templates::path(template)).await?;
             out.data(&format!("template/{template} is deleted; its services stay until they expire\n"));
             continue;
@@ -34,7 +38,7 @@ pub(super) async fn run(args: &DeleteArgs, client: &Client, out: Output) -> Resu
         }
     }
     if args.wait.wait {
-        for name in args.names.iter().filter(|name| !name.contains('/')) {
+        for (name, _) in wishes.iter().filter(|(_, template)| template.is_none()) {
             gone(name, deadline, client).await?;
             out.data(&format!("service/{name} is deleted\n"));
         }

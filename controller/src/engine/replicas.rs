@@ -229,7 +229,7 @@ impl Engine {
             return false;
         }
         if report.templates {
-            self.hear_templates().await;
+            self.refresh_templates().await;
         }
         for name in &report.changed {
             self.reread(name).await;

@@ -209,9 +209,4 @@ impl Engine {
         let is_there = self.records.get(name).is_some_and(|known| !known.record.deleting);
         if is_there { None } else { Some(self.templates.making.lock().await) }
     }
-
-    /// Somebody at a standby changed them.
-    pub(super) async fn hear_templates(&self) {
-        self.refresh_templates().await;
-    }
 }

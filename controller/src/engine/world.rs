@@ -70,8 +70,8 @@ pub struct World {
     pub activator: BTreeMap<String, AtActivator>,
     /// Controllers that stand by, and the requests at theirs.
     pub standbys: BTreeMap<String, Standby>,
-    /// Service → the row and the generation of its manifest that its definitions were compared with.
-    compared: BTreeMap<String, (Timestamp, u64)>,
+    /// Service → when the row was made that was planned here: its definitions were compared under these settings.
+    planned: BTreeMap<String, Timestamp>,
 }
 
 impl World {
@@ -150,13 +150,13 @@ impl World {
 
     /// A call for a service was refused.
     pub fn refuse(&mut self, service: &str, why: String, now: Timestamp) {
-        let tries = self.refusals.get(service).map_or(0, |known| known.tries) + 1;
-        self.refusals.insert(service.to_owned(), Refusal { at: now, tries, why });
+        let refusal = Refusal::again(self.refusals.get(service), why, now);
+        self.refusals.insert(service.to_owned(), refusal);
     }
 
     /// StopTask was refused: it is made again soon, however often, and puts off no call that is made less often.
     pub fn refuse_stop(&mut self, service: &str, why: String, now: Timestamp) {
-        self.refusals.entry(service.to_owned()).or_insert(Refusal { at: now, tries: 1, why });
+        self.refusals.entry(service.to_owned()).or_insert_with(|| Refusal::again(None, why, now));
     }
 
     /// RunTask was refused for a half of a service.
@@ -180,8 +180,8 @@ impl World {
     /// Route 53 refused the records of an owner.
     pub fn refuse_records(&mut self, zone: &str, owner: &str, why: String, now: Timestamp) {
         let key = (zone.to_owned(), owner.to_owned());
-        let tries = self.refused_records.get(&key).map_or(0, |known| known.tries) + 1;
-        self.refused_records.insert(key, Refusal { at: now, tries, why });
+        let refusal = Refusal::again(self.refused_records.get(&key), why, now);
+        self.refused_records.insert(key, refusal);
     }
 
     /// It accepted them.
@@ -279,11 +279,10 @@ impl World {
         placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)
     }
 
-    /// A service was planned: as long as its manifest stays, its definitions need not be compared again.
+    /// A plan of a service was remembered: until its manifest changes, its definitions need not be compared again.
     pub fn planned(&mut self, record: &ServiceRecord) {
-        let known = (record.created_at, record.generation);
-        if self.compared.get(&record.name) != Some(&known) {
-            self.compared.insert(record.name.clone(), known);
+        if self.planned.get(&record.name) != Some(&record.created_at) {
+            self.planned.insert(record.name.clone(), record.created_at);
         }
     }
 
@@ -299,7 +298,7 @@ impl World {
             conflict: self.conflicts.get(&record.name).map(String::as_str),
             refusal: self.refusals.get(&record.name),
             spot_is_short: self.spot_short_at.is_some(),
-            compared: self.compared.get(&record.name) == Some(&(record.created_at, record.generation)),
+            compared: self.planned.get(&record.name) == Some(&record.created_at),
         }
     }
 }

@@ -47,6 +47,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// One more, after those in a row that are known.
+    pub fn again(known: Option<&Refusal>, why: String, now: Timestamp) -> Refusal {
+        Refusal { at: now, tries: known.map_or(0, |known| known.tries) + 1, why }
+    }
+
     /// When the call may be tried again.
     pub fn retry_at(&self) -> Timestamp {
         later(self.at, backoff(self.tries.saturating_sub(1)))
@@ -74,7 +79,8 @@ pub struct View<'a> {
     pub refusal: Option<&'a Refusal>,
     /// Fargate Spot lately had no capacity.
     pub spot_is_short: bool,
-    /// Whether its definitions were compared with its manifest, as it stands, under these very settings.
+    /// Whether its definitions were compared under these very settings, with the generation that its record has
+    /// observed.
     pub compared: bool,
 }
 
