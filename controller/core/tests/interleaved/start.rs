@@ -29,6 +29,7 @@ pub fn asleep() -> World {
     let known = |role: Role| Some(Definition { hash: "h".into(), arn: Some(format!("definition/{role}")) });
     record.definitions =
         Definitions { proxy: known(Role::Proxy), service: known(Role::Service), ..Definitions::default() };
+    record.observed_generation = record.generation;
     let mut world = World {
         settings: &SETTINGS,
         now,
