@@ -72,8 +72,12 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         architecture: settings.architecture,
         controller,
     };
-    let doctor: Arc<dyn Examine> =
-        Arc::new(doctor::Inside::new(survey, config.installation.site(), settings.clone()));
+    let doctor: Arc<dyn Examine> = Arc::new(doctor::Inside::new(
+        survey,
+        config.installation.site(),
+        settings.clone(),
+        Arc::new(SystemClock),
+    ));
     let controller_url = settings.controller_url.clone();
     let engine = Engine::new(Parts {
         settings,

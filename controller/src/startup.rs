@@ -82,7 +82,11 @@ pub async fn resolve(
         Reading::Known(group) => group.types.first().cloned(),
         _ => None,
     };
-    Ok(Resolved { install, controller_url, replica_url, wildcard, instance_type, private_zone })
+    let launches = match &facts.machine {
+        Reading::Known(image) => image.processor(),
+        _ => None,
+    };
+    Ok(Resolved { install, controller_url, replica_url, wildcard, instance_type, launches, private_zone })
 }
 
 /// Everything that cannot work, at once; what could not be looked at is logged.

@@ -96,6 +96,9 @@ class Control:
             case "POST", ["iam"]:
                 self.policies.put(str(given["key"]), given["policy"])
                 return {}
+            case "POST", ["clock"]:
+                self.world.ahead = float(given["ahead"])
+                return {}
             case "GET", ["metadata", name, *rest]:
                 return self._metadata(self._task([name]), rest)
         raise NotFound(f"no such control call: {method} /_local/{'/'.join(path)}")

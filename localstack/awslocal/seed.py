@@ -11,6 +11,7 @@ from moto.ec2 import ec2_backends
 from moto.route53 import route53_backends
 
 from awslocal import dynamodb
+from awslocal import ec2 as ec2_images
 from awslocal.services import Services
 from awslocal.world import ACCOUNT, World
 
@@ -35,6 +36,7 @@ ASG_DEFAULTS: dict[str, Any] = {
     "desired": 0,
     "instanceType": "t3.xlarge",
     "protected": False,
+    "image": None,
 }
 ACCESS_KEY, SECRET_KEY = "AKIALOCALDORMOUSE000", "local"
 
@@ -117,7 +119,7 @@ def _asg(ec2: Any, region: str, seed: dict[str, Any], subnets: list[str], group:
     wanted = seed["asg"]
     user_data = f"#!/bin/bash\necho ECS_CLUSTER={seed['serviceCluster']} >> /etc/ecs/ecs.config\n"
     data = {
-        "ImageId": "ami-12345678",
+        "ImageId": wanted["image"] or ec2_images.newest(region, "x86_64"),
         "InstanceType": wanted["instanceType"],
         "UserData": Base64EncodedString.from_raw_string(user_data),
         "SecurityGroupIds": [group],

@@ -11,6 +11,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
@@ -169,6 +170,10 @@ class Handler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        app: Any = self.server.app
+        return formatdate((time.time() if timestamp is None else timestamp) + app.world.ahead, usegmt=True)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

@@ -89,6 +89,8 @@ class World:
     # Auto scaling group -> ECS cluster, where the launch template does not say it.
     asg_clusters: dict[str, str] = field(default_factory=dict)
     insufficient_capacity: bool = False
+    # Seconds by which the date of every answer is ahead of this machine's clock.
+    ahead: float = 0.0
     # The same of Fargate Spot.
     insufficient_spot: bool = False
     # Found out only after the task was accepted.

@@ -1,8 +1,10 @@
-//! EC2: public addresses of network interfaces, and what a survey asks of subnets, security groups and launch templates.
+//! EC2: public addresses of network interfaces, and what a survey asks of subnets, security groups, launch templates and
+//! machine images.
 //!
 //! Source: Amazon EC2 API Reference.
 
 use crate::count::Calls;
+use crate::dates::Dates;
 use crate::error::incomplete;
 use crate::ports::{CloudError, Interfaces};
 use crate::signed::{Body, Service, Signed};
@@ -28,6 +30,11 @@ pub(crate) struct Ec2(Signed);
 impl Ec2 {
     pub fn new(config: &SdkConfig, calls: Arc<Calls>) -> Ec2 {
         Ec2(Signed::new(config, Service { id: "EC2", signing: "ec2", host: "ec2" }, calls))
+    }
+
+    /// How EC2 dates its answers.
+    pub fn dates(&self) -> &Dates {
+        self.0.dates()
     }
 
     /// One `ec2:Describe…`, with these parameters beside its name and version. Values are taken as they are: ids and

@@ -18,6 +18,7 @@
 //! - [`ec2`]: public addresses of network interfaces
 //! - [`survey`]: what an installation's settings name
 //! - `signed`: calls of services of which few are made, without their crates
+//! - `dates`: AWS's clock, as its answers are dated
 //! - [`error`]: AWS's errors, sorted by what can be done about them
 //! - `grants`: which statement of the shipped policy allows an action
 //! - [`count`]: how many calls were made, and how they went
@@ -28,6 +29,8 @@ pub mod cloud;
 #[cfg(feature = "sdk")]
 mod connect;
 pub mod count;
+#[cfg(feature = "sdk")]
+mod dates;
 #[cfg(feature = "sdk")]
 pub mod ec2;
 #[cfg(feature = "sdk")]

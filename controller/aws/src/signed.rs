@@ -4,6 +4,7 @@
 //! Sources: Amazon EC2 Developer Guide, "Query requests"; Smithy specification, "AWS JSON 1.1 protocol".
 
 use crate::count::Calls;
+use crate::dates::Dates;
 use crate::ports::CloudError;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
@@ -57,6 +58,7 @@ pub(crate) enum Body {
 pub(crate) struct Signed {
     operation: Operation<Body, String, ErrorMetadata>,
     calls: Arc<Calls>,
+    dates: Arc<Dates>,
 }
 
 impl Signed {
@@ -81,9 +83,21 @@ impl Signed {
         if let Some(time) = config.time_source() {
             operation = operation.time_source(time);
         }
-        let operation =
-            operation.serializer(|body: Body| request(body).map_err(Into::into)).deserializer(read).build();
-        Signed { operation, calls }
+        let dates = Arc::new(Dates::default());
+        let noted = dates.clone();
+        let operation = operation
+            .serializer(|body: Body| request(body).map_err(Into::into))
+            .deserializer(move |response: &HttpResponse| {
+                noted.note(response.headers().get("date"));
+                read(response)
+            })
+            .build();
+        Signed { operation, calls, dates }
+    }
+
+    /// How its answers are dated, refusals among them.
+    pub fn dates(&self) -> &Dates {
+        &self.dates
     }
 
     /// Calls, and answers the body.

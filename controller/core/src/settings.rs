@@ -40,6 +40,8 @@ pub struct Settings {
     pub wildcard: Option<Vec<String>>,
     /// Processor of tasks whose manifest names none; `None`: the task definitions name none either.
     pub architecture: Option<Architecture>,
+    /// Processor of the instances that the group launches, as it was at the start; `None`: not known, or of several.
+    pub launches: Option<Architecture>,
     /// Service tasks on one instance, beside CPU, memory and interfaces.
     pub max_tasks_per_instance: u32,
     /// So many free slots for service tasks are kept while anything is to be awake.
@@ -86,6 +88,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             wildcard: Some(vec!["203.0.113.9".into()]),
             architecture: None,
+            launches: None,
             max_tasks_per_instance: 3,
             headroom: 0,
             dns_ttl: Duration::from_secs(10),

@@ -3,6 +3,7 @@
 use crate::config::ControllerArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Scale-to-zero for Amazon ECS.
@@ -191,6 +192,9 @@ pub(super) struct DoctorArgs {
     /// Only what the controller sees, not what this machine does
     #[arg(long)]
     pub(super) inside: bool,
+    /// Who is asked where the zone is delegated to; may be given more than once, public resolvers when not
+    #[arg(long, value_parser = resolver, value_name = "ADDRESS[:PORT]", conflicts_with = "inside")]
+    pub(super) resolver: Vec<SocketAddr>,
     /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Format,
@@ -232,6 +236,13 @@ pub(super) struct DeleteArgs {
     pub(super) names: Vec<String>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
+}
+
+/// An address, with the port that resolvers have when none is given.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    const PORT: u16 = 53;
+    let bare = || text.parse::<IpAddr>().map(|address| (address, PORT).into());
+    text.parse().or_else(|_| bare()).map_err(|_| "give an IP address, with or without a port".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -15,7 +15,7 @@ use http::Method;
 pub(super) async fn run(args: &DoctorArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
     let mut report: Report = client.json(Method::GET, "/v1/doctor").await?;
     if !args.inside {
-        let seen = outside::look(&report, SystemClock.now()).await;
+        let seen = outside::look(&report, &args.resolver, SystemClock.now()).await;
         let more = outside::findings(&report, &seen);
         report.findings.extend(more);
     }

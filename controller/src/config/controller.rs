@@ -112,6 +112,8 @@ pub struct Resolved {
     pub wildcard: Option<Vec<String>>,
     /// Type of the group's instances, the first of several; `None`: it could not be read.
     pub instance_type: Option<String>,
+    /// Processor of the instances that the group launches; `None`: it could not be read.
+    pub launches: Option<Architecture>,
     /// The private zone with its name.
     pub private_zone: Option<PrivateZone>,
 }
@@ -129,6 +131,7 @@ impl Installation {
             proxy_subnets: self.proxy_subnets.clone(),
             service_subnets: self.service_subnets.clone(),
             security_groups: self.security_groups.clone(),
+            architecture: self.architecture,
         }
     }
 
@@ -152,6 +155,7 @@ impl Installation {
             controller_url: resolved.controller_url,
             wildcard: resolved.wildcard,
             architecture: self.architecture,
+            launches: resolved.launches,
             max_tasks_per_instance: self.max_tasks_per_instance,
             headroom: self.headroom,
             dns_ttl: self.dns_ttl,

@@ -1,9 +1,10 @@
 //! What the controller reads of AWS.
 
 use super::{Examine, Report};
+use crate::clock::Clock;
 use async_trait::async_trait;
 use dormouse_aws::Survey;
-use dormouse_core::doctor::{self, Reading, Site, Wants};
+use dormouse_core::doctor::{self, Clocks, Reading, Site, Wants};
 use dormouse_core::settings::Settings;
 use dormouse_core::view::ServiceView;
 use jiff::Timestamp;
@@ -11,18 +12,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// Examines by a survey, one at a time: each makes some twenty calls.
+/// Examines by a survey, one at a time: each makes some thirty calls.
 pub struct Inside {
     survey: Survey,
     site: Site,
     settings: Settings,
+    clock: Arc<dyn Clock>,
     busy: Mutex<()>,
 }
 
 impl Inside {
     /// Nothing is read yet.
-    pub fn new(survey: Survey, site: Site, settings: Settings) -> Inside {
-        Inside { survey, site, settings, busy: Mutex::new(()) }
+    pub fn new(survey: Survey, site: Site, settings: Settings, clock: Arc<dyn Clock>) -> Inside {
+        Inside { survey, site, settings, clock, busy: Mutex::new(()) }
     }
 
     fn wants(&self, services: &[Arc<ServiceView>]) -> Wants {
@@ -57,14 +59,18 @@ impl Examine for Inside {
         let wants = self.wants(services);
         let images: BTreeMap<&String, ()> = wants.images.values().map(|image| (image, ())).collect();
         let facts = self.survey.facts(&self.site).await.map_err(|error| error.to_string())?;
-        let around = self.survey.around(&self.site, &facts, images.into_keys()).await;
+        let around = self.survey.around(&self.site, &self.settings.install, &facts, images.into_keys()).await;
         let around = around.map_err(|error| error.to_string())?;
-        let (name_servers, wildcard) = match (&facts.zone, &around.wildcard) {
-            (Reading::Known(zone), Reading::Known(found)) => (zone.name_servers.clone(), found.clone()),
-            (Reading::Known(zone), _) => (zone.name_servers.clone(), Vec::new()),
-            _ => (Vec::new(), Vec::new()),
+        let clocks = Clocks { own: self.clock.now(), aws: self.survey.clock() };
+        let findings = doctor::everything(&self.site, &wants, &facts, &around, clocks);
+        let (zone, name_servers) = match facts.zone {
+            Reading::Known(zone) => (zone.name, zone.name_servers),
+            _ => (String::new(), Vec::new()),
         };
-        let findings = doctor::everything(&self.site, &wants, &facts, &around);
-        Ok(Report { now, domain: self.site.domain.clone(), wildcard, name_servers, findings })
+        let wildcard = match around.wildcard {
+            Reading::Known(found) => found,
+            _ => Vec::new(),
+        };
+        Ok(Report { now, domain: self.site.domain.clone(), zone, wildcard, name_servers, findings })
     }
 }

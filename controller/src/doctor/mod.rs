@@ -2,12 +2,13 @@
 //!
 //! # Layout
 //!
-//! - [`outside`]: what the machine sees that asks
+//! - [`outside`]: what the machine sees that asks; `resolver`: one question to a name's resolver
 //! - `inside`: what the controller reads of AWS
 
 #[cfg(feature = "aws")]
 mod inside;
 pub mod outside;
+mod resolver;
 
 #[cfg(feature = "aws")]
 pub use inside::Inside;
@@ -31,6 +32,9 @@ pub struct Report {
     pub now: Timestamp,
     /// Public domain, no trailing dot.
     pub domain: String,
+    /// Name of the public zone, no trailing dot; empty when it could not be read.
+    #[serde(default)]
+    pub zone: String,
     /// Addresses of `*.<domain>`; none when there is to be no such record.
     pub wildcard: Vec<String>,
     /// Name servers of the public zone.

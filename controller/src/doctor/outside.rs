@@ -1,10 +1,12 @@
 //! What the machine sees that asks: names, ports, clocks.
 
-use super::Report;
+use super::{Report, resolver};
 use dormouse_core::doctor::Finding;
+use dormouse_core::doctor::clock::SKEW;
+use dormouse_core::doctor::delegation::{self, NameServers};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -15,10 +17,8 @@ const PORT: u16 = 9060;
 const NOBODY: &str = "dormouse-doctor";
 /// How long names and connections are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Signatures of AWS are accepted within five minutes.
-///
-/// Source: AWS General Reference, "Signature Version 4", on RequestTimeTooSkewed.
-const SKEW: Duration = Duration::from_secs(300);
+/// Resolvers that everybody may ask, of two houses: Cloudflare's and Google's.
+const PUBLIC: [&str; 2] = ["1.1.1.1:53", "8.8.8.8:53"];
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +27,14 @@ pub struct Seen {
     pub resolved: Result<Vec<IpAddr>, String>,
     /// Each of them, and why it takes no connection, if it does not.
     pub ports: BTreeMap<IpAddr, Option<String>>,
+    /// What resolvers say of the zone's name servers.
+    pub delegated: BTreeMap<SocketAddr, NameServers>,
     /// The clock here.
     pub now: Timestamp,
 }
 
-/// Looks.
-pub async fn look(report: &Report, now: Timestamp) -> Seen {
+/// Looks. `resolvers`: who is asked about the zone; public ones when none is named.
+pub async fn look(report: &Report, resolvers: &[SocketAddr], now: Timestamp) -> Seen {
     let name = format!("{NOBODY}.{}", report.domain);
     let resolved = match timeout(PATIENCE, lookup_host((name.as_str(), PORT))).await {
         Ok(Ok(found)) => Ok(found.map(|address| address.ip()).collect::<Vec<_>>()),
@@ -48,14 +50,35 @@ pub async fn look(report: &Report, now: Timestamp) -> Seen {
         };
         ports.insert(*address, refusal);
     }
-    Seen { resolved, ports, now }
+    let mut delegated = BTreeMap::new();
+    for resolver in asked(report, resolvers) {
+        delegated.insert(resolver, resolver::name_servers(resolver, &report.zone).await);
+    }
+    Seen { resolved, ports, delegated, now }
+}
+
+/// Who is asked: nobody about a zone that is not known, and no public resolver about what nobody delegates.
+fn asked(report: &Report, named: &[SocketAddr]) -> Vec<SocketAddr> {
+    if report.name_servers.is_empty() || report.zone.is_empty() {
+        Vec::new()
+    } else if !named.is_empty() {
+        named.to_vec()
+    } else if delegation::is_reserved(&report.zone) {
+        Vec::new()
+    } else {
+        PUBLIC.iter().filter_map(|resolver| resolver.parse().ok()).collect()
+    }
 }
 
 /// What follows from it.
 pub fn findings(report: &Report, seen: &Seen) -> Vec<Finding> {
     let mut findings = vec![clock(report, seen)];
+    let delegated = seen.delegated.iter().map(|(resolver, answer)| {
+        delegation::check(&report.zone, &report.name_servers, &resolver.ip().to_string(), answer)
+    });
+    findings.extend(delegated);
     if !report.wildcard.is_empty() {
-        findings.push(delegation(report, seen));
+        findings.push(resolution(report, seen));
         findings.extend(seen.ports.iter().map(|(address, refusal)| port(address, refusal.as_deref())));
     }
     findings
@@ -78,8 +101,8 @@ fn clock(report: &Report, seen: &Seen) -> Finding {
     )
 }
 
-fn delegation(report: &Report, seen: &Seen) -> Finding {
-    const ABOUT: &str = "delegation";
+fn resolution(report: &Report, seen: &Seen) -> Finding {
+    const ABOUT: &str = "resolution";
     let name = format!("{NOBODY}.{}", report.domain);
     let servers = if report.name_servers.is_empty() {
         "those of the zone".to_owned()
@@ -122,7 +145,8 @@ mod tests {
     fn report() -> Report {
         Report {
             now: Timestamp::UNIX_EPOCH,
-            domain: "example.com".into(),
+            domain: "apps.example.com".into(),
+            zone: "example.com".into(),
             wildcard: vec!["203.0.113.9".into()],
             name_servers: vec!["ns-1.example.net".into()],
             findings: Vec::new(),
@@ -133,7 +157,7 @@ mod tests {
         let parse = |all: &[&str]| all.iter().map(|one| one.parse().unwrap()).collect::<Vec<IpAddr>>();
         let resolved = resolved.map(parse).map_err(str::to_owned);
         let ports = resolved.iter().flatten().map(|one| (*one, refusal.map(str::to_owned))).collect();
-        Seen { resolved, ports, now: Timestamp::from_second(seconds).unwrap() }
+        Seen { resolved, ports, delegated: BTreeMap::new(), now: Timestamp::from_second(seconds).unwrap() }
     }
 
     #[test]
@@ -148,13 +172,13 @@ mod tests {
             (seen(-301, wildcard, None), Some((Level::Warning, "clock: "))),
             (
                 seen(0, Err("no such host"), None),
-                Some((Level::Problem, "delegation: `dormouse-doctor.example.com` does not resolve")),
+                Some((Level::Problem, "resolution: `dormouse-doctor.apps.example.com` does not resolve")),
             ),
             (
                 seen(0, Ok(&["192.0.2.1"]), None),
-                Some((Level::Problem, "delegation: `dormouse-doctor.example.com` is 192.0.2.1 here")),
+                Some((Level::Problem, "resolution: `dormouse-doctor.apps.example.com` is 192.0.2.1 here")),
             ),
-            (seen(0, Ok(&[]), None), Some((Level::Problem, "delegation: "))),
+            (seen(0, Ok(&[]), None), Some((Level::Problem, "resolution: "))),
             (
                 seen(0, wildcard, Some("refused")),
                 Some((Level::Problem, "port: 203.0.113.9 takes no connection")),
@@ -182,5 +206,27 @@ mod tests {
             found.iter().all(|finding| finding.level == Level::Ok),
             "there is to be no wildcard: {found:?}"
         );
+    }
+
+    #[test]
+    fn each_resolver_s_word_is_a_finding() {
+        let mut seen = seen(0, Ok(&["203.0.113.9"]), None);
+        seen.delegated.insert("1.1.1.1:53".parse().unwrap(), NameServers::NoSuchName);
+        seen.delegated
+            .insert("8.8.8.8:53".parse().unwrap(), NameServers::Are(["ns-1.example.net".to_owned()].into()));
+        let found = findings(&report(), &seen);
+        let of = |level| found.iter().filter(move |one| one.about == "zone delegation" && one.level == level);
+        assert_eq!((of(Level::Problem).count(), of(Level::Ok).count()), (1, 1), "{found:?}");
+    }
+
+    #[test]
+    fn who_is_asked_about_the_zone() {
+        let named = ["192.0.2.1:53".parse().unwrap()];
+        let of =
+            |zone: &str, named: &[SocketAddr]| asked(&Report { zone: zone.into(), ..report() }, named).len();
+        assert_eq!(of("example.com", &[]), PUBLIC.len());
+        assert_eq!(of("example.com", &named), 1);
+        assert_eq!((of("dormouse.test", &[]), of("dormouse.test", &named)), (0, 1), "nobody delegates it");
+        assert_eq!(of("", &named), 0, "it could not be read");
     }
 }

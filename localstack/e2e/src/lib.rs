@@ -29,7 +29,7 @@
 //! - [`api`]: the controller's API
 //! - [`cli`]: the command line
 //! - [`manifest`]: services to declare
-//! - [`dns`]: a client's resolver
+//! - [`dns`]: a client's resolver; [`nameserver`]: one that says where a zone is led to
 //! - [`http`]: an HTTP client
 //! - [`websocket`]: a WebSocket client
 //! - [`browser`]: a browser; [`socks`]: its way to services
@@ -59,6 +59,7 @@ pub mod invariants;
 pub mod load;
 pub mod localstack;
 pub mod manifest;
+pub mod nameserver;
 pub mod options;
 pub mod paths;
 pub mod policy;

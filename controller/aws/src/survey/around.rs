@@ -20,6 +20,7 @@ impl Survey {
     pub async fn around(
         &self,
         site: &Site,
+        install: &str,
         facts: &Facts,
         images: impl IntoIterator<Item = &String>,
     ) -> Result<Surroundings, CloudError> {
@@ -29,6 +30,7 @@ impl Survey {
         };
         Ok(Surroundings {
             wildcard: reading(self.wildcard(site).await)?,
+            permissions: self.permissions(site, install).await?,
             routes: match &facts.subnets {
                 Reading::Known(subnets) => {
                     let of = site

@@ -1,4 +1,4 @@
-//! An Auto Scaling group, and what its launch template has instances do at their start.
+//! An Auto Scaling group: what its launch template has instances start from, and do at their start.
 
 use super::{Survey, reading};
 use crate::ec2::{Items, Page};
@@ -7,12 +7,16 @@ use crate::ports::CloudError;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, LifecycleState};
 use aws_smithy_types::base64;
 use dormouse_core::doctor::Reading;
-use dormouse_core::doctor::facts::ScalingGroup;
+use dormouse_core::doctor::facts::{MachineImage, ScalingGroup};
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
 const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 const TEMPLATE: &str = "ec2:DescribeLaunchTemplateVersions";
+const IMAGES: &str = "ec2:DescribeImages";
+/// What an image's id begins with; a template may name a parameter that holds one in its place.
+const IMAGE: &str = "ami-";
 
 impl Survey {
     /// The group; `NotFound` when there is none of that name.
@@ -40,11 +44,51 @@ impl Survey {
             zones: group.availability_zones().iter().cloned().collect(),
             max: group.max_size().and_then(|size| u32::try_from(size).ok()).unwrap_or_default(),
             types,
+            image: match &data {
+                Reading::Known(data) => image_of(group, data),
+                Reading::Missing => Reading::Missing,
+                Reading::Unread(why) => Reading::Unread(why.clone()),
+            },
             user_data: match data {
                 Reading::Known(data) => user_data(data)?,
                 Reading::Missing => Reading::Missing,
                 Reading::Unread(why) => Reading::Unread(why),
             },
+        })
+    }
+
+    /// What a group's instances start from; `NotFound` when that is not there.
+    pub(super) async fn machine(
+        &self,
+        group: &Reading<ScalingGroup>,
+    ) -> Result<Reading<MachineImage>, CloudError> {
+        let id = match group {
+            Reading::Known(group) => match &group.image {
+                Reading::Known(id) => id,
+                Reading::Missing => {
+                    return Ok(Reading::Unread("the launch template names no image".to_owned()));
+                }
+                Reading::Unread(why) => return Ok(Reading::Unread(why.clone())),
+            },
+            _ => return Ok(Reading::Unread("the group is not known".to_owned())),
+        };
+        // By a filter: an id that is not there has the whole call refused.
+        let parameters = [
+            ("Filter.1.Name".to_owned(), "image-id"),
+            ("Filter.1.Value.1".to_owned(), id.as_str()),
+            ("IncludeDeprecated".to_owned(), "true"),
+            ("IncludeDisabled".to_owned(), "true"),
+        ];
+        let page: Result<ImagePage, CloudError> = self.ec2.describe(IMAGES, parameters).await;
+        Ok(match reading(page)? {
+            Reading::Known(page) => page
+                .set
+                .items
+                .into_iter()
+                .next()
+                .map_or(Reading::Missing, |image| Reading::Known(image.into())),
+            Reading::Missing => Reading::Missing,
+            Reading::Unread(why) => Reading::Unread(why),
         })
     }
 
@@ -59,6 +103,20 @@ impl Survey {
         newest
             .map(|version| version.data)
             .ok_or_else(|| incomplete(TEMPLATE, "an answer without the version"))
+    }
+}
+
+/// The image that all of a group's instances start from.
+fn image_of(group: &AutoScalingGroup, template: &TemplateData) -> Reading<String> {
+    let mixed = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    let mut overrides = mixed.into_iter().flat_map(|template| template.overrides());
+    if overrides.any(|one| one.launch_template_specification().is_some()) {
+        return Reading::Unread("types of the group have launch templates of their own".to_owned());
+    }
+    match &template.image {
+        None => Reading::Missing,
+        Some(id) if id.starts_with(IMAGE) => Reading::Known(id.clone()),
+        Some(other) => Reading::Unread(format!("the launch template has the image looked up: {other}")),
     }
 }
 
@@ -111,4 +169,47 @@ struct TemplateData {
     user_data: Option<String>,
     #[serde(rename = "instanceType")]
     instance_type: Option<String>,
+    #[serde(rename = "imageId")]
+    image: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ImagePage {
+    #[serde(rename = "imagesSet")]
+    set: Items<OneImage>,
+    #[serde(rename = "nextToken")]
+    next_token: Option<String>,
+}
+
+impl Page for ImagePage {
+    fn next_token(&self) -> Option<&str> {
+        self.next_token.as_deref()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct OneImage {
+    #[serde(rename = "imageId")]
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    architecture: String,
+    #[serde(rename = "imageState", default)]
+    state: String,
+    #[serde(rename = "deprecationTime")]
+    deprecated_at: Option<String>,
+}
+
+impl From<OneImage> for MachineImage {
+    fn from(one: OneImage) -> MachineImage {
+        MachineImage {
+            id: one.id,
+            name: one.name,
+            architecture: one.architecture,
+            state: one.state,
+            // A date that nobody can read is none: the image is there all the same.
+            deprecated_at: one.deprecated_at.and_then(|at| at.parse::<Timestamp>().ok()),
+        }
+    }
 }

@@ -3,9 +3,10 @@
 //! # Layout
 //!
 //! - `clusters`: ECS
-//! - `group`: Auto Scaling, and EC2's launch templates
+//! - `group`: Auto Scaling, and EC2's launch templates and machine images
 //! - `network`: EC2's subnets and security groups
 //! - `zones`: Route 53
+//! - `permissions`: whether calls that change something would be let through
 //! - `around`: what a running controller reads besides; `images`: that of it which is in ECR and Service Quotas
 
 mod around;
@@ -13,6 +14,7 @@ mod clusters;
 mod group;
 mod images;
 mod network;
+mod permissions;
 mod zones;
 
 use crate::Cloud;
@@ -22,6 +24,7 @@ use crate::ports::{CloudError, Instances, Zones};
 use crate::signed::{Service, Signed};
 use aws_config::SdkConfig;
 use dormouse_core::doctor::{Facts, Reading, Site};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -72,7 +75,7 @@ impl Survey {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
-        Ok(Facts {
+        let facts = Facts {
             zone: reading(self.zone(&site.zone).await)?,
             private_zone: match &site.private_zone {
                 Some(id) => Some(reading(self.zone(id).await)?),
@@ -81,10 +84,18 @@ impl Survey {
             proxy_cluster: reading(self.cluster(&site.proxy_cluster).await)?,
             service_cluster: reading(self.cluster(&site.service_cluster).await)?,
             group: reading(self.group(&site.group).await)?,
+            // Only the group knows which.
+            machine: Reading::Missing,
             registered: reading(self.registered(&site.service_cluster).await)?,
             subnets: reading(self.subnets(&subnets).await)?,
             security_groups: reading(self.security_groups(&site.security_groups).await)?,
-        })
+        };
+        Ok(Facts { machine: self.machine(&facts.group).await?, ..facts })
+    }
+
+    /// AWS's clock, by the newest of EC2's answers; `None` before the first one.
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.ec2.dates().now()
     }
 
     async fn registered(&self, cluster: &str) -> Result<BTreeSet<String>, CloudError> {

@@ -27,6 +27,9 @@ pub enum Answer {
     TimedOut,
 }
 
+/// When everything is answered, by AWS's clock.
+const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+
 /// 200 with a JSON body.
 pub fn json(body: Value) -> Answer {
     Answer::Http(200, body.to_string())
@@ -131,7 +134,9 @@ impl HttpConnector for Recorded {
         });
         HttpConnectorFuture::ready(match self.answers.lock().unwrap().pop_front() {
             Some(Answer::Http(status, body)) => {
-                Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+                let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+                response.headers_mut().insert("date", DATE);
+                Ok(response)
             }
             Some(Answer::Broken) => Err(ConnectorError::io("connection reset".into())),
             Some(Answer::TimedOut) => Err(ConnectorError::timeout("no answer in time".into())),

@@ -3,7 +3,9 @@
 use crate::recorded::{Answer, Recorded, json, json_error, xml, xml_error};
 use dormouse_aws::Survey;
 use dormouse_aws::ports::CloudError;
-use dormouse_core::doctor::facts::{Cluster, HostedZone, InstanceType, Route, ScalingGroup, Subnet};
+use dormouse_core::doctor::facts::{
+    Cluster, HostedZone, InstanceType, MachineImage, Route, ScalingGroup, Subnet,
+};
 use dormouse_core::doctor::{Facts, Reading, Site};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,7 @@ fn site() -> Site {
         proxy_subnets: vec!["subnet-p".into()],
         service_subnets: vec!["subnet-s".into(), "subnet-p".into()],
         security_groups: vec!["sg-1".into(), "sg-gone".into()],
+        architecture: None,
     }
 }
 
@@ -71,6 +74,12 @@ fn user_data(base64: &str) -> Answer {
     ))
 }
 
+fn image() -> Answer {
+    xml("<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><imageState>available</imageState>
+        <name>al2023-ami-ecs-hvm</name><architecture>arm64</architecture><creationDate>x</creationDate>
+        <deprecationTime>2028-01-01T00:00:00.000Z</deprecationTime></item></imagesSet></DescribeImagesResponse>")
+}
+
 fn none_registered() -> Answer {
     json(json!({"containerInstanceArns": []}))
 }
@@ -104,6 +113,7 @@ fn healthy(template: &str) -> Vec<Answer> {
         none_registered(),
         subnets(),
         security_groups(),
+        image(),
     ]
 }
 
@@ -127,7 +137,15 @@ async fn everything_is_read() {
             zones: set(&["a"]),
             max: 5,
             types: set(&["t4g.xlarge"]),
+            image: Reading::Known("ami-1".into()),
             user_data: Reading::Known("ECS_CLUSTER=services\n".into()),
+        }),
+        machine: Reading::Known(MachineImage {
+            id: "ami-1".into(),
+            name: "al2023-ami-ecs-hvm".into(),
+            architecture: "arm64".into(),
+            state: "available".into(),
+            deprecated_at: Some("2028-01-01T00:00:00Z".parse().unwrap()),
         }),
         registered: Reading::Known(set(&[])),
         subnets: Reading::Known(BTreeMap::from([
@@ -142,6 +160,8 @@ async fn everything_is_read() {
     assert_eq!((form["LaunchTemplateId"].as_str(), form["LaunchTemplateVersion.1"].as_str()), ("lt-1", "7"));
     // Each subnet once.
     assert_eq!(asked[6].form().keys().filter(|key| key.starts_with("Filter.1.Value")).count(), 2);
+    let form = asked[8].form();
+    assert_eq!((form["Filter.1.Value.1"].as_str(), form["IncludeDeprecated"].as_str()), ("ami-1", "true"));
 }
 
 #[tokio::test]
@@ -199,15 +219,75 @@ async fn user_data_may_be_compressed() {
 }
 
 #[tokio::test]
+async fn an_image_may_be_gone_or_looked_up_elsewhere() {
+    let template = |image: &str| {
+        xml(&format!(
+            "<DescribeLaunchTemplateVersionsResponse><launchTemplateVersionSet><item><launchTemplateData>{image}
+            </launchTemplateData></item></launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"
+        ))
+    };
+    let none = || xml("<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>");
+    let parameter = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id";
+    for (image, answer, expected) in [
+        ("<imageId>ami-1</imageId>".to_owned(), Some(none()), None),
+        (format!("<imageId>{parameter}</imageId>"), None, Some(parameter)),
+        (String::new(), None, Some("names no image")),
+    ] {
+        let mut answers = healthy(TEMPLATE);
+        answers[4] = template(&image);
+        answers.truncate(8);
+        answers.extend(answer);
+        let found = facts(&Recorded::new(answers)).await.unwrap().machine;
+        match (found, expected) {
+            (Reading::Missing, None) => {}
+            (Reading::Unread(why), Some(words)) => assert!(why.contains(words), "{why}"),
+            (found, _) => panic!("{image}: {found:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn types_with_templates_of_their_own_have_no_image_in_common() {
+    let own = MIXED.replace(
+        "<InstanceType>",
+        "<LaunchTemplateSpecification><LaunchTemplateName>other</LaunchTemplateName></LaunchTemplateSpecification><InstanceType>",
+    );
+    let mut answers = healthy(&own);
+    answers.truncate(8);
+    let found = facts(&Recorded::new(answers)).await.unwrap().machine;
+    assert!(matches!(&found, Reading::Unread(why) if why.contains("of their own")), "{found:?}");
+}
+
+/// What comes back of calls that change something, all made for what is not there; one of them is not allowed.
+fn refusals() -> Vec<Answer> {
+    vec![
+        json_error(400, "ClientException", "TaskDefinition not found."),
+        json_error(400, "InvalidParameterException", "The referenced task was not found."),
+        json_error(400, "AccessDeniedException", "User: u is not authorized to perform: ecs:StopTask"),
+        json_error(400, "ClientException", "no"),
+        json(json!({"failures": [{"reason": "MISSING"}]})),
+        xml_error(
+            400,
+            "ValidationError",
+            "The instance i-00000000000000000 is not part of Auto Scaling group asg.",
+        ),
+        xml_error(400, "InvalidChangeBatch", "it was not found"),
+    ]
+}
+
+#[tokio::test]
 async fn a_running_controller_reads_more() {
     let image = |name: &str| format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{name}:1");
     let mut answers = healthy(TEMPLATE);
-    answers.extend([
-        xml(r#"<ListResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">
+    answers.extend([xml(
+        r#"<ListResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">
             <ResourceRecordSets><ResourceRecordSet><Name>\052.example.com.</Name><Type>A</Type><TTL>10</TTL>
             <ResourceRecords><ResourceRecord><Value>203.0.113.9</Value></ResourceRecord></ResourceRecords>
             </ResourceRecordSet></ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>300</MaxItems>
-            </ListResourceRecordSetsResponse>"#),
+            </ListResourceRecordSetsResponse>"#,
+    )]);
+    answers.extend(refusals());
+    answers.extend([
         xml("<DescribeRouteTablesResponse><routeTableSet>
             <item><vpcId>vpc-1</vpcId><routeSet><item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock>
             <gatewayId>local</gatewayId></item></routeSet>
@@ -230,8 +310,16 @@ async fn a_running_controller_reads_more() {
     let survey = Survey::connect(&aws.config(), &aws.cloud());
     let facts = survey.facts(&site()).await.unwrap();
     let images = [image("a"), image("b"), "nginx:1".to_owned()];
-    let around = survey.around(&site(), &facts, &images).await.unwrap();
+    let around = survey.around(&site(), "main", &facts, &images).await.unwrap();
     assert_eq!(around.wildcard, Reading::Known(vec!["203.0.113.9".into()]));
+    for (action, permission) in &around.permissions {
+        match permission {
+            Reading::Known(()) => assert_ne!(*action, "ecs:StopTask"),
+            Reading::Unread(why) => assert!(why.contains("ReadAndStopTasks of policies"), "{why}"),
+            Reading::Missing => panic!("{action}"),
+        }
+    }
+    assert_eq!(around.permissions.len(), 6);
     assert_eq!(around.routes, Reading::Known(BTreeMap::from([("subnet-p".into(), Route::InternetGateway)])));
     let kind = InstanceType { architectures: ["arm64".to_owned()].into(), interfaces: 4, vcpus: 4 };
     assert_eq!(around.types, Reading::Known(BTreeMap::from([("t4g.xlarge".into(), kind)])));
@@ -239,8 +327,12 @@ async fn a_running_controller_reads_more() {
     assert_eq!(around.images, BTreeMap::from(expected));
     assert_eq!(around.fargate_quota, Reading::Known(6.0));
     assert!(matches!(around.instance_quota, Reading::Unread(_)));
+    let clock = survey.clock().unwrap();
+    let began = "2026-01-01T00:00:00Z".parse().unwrap();
+    assert!(clock >= began && clock.duration_since(began).as_hours() == 0, "{clock}");
     let asked = aws.asked();
-    assert_eq!(asked[11].uri, "https://api.ecr.eu-west-1.amazonaws.com/");
-    assert_eq!(asked[11].operation(), "DescribeImages");
-    assert_eq!(asked[13].json(), json!({"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}));
+    assert_eq!(asked[10].json()["taskDefinition"], json!("dormouse-main-nothing-at-all:1"));
+    assert_eq!(asked[19].uri, "https://api.ecr.eu-west-1.amazonaws.com/");
+    assert_eq!(asked[19].operation(), "DescribeImages");
+    assert_eq!(asked[21].json(), json!({"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}));
 }

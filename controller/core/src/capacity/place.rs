@@ -106,7 +106,7 @@ pub fn place(
             placement.recalled.insert(slot.clone());
             placement.nominated.insert(slot);
             scaling_up("an instance is being kept that was to go")
-        } else if let Some(room) = of_another_processor(fleet, want) {
+        } else if let Some(room) = of_another_processor(settings, fleet, want) {
             room
         } else if let Some(size) = largest.filter(|_| fits_none(want)) {
             too_large(want, size)
@@ -221,14 +221,17 @@ fn runs(instance: &Instance, want: &Want) -> bool {
     instance.architecture.zip(want.architecture).is_none_or(|(is, wanted)| is == wanted)
 }
 
-/// Where all instances are of another processor, more of them are of no use.
-fn of_another_processor(fleet: &Fleet, want: &Want) -> Option<Room> {
+/// Where all instances are of another processor, more of them are of no use; nor is the first one, where the group
+/// launches such.
+fn of_another_processor(settings: &Settings, fleet: &Fleet, want: &Want) -> Option<Room> {
     let wanted = want.architecture?;
-    let first = fleet.instances.first()?;
     if fleet.instances.iter().any(|instance| runs(instance, want)) {
         return None;
     }
-    let is = first.architecture.map(|is| is.to_string()).unwrap_or_default();
+    let is = match fleet.instances.first() {
+        Some(first) => first.architecture?,
+        None => settings.launches.filter(|is| *is != wanted)?,
+    };
     let message = format!(
         "its task is for {wanted}, and the group's instances are {is}: have its image built for these, and name them in \
          `architecture`, or have the group launch others"

@@ -1,5 +1,7 @@
 //! What was read of the cloud, as plain data.
 
+use dormouse_manifests::Architecture;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a setting names, as far as it could be read.
@@ -34,6 +36,8 @@ pub struct Site {
     pub service_subnets: Vec<String>,
     /// Security groups of both.
     pub security_groups: Vec<String>,
+    /// Processor of tasks whose manifest names none.
+    pub architecture: Option<Architecture>,
 }
 
 /// A hosted zone.
@@ -67,8 +71,32 @@ pub struct ScalingGroup {
     pub max: u32,
     /// Types of its instances, as far as its launch template and its policy name them.
     pub types: BTreeSet<String>,
+    /// Id of the machine image (AMI) that its instances start from, as its launch template names it.
+    pub image: Reading<String>,
     /// What its instances run at their first start; `Missing` when there is nothing.
     pub user_data: Reading<String>,
+}
+
+/// A machine image (AMI).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineImage {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its processor, as EC2 names it: `arm64`, `x86_64`.
+    pub architecture: String,
+    /// `available`, or why nothing starts from it.
+    pub state: String,
+    /// From when on its maker advises against it.
+    pub deprecated_at: Option<Timestamp>,
+}
+
+impl MachineImage {
+    /// Its processor, when it is one that tasks can be for.
+    pub fn processor(&self) -> Option<Architecture> {
+        Architecture::from_ecs(&self.architecture)
+    }
 }
 
 /// A subnet.
@@ -93,6 +121,8 @@ pub struct Facts {
     pub service_cluster: Reading<Cluster>,
     /// The group.
     pub group: Reading<ScalingGroup>,
+    /// What the group's instances start from.
+    pub machine: Reading<MachineImage>,
     /// EC2 ids of the instances that are registered in the services' cluster.
     pub registered: Reading<BTreeSet<String>>,
     /// Subnets by id; those that are not in it are not there.
@@ -126,6 +156,8 @@ pub struct InstanceType {
 pub struct Surroundings {
     /// Addresses of the wildcard's A record.
     pub wildcard: Reading<Vec<String>>,
+    /// Calls that change something, e.g. `ecs:RunTask`; `Unread` when the controller may not make them.
+    pub permissions: BTreeMap<&'static str, Reading<()>>,
     /// Proxies' subnets, and where their traffic goes.
     pub routes: Reading<BTreeMap<String, Route>>,
     /// Types of the group's instances.

@@ -28,6 +28,7 @@ pub struct Wants {
 
 pub(super) fn check(site: &Site, wants: &Wants, facts: &Facts, around: &Surroundings) -> Vec<Finding> {
     let mut findings = vec![wildcard(site, wants, around).unwrap_or_else(|found| found)];
+    findings.extend(permissions(around));
     findings.push(ways_out(site, around).unwrap_or_else(|found| found));
     findings.push(zones(site, facts).unwrap_or_else(|found| found));
     findings.extend(interfaces(wants, around));
@@ -60,6 +61,24 @@ fn wildcard(site: &Site, wants: &Wants, around: &Surroundings) -> Result<Finding
         message,
         "remove the record if it is not Dormouse's; the controller then makes its own",
     ))
+}
+
+fn permissions(around: &Surroundings) -> Vec<Finding> {
+    const ABOUT: &str = "permissions";
+    let denied = around.permissions.values().filter_map(|permission| match permission {
+        Reading::Unread(why) => Some(Finding::problem(
+            ABOUT,
+            why.clone(),
+            "put the statement back into the role's policy; `make deploy` brings it as it is shipped",
+        )),
+        Reading::Known(()) | Reading::Missing => None,
+    });
+    let denied: Vec<Finding> = denied.collect();
+    if denied.is_empty() {
+        let tried: Vec<&str> = around.permissions.keys().copied().collect();
+        return vec![Finding::ok(ABOUT, format!("the controller may: {}", tried.join(", ")))];
+    }
+    denied
 }
 
 fn ways_out(site: &Site, around: &Surroundings) -> Result<Finding, Finding> {

@@ -10,17 +10,24 @@
 //! - `zones`: hosted zones
 //! - `fleet`: clusters, and the group behind one of them
 //! - `network`: subnets and security groups
+//! - `machine`: what instances start from
 //! - [`inside`]: what a running controller sees besides
+//! - [`clock`]: the controller's clock beside AWS's
+//! - [`delegation`]: whether the world is led to the zone
 
+pub mod clock;
+pub mod delegation;
 pub mod facts;
 pub mod finding;
 mod fleet;
 pub mod inside;
+mod machine;
 mod network;
 #[cfg(test)]
 mod tests;
 mod zones;
 
+pub use clock::Clocks;
 pub use facts::{Facts, Reading, Site, Surroundings};
 pub use finding::{Finding, Level};
 pub use inside::Wants;
@@ -30,12 +37,21 @@ pub fn settings(site: &Site, facts: &Facts) -> Vec<Finding> {
     let mut findings = zones::check(site, facts);
     findings.extend(fleet::check(site, facts));
     findings.extend(network::check(site, facts));
+    findings.extend(machine::processor(site, facts));
     findings
 }
 
 /// The same, and what a running controller sees besides.
-pub fn everything(site: &Site, wants: &Wants, facts: &Facts, around: &Surroundings) -> Vec<Finding> {
+pub fn everything(
+    site: &Site,
+    wants: &Wants,
+    facts: &Facts,
+    around: &Surroundings,
+    clocks: Clocks,
+) -> Vec<Finding> {
     let mut findings = settings(site, facts);
     findings.extend(inside::check(site, wants, facts, around));
+    findings.extend(machine::image(site, facts, &around.types, clocks.own));
+    findings.push(clock::check(clocks));
     findings
 }

@@ -3,9 +3,11 @@
 use dormouse_e2e::cli::{self, Outcome};
 use dormouse_e2e::controller::Controller;
 use dormouse_e2e::manifest::Manifest;
+use dormouse_e2e::nameserver;
 use dormouse_e2e::options::Options;
+use dormouse_e2e::policy;
 use dormouse_e2e::run::run;
-use dormouse_e2e::stack::REGISTRY;
+use dormouse_e2e::stack::{INSTALL, REGISTRY};
 use dormouse_e2e::world::{DOMAIN, World};
 use serde_json::{Value, json};
 
@@ -93,8 +95,16 @@ fn a_deployed_installation_is_well() {
         controller.declare(&Manifest::app("hello"));
         let (problems, outcome) = examined(&controller, &["--inside"]);
         assert_eq!((problems.as_slice(), outcome.code), ([].as_slice(), 0), "{outcome}");
-        for about in ["HOSTED_ZONE_ID", "wildcard", "PROXY_IMAGE", "MAX_TASKS_PER_INSTANCE", "service hello"]
-        {
+        for about in [
+            "HOSTED_ZONE_ID",
+            "wildcard",
+            "PROXY_IMAGE",
+            "MAX_TASKS_PER_INSTANCE",
+            "service hello",
+            "permissions",
+            "AMI",
+            "AWS's clock",
+        ] {
             assert!(
                 outcome.out.contains(&format!("\"about\": \"{about}\"")),
                 "{about} is not looked at: {outcome}"
@@ -102,15 +112,71 @@ fn a_deployed_installation_is_well() {
         }
         // No resolver knows this world's domain.
         let (problems, outcome) = examined(&controller, &[]);
-        assert!(problems.len() == 1 && problems[0].starts_with("delegation: "), "{outcome}");
+        assert!(problems.len() == 1 && problems[0].starts_with("resolution: "), "{outcome}");
         assert_eq!(outcome.code, 1);
+    });
+}
+
+#[test]
+fn where_the_world_is_led_to_is_held_against_the_zone() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        let report: Value =
+            serde_json::from_str(&cli::with(&controller, &["doctor", "-o", "json"]).out).unwrap();
+        let own: Vec<String> = serde_json::from_value(report["nameServers"].clone()).unwrap();
+        assert!(!own.is_empty(), "{report}");
+        let asked = |servers: &[String]| {
+            let resolver = nameserver::start(servers).to_string();
+            examined(&controller, &["--resolver", &resolver])
+        };
+        let about = |outcome: &Outcome, words: &str| outcome.out.contains(words);
+        let (_, outcome) = asked(&own);
+        assert!(about(&outcome, &format!("127.0.0.1 leads `{DOMAIN}` to the hosted zone's")), "{outcome}");
+        let (problems, outcome) = asked(&["ns.elsewhere.net".to_owned()]);
+        let expected = format!("zone delegation: `{DOMAIN}` is led to ns.elsewhere.net, 127.0.0.1 says");
+        assert!(problems.iter().any(|problem| problem.starts_with(&expected)), "{problems:?}");
+        assert!(about(&outcome, "at the registrar") && about(&outcome, &own[0]), "{outcome}");
+    });
+}
+
+#[test]
+fn a_group_of_another_processor_is_refused_before_anything_is_started() {
+    run(Options::default().controller("DORMOUSE_ARCHITECTURE", "arm64"), |world| {
+        let (code, said) = refused(world, &[]);
+        assert_eq!(code, Some(2), "{said}");
+        let part = "DORMOUSE_ARCHITECTURE: tasks are for arm64, and the group `dormouse-asg` launches x86_64";
+        assert!(said.contains(part) && said.contains("set it to x86_64"), "{said}");
+    });
+}
+
+#[test]
+fn no_instance_is_started_for_a_service_of_another_processor() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        controller.declare(&Manifest::app("hello").spec("architecture", "arm64"));
+        controller.api.wake("hello");
+        let hello = controller.until("it is told why it does not wake", "hello", |service| {
+            service.why("CapacityAvailable").0 == "WrongArchitecture"
+        });
+        let (_, message) = hello.why("CapacityAvailable");
+        assert!(
+            message.starts_with("its task is for arm64, and the group's instances are x86_64"),
+            "{message}"
+        );
+        assert_eq!((world.instances(), world.calls("autoscaling.SetDesiredCapacity")), (0, 0));
     });
 }
 
 #[test]
 fn what_is_broken_is_named() {
     // Who only observes makes no wildcard record; the seeded subnets lead nowhere.
-    run(Options::default().controller("DORMOUSE_POLICY", "observe"), |world| {
+    let options = Options::default()
+        .controller("DORMOUSE_POLICY", "observe")
+        .seed("asg", json!({"image": "ami-00000000000000000"}))
+        .expect_error("ecs.StopTask AccessDenied");
+    run(options, |world| {
+        policy::enforce_without(&world.control, &world.ids, INSTALL, &["ecs:StopTask"]);
+        world.control.post("clock", &json!({"ahead": 400}));
         let controller =
             world.controller_with(&[("PROXY_IMAGE", &format!("{REGISTRY}/dormouse-proxy:none"))]);
         controller.is_up();
@@ -118,15 +184,19 @@ fn what_is_broken_is_named() {
         let (mut problems, outcome) = examined(&controller, &["--inside"]);
         problems.sort();
         let expected = [
+            "AMI: the launch template of `dormouse-asg` names ami-00000000000000000, which is not there",
+            "AWS's clock: AWS's and the controller's are ",
             "PROXY_CLUSTER: it lacks the capacity provider FARGATE_SPOT, which `hello` wants",
             "PROXY_IMAGE: the image 123456789012.dkr.ecr.us-east-1.amazonaws.com/dormouse-proxy:none is not there",
             "PROXY_SUBNET_IDS: no route leads from subnet-",
+            "permissions: ecs:StopTask is not allowed",
             "wildcard: `*.dormouse.test` has no A record",
         ];
         assert_eq!(problems.len(), expected.len(), "{outcome}");
         for (problem, expected) in problems.iter().zip(expected) {
             assert!(problem.starts_with(expected), "{problem}\nis not {expected}");
         }
+        assert!(outcome.out.contains("ReadAndStopTasks of policies/controller.json"), "{outcome}");
         assert_eq!(outcome.code, 1, "{outcome}");
     });
 }

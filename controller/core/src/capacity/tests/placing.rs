@@ -67,6 +67,38 @@ fn a_task_is_placed_on_instances_of_its_processor_alone() {
 }
 
 #[test]
+fn none_is_started_for_a_processor_that_the_group_does_not_launch() {
+    use Architecture::{Arm64, X86_64};
+    // What the group launches, the service's processor, and what has joined; the answer, and growth.
+    type Row = (Option<Architecture>, Option<Architecture>, Option<Architecture>, &'static str, u32);
+    let table: [Row; 6] = [
+        (Some(X86_64), Some(Arm64), None, "WrongArchitecture", 0),
+        (Some(Arm64), Some(Arm64), None, "ScalingUp", 1),
+        (Some(X86_64), None, None, "ScalingUp", 1),
+        (None, Some(Arm64), None, "ScalingUp", 1),
+        // An instance tells more than what the launch template was at the start.
+        (Some(X86_64), Some(Arm64), Some(Arm64), "Yes", 0),
+        (Some(Arm64), Some(Arm64), Some(X86_64), "WrongArchitecture", 0),
+    ];
+    for (launches, own, joined, expected, grow) in table {
+        let mut fleet = group(5);
+        if joined.is_some() {
+            fleet = fleet.having("i-a", 0);
+            fleet.instance("i-a").architecture = joined;
+        }
+        let demand =
+            Demand { waiting: vec![Want { architecture: own, ..want("s", 288, 544) }], ..Demand::default() };
+        let settings = Settings { launches, ..Settings::example() };
+        let placement = place(&settings, &demand, &fleet, &CapacityMemory::default(), &BTreeSet::new());
+        assert_eq!(
+            (rooms(&placement), placement.grow),
+            (vec![expected], grow),
+            "{launches:?} {own:?} {joined:?}"
+        );
+    }
+}
+
+#[test]
 fn an_instance_of_any_kind_will_do() {
     let mut fleet = group(5).having("i-a", 3).having("i-b", 0);
     fleet.instance("i-a").registered = Resources { cpu: 100, memory: 32_000 };

@@ -3,7 +3,6 @@
 use super::*;
 use crate::doctor::facts::{InstanceType, Route, Surroundings};
 use crate::doctor::{Wants, everything};
-use dormouse_manifests::Architecture;
 
 const SIDECAR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/dormouse-service:1";
 
@@ -25,6 +24,10 @@ fn around() -> Surroundings {
     Surroundings {
         // Another controller stands by.
         wildcard: Reading::Known(vec!["203.0.113.8".into(), "203.0.113.9".into()]),
+        permissions: BTreeMap::from([
+            ("ecs:RunTask", Reading::Known(())),
+            ("ecs:StopTask", Reading::Known(())),
+        ]),
         routes: Reading::Known(BTreeMap::from([("subnet-p".into(), Route::InternetGateway)])),
         types: Reading::Known(BTreeMap::from([(
             "t4g.xlarge".into(),
@@ -46,13 +49,21 @@ fn place() -> (Site, Facts) {
 #[test]
 fn a_healthy_installation_has_nothing_to_find() {
     let (site, facts) = place();
-    let findings = everything(&site, &wants(), &facts, &around());
+    let findings = everything(&site, &wants(), &facts, &around(), clocks());
     assert!(
         findings.iter().all(|finding| finding.level == Level::Ok && finding.fix.is_none()),
         "{findings:?}"
     );
     // Each is looked at all the same.
-    for about in ["wildcard", "MAX_TASKS_PER_INSTANCE", "service hello", "Fargate quota", "EC2 quota"] {
+    for about in [
+        "wildcard",
+        "MAX_TASKS_PER_INSTANCE",
+        "service hello",
+        "Fargate quota",
+        "EC2 quota",
+        "AMI",
+        "AWS's clock",
+    ] {
         assert!(findings.iter().any(|finding| finding.about == about), "{about}");
     }
 }
@@ -125,6 +136,34 @@ fn each_fault_is_found_and_comes_with_its_fix() {
         (Warning, "EC2 quota: not checked: no", |_, _, _, around| {
             around.instance_quota = Reading::Unread("no".into())
         }),
+        (Problem, "permissions: ecs:StopTask is not allowed", |_, _, _, around| {
+            around.permissions.insert("ecs:StopTask", Reading::Unread("ecs:StopTask is not allowed".into()));
+        }),
+        (Problem, "AMI: the launch template of `asg` names ami-1, which is not there", |_, _, facts, _| {
+            facts.machine = Reading::Missing;
+        }),
+        (Problem, "AMI: ami-1 is disabled: no instance starts from it", |_, _, facts, _| {
+            known(&mut facts.machine).state = "disabled".into();
+        }),
+        (
+            Problem,
+            "AMI: ami-1 is for x86_64, and t4g.xlarge is not: no instance starts",
+            |site, _, facts, _| {
+                site.architecture = None;
+                known(&mut facts.machine).architecture = "x86_64".into();
+            },
+        ),
+        (
+            Warning,
+            "AMI: ami-1 (al2023-ami-ecs-hvm-2023.0.20260901-kernel-6.1-arm64) is deprecated since 1970-01-01",
+            |_, _, facts, _| {
+                known(&mut facts.machine).deprecated_at = Some(NOW);
+            },
+        ),
+        (Warning, "AMI: ami-1 (debian-12) is none of the ECS-optimised ones", |_, _, facts, _| {
+            known(&mut facts.machine).name = "debian-12".into();
+        }),
+        (Warning, "AMI: not checked: no", |_, _, facts, _| facts.machine = Reading::Unread("no".into())),
         (Warning, "wildcard: not checked: no", |_, _, _, around| {
             around.wildcard = Reading::Unread("no".into())
         }),
@@ -132,7 +171,7 @@ fn each_fault_is_found_and_comes_with_its_fix() {
     for (level, expected, change) in table {
         let ((mut site, mut facts), mut wants, mut around) = (place(), wants(), around());
         change(&mut site, &mut wants, &mut facts, &mut around);
-        let findings = everything(&site, &wants, &facts, &around);
+        let findings = everything(&site, &wants, &facts, &around, clocks());
         let found: Vec<&Finding> = findings.iter().filter(|finding| finding.level != Level::Ok).collect();
         assert!(
             found.len() == 1 && found[0].level == *level && found[0].fix.is_some(),
@@ -148,6 +187,35 @@ fn what_nobody_wants_is_not_missed() {
     (wants.wildcard, wants.spot) = (None, Vec::new());
     around.wildcard = Reading::Missing;
     known(&mut facts.proxy_cluster).providers.clear();
-    let findings = everything(&site, &wants, &facts, &around);
+    let findings = everything(&site, &wants, &facts, &around, clocks());
     assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:?}");
+}
+
+#[test]
+fn an_image_of_one_s_own_has_the_agent_when_an_instance_has_joined() {
+    let (site, mut facts) = place();
+    known(&mut facts.machine).name = "ours".into();
+    known(&mut facts.group).members = set(&["i-1"]);
+    facts.registered = Reading::Known(set(&["i-1"]));
+    let findings = everything(&site, &wants(), &facts, &around(), clocks());
+    assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:?}");
+}
+
+#[test]
+fn clocks_are_held_against_each_other() {
+    let (site, facts) = place();
+    for (ahead, level) in [
+        (Some(29), Level::Ok),
+        (Some(30), Level::Warning),
+        (Some(-299), Level::Warning),
+        (Some(300), Level::Problem),
+        (Some(-300), Level::Problem),
+        (None, Level::Warning),
+    ] {
+        let aws = ahead.map(|seconds| NOW + SignedDuration::from_secs(seconds));
+        let findings = everything(&site, &wants(), &facts, &around(), Clocks { own: NOW, aws });
+        let found: Vec<_> = findings.iter().filter(|finding| finding.about == "AWS's clock").collect();
+        assert!(found.len() == 1 && found[0].level == level, "{ahead:?}: {found:?}");
+        assert_eq!(found[0].fix.is_some(), level != Level::Ok);
+    }
 }

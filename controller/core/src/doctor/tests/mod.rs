@@ -3,9 +3,18 @@
 mod inside;
 mod settings;
 
-use super::facts::{Cluster, HostedZone, ScalingGroup, Subnet};
-use super::{Facts, Finding, Level, Reading, Site};
+use super::facts::{Cluster, HostedZone, MachineImage, ScalingGroup, Subnet};
+use super::{Clocks, Facts, Finding, Level, Reading, Site};
+use dormouse_manifests::Architecture;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// By both clocks.
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn clocks() -> Clocks {
+    Clocks { own: NOW, aws: Some(NOW) }
+}
 
 fn set(items: &[&str]) -> BTreeSet<String> {
     items.iter().map(|item| (*item).to_owned()).collect()
@@ -22,6 +31,7 @@ fn site() -> Site {
         proxy_subnets: vec!["subnet-p".into()],
         service_subnets: vec!["subnet-s".into()],
         security_groups: vec!["sg-1".into()],
+        architecture: Some(Architecture::Arm64),
     }
 }
 
@@ -44,7 +54,15 @@ fn healthy() -> Facts {
             zones: set(&["a", "b"]),
             max: 10,
             types: set(&["t4g.xlarge"]),
+            image: Reading::Known("ami-1".into()),
             user_data: Reading::Known("#!/bin/sh\necho ECS_CLUSTER=services >> /etc/ecs/ecs.config\n".into()),
+        }),
+        machine: Reading::Known(MachineImage {
+            id: "ami-1".into(),
+            name: "al2023-ami-ecs-hvm-2023.0.20260901-kernel-6.1-arm64".into(),
+            architecture: "arm64".into(),
+            state: "available".into(),
+            deprecated_at: Some(NOW + SignedDuration::from_hours(1)),
         }),
         registered: Reading::Known(set(&[])),
         subnets: Reading::Known(BTreeMap::from([

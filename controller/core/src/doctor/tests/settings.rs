@@ -57,6 +57,12 @@ fn each_wrong_setting_is_a_problem_that_names_it() {
         ("SERVICE_ASG_NAME: its instances join the cluster `other`, and not `services`", |_, facts| {
             known(&mut facts.group).user_data = Reading::Known("ECS_CLUSTER=other".into());
         }),
+        (
+            "DORMOUSE_ARCHITECTURE: tasks are for x86_64, and the group `asg` launches arm64 (ami-1)",
+            |site, _| {
+                site.architecture = Some(Architecture::X86_64);
+            },
+        ),
         ("PROXY_SUBNET_IDS: there is no subnet `subnet-x` and no `subnet-y`", |site, _| {
             site.proxy_subnets.extend(["subnet-x".into(), "subnet-y".into()]);
         }),
