@@ -248,6 +248,12 @@ pub struct ServiceRecord {
     /// The newest last. Shared: every plan begins with a copy of the record, and few add to them.
     #[serde(default, with = "shared")]
     pub events: Arc<Vec<Event>>,
+    /// How many events there ever were.
+    #[serde(default)]
+    pub noted: u64,
+    /// How many of them the webhook has been told, or need not be; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<u64>,
 }
 
 impl ServiceRecord {
@@ -293,6 +299,8 @@ impl ServiceRecord {
             phase: Phase::Asleep,
             conditions: Vec::new(),
             events: Arc::default(),
+            noted: 0,
+            told: None,
         }
     }
 
@@ -301,6 +309,7 @@ impl ServiceRecord {
         let events = Arc::make_mut(&mut self.events);
         events.push(Event { at, reason: reason.to_owned(), message: message.into() });
         events.drain(..events.len().saturating_sub(MAX_EVENTS));
+        self.noted += 1;
     }
 
     /// Remembers how long a wake took and drops the oldest past [`MAX_WAKES`].
@@ -377,6 +386,18 @@ mod tests {
             "cluster": "c", "taskDefinition": "t", "container": "c", "subnets": [], "securityGroups": [],
             "launch": "ec2", "publicIp": false, "controllerUrl": "http://c",
         }})
+    }
+
+    #[test]
+    fn a_row_from_before_events_were_counted_is_read_and_counts_on() {
+        let mut row = record();
+        (0..3).for_each(|_| row.note(Timestamp::UNIX_EPOCH, "Woken", ""));
+        let mut row = serde_json::to_value(row).unwrap();
+        assert_eq!((row["noted"].as_u64(), row.get("told")), (Some(3), None));
+        row.as_object_mut().unwrap().remove("noted");
+        let mut read = serde_json::from_value::<ServiceRecord>(row).unwrap();
+        read.note(Timestamp::UNIX_EPOCH, "Slept", "");
+        assert_eq!((read.noted, read.told, read.events.len()), (1, None, 4));
     }
 
     #[test]

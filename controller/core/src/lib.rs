@@ -28,6 +28,7 @@
 //! - [`transition`]: what happened between two records of a service
 //! - [`view`]: a service, an instance and an event as the API shows them
 //! - [`explain`]: ECS's reasons in plain words
+//! - [`webhook`]: what others are told of a service
 
 pub mod budget;
 pub mod capacity;
@@ -52,6 +53,7 @@ pub mod template;
 pub mod transition;
 pub mod upkeep;
 pub mod view;
+pub mod webhook;
 
 #[cfg(test)]
 mod testing;

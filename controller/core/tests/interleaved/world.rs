@@ -65,6 +65,8 @@ impl Print for Row {
             conditions,
             // Words are for people.
             events: _,
+            noted: _,
+            told: _,
         } = &self.record;
         to.hash((self.version, self.fence, generation, observed_generation, deleting, desired, epoch));
         to.hash((awake_until, last_activity, strays, last_pair, proven, failures, retry_at, phase));
