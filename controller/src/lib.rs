@@ -15,6 +15,7 @@
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service; [`files`]: how many of both
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
+//! - [`webhook`]: others, told of what happens to services
 //! - [`replicas`]: several controllers beside each other
 //! - [`trust`]: who a request comes from; [`tokens`]: and what they may do
 //! - [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
@@ -52,6 +53,7 @@ pub mod tokens;
 pub mod trust;
 pub mod views;
 pub mod waker;
+pub mod webhook;
 
 // Integration tests include the same file, and know this crate by its name.
 #[cfg(test)]

@@ -14,8 +14,9 @@ use crate::probe::HttpProbe;
 use crate::replicas;
 use crate::startup;
 use crate::waker::Waker;
+use crate::webhook::Webhook;
 use anyhow::{Context, bail};
-use dormouse_aws::{Cloud, Survey};
+use dormouse_aws::{Cloud, Https, Survey};
 use dormouse_core::cost::Tariff;
 use dormouse_core::upkeep;
 use dormouse_manifests::Architecture;
@@ -91,6 +92,9 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         observe_only: config.policy == Policy::Observe,
         holder: startup::holder(),
         replica_url,
+        webhook: config
+            .webhook
+            .map(|webhook| Webhook::new(webhook.keys, Arc::new(Https::to(&sdk, webhook.url.expose())))),
     });
     let plane: Arc<dyn Plane> = Arc::new(EnginePlane(engine.clone()));
     let waker = Waker::new(plane.clone());

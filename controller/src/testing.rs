@@ -68,6 +68,7 @@ pub fn asleep(name: &str) -> ServiceView {
             awake_on_fargate: Months::default(),
             on_fargate_since: None,
             metered_since: Some(at("2026-01-01T10:00:00Z")),
+            untold: None,
             failures: 0,
             retry_at: None,
         },

@@ -76,7 +76,7 @@ def test_the_policies_are_embedded_as_they_are() -> None:
             policy["PolicyDocument"]
             for resource in resources.values()
             for policy in resource.get("Properties", {}).get("Policies", [])
-            if policy["PolicyName"] == one.stem
+            if policy.get("PolicyName") == one.stem
         ]
         assert plain(found) == json.loads(one.read_text()), one.name
 
@@ -130,6 +130,7 @@ CHOICES = {
         "OnDemandShare": "20",
         "PrivateHostedZoneId": "ZPRIVATE",
         "Architecture": "ARM64",
+        "WebhookSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:hook-AbCdEf",
     },
     "x86": {"Architecture": "X86_64", "InstanceType": "t3.xlarge", "MaxInstances": "0"},
 }
@@ -179,6 +180,13 @@ def looks(local: Any, made: dict[str, str], given: dict[str, str]) -> None:
     assert {one["retentionInDays"] for one in logs} == {30} and len(logs) == 2
     task = local.client("ecs").describe_task_definition(taskDefinition="dormouse-controller-main")["taskDefinition"]
     assert task["runtimePlatform"]["cpuArchitecture"] == given.get("Architecture", "ARM64")
+    (container,) = task["containerDefinitions"]
+    hook = {one["name"]: one["valueFrom"] for one in container["secrets"] if "WEBHOOK" in one["name"]}
+    asked = given.get("WebhookSecretArn")
+    keys = {"DORMOUSE_WEBHOOK_URL": f"{asked}:url::", "DORMOUSE_WEBHOOK_SECRET": f"{asked}:secret::"}
+    assert hook == (keys if asked else {})
+    role = task["executionRoleArn"].rsplit("/", 1)[1]
+    assert ("webhook" in local.client("iam").list_role_policies(RoleName=role)["PolicyNames"]) == bool(asked)
     groups = local.client("ec2").describe_security_groups(GroupIds=[made["ControllerSecurityGroupId"]])
     open_to = {
         (rule["FromPort"], one["CidrIp"])

@@ -19,6 +19,7 @@
 //! - [`survey`]: what an installation's settings name
 //! - `signed`: calls of services of which few are made, without their crates
 //! - `dates`: AWS's clock, as its answers are dated
+//! - `https`: posts to addresses that are not AWS's
 //! - [`error`]: AWS's errors, sorted by what can be done about them
 //! - `grants`: which statement of the shipped policy allows an action
 //! - [`count`]: how many calls were made, and how they went
@@ -43,6 +44,8 @@ pub mod ecs_tasks;
 pub mod error;
 #[cfg(feature = "sdk")]
 mod grants;
+#[cfg(feature = "sdk")]
+mod https;
 pub mod ports;
 #[cfg(feature = "sdk")]
 pub mod route53;
@@ -57,5 +60,7 @@ pub use cloud::Cloud;
 #[cfg(feature = "sdk")]
 pub use connect::sdk_config;
 pub use count::{CallCount, Calls};
+#[cfg(feature = "sdk")]
+pub use https::Https;
 #[cfg(feature = "sdk")]
 pub use survey::Survey;

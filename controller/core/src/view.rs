@@ -7,7 +7,7 @@ use crate::lifecycle::View;
 use crate::naming;
 use crate::observed::{Fleet, Tasks};
 use crate::settings::Settings;
-use crate::template;
+use crate::{template, webhook};
 use dormouse_manifests::{ServiceSpec, TemplateSpec, TimeText};
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{
@@ -129,6 +129,9 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<TimeText>")]
     pub metered_since: Option<Timestamp>,
+    /// Its events that the webhook is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<UntoldView>,
     /// Pairs of tasks in a row that were lost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -142,6 +145,17 @@ pub struct Status {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// Events that the webhook is to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UntoldView {
+    /// How many.
+    pub count: usize,
+    /// When the oldest of them happened.
+    #[schemars(with = "TimeText")]
+    pub since: Timestamp,
 }
 
 /// The template that a service was made from.
@@ -363,6 +377,7 @@ pub fn service(settings: &Settings, record: &ServiceRecord, view: &View<'_>, now
             awake_on_fargate: record.awake_on_fargate.clone(),
             on_fargate_since: up_since(&|pair| pair.on_fargate.is_some()),
             metered_since: record.metered_since,
+            untold: webhook::waiting(record).map(|(count, since)| UntoldView { count, since }),
             failures: record.failures,
             retry_at: record.retry_at.filter(|at| *at > now),
         },

@@ -108,6 +108,7 @@ impl Process {
             observe_only: false,
             holder: format!("controller {controller}"),
             replica_url: replica_url.clone(),
+            webhook: None,
         });
         let fate = Arc::new(Fate::default());
         let stop = CancellationToken::new();

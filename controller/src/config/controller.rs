@@ -4,6 +4,7 @@ use super::Secret;
 use crate::activator::Limits;
 use crate::tokens::Tokens;
 use crate::trust::TrustedProxies;
+use crate::webhook::Keys;
 use dormouse_core::doctor::Site;
 use dormouse_core::settings::{PrivateZone, Settings};
 use dormouse_manifests::Architecture;
@@ -26,6 +27,8 @@ pub struct ControllerConfig {
     pub secret: Secret,
     /// Bearer tokens of the API, when it asks for one.
     pub tokens: Tokens,
+    /// Who is told of what happens to services.
+    pub webhook: Option<WebhookConfig>,
     /// Proxies in front whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
     /// How many requests may be held.
@@ -198,6 +201,15 @@ impl ApiBudget {
             ApiBudget::Unlimited => None,
         }
     }
+}
+
+/// Who is told of what happens to services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// `http[s]://host[:port][/path]`. It may be enough to be let in.
+    pub url: Secret,
+    /// What is signed with.
+    pub keys: Keys,
 }
 
 /// Whether plans are carried out.

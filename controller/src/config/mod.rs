@@ -17,6 +17,8 @@ mod secret;
 mod table;
 
 pub use args::ControllerArgs;
-pub use controller::{ApiBudget, ControllerConfig, Installation, Log, LogFormat, Policy, PublicIp, Resolved};
+pub use controller::{
+    ApiBudget, ControllerConfig, Installation, Log, LogFormat, Policy, PublicIp, Resolved, WebhookConfig,
+};
 pub use read::{Wrong, read};
 pub use secret::Secret;

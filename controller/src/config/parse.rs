@@ -4,6 +4,7 @@ use super::{ApiBudget, LogFormat, Policy, PublicIp};
 use crate::label::is_label;
 use crate::trust::{Network, TrustedProxies};
 use dormouse_manifests::{Architecture, format_duration, parse_duration};
+use http::Uri;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -74,6 +75,20 @@ pub(super) fn role_arn(text: &str) -> Parsed<String> {
 pub(super) fn install_id(text: &str) -> Parsed<String> {
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if fits { Ok(text.to_owned()) } else { accepted("1 to 32 letters, digits and hyphens") }
+}
+
+/// An address to post to.
+pub(super) fn webhook_url(text: &str) -> Parsed<String> {
+    let is_one = |uri: &Uri| {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && !authority.is_empty()
+            && !authority.contains('@')
+    };
+    match text.parse() {
+        Ok(uri) if is_one(&uri) => Ok(text.to_owned()),
+        _ => accepted("https://host[:port][/path], or the same with http, without a user"),
+    }
 }
 
 /// Comma-separated ids with one prefix.

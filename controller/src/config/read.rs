@@ -2,9 +2,10 @@
 
 use super::parse::{self, Parsed};
 use super::table::{SECRETS, SETTINGS};
-use super::{ApiBudget, ControllerConfig, Installation, Log, Policy, PublicIp, Secret};
+use super::{ApiBudget, ControllerConfig, Installation, Log, Policy, PublicIp, Secret, WebhookConfig};
 use crate::activator::Limits;
 use crate::tokens::{Bearer, Role, Tokens};
+use crate::webhook::Keys;
 use std::fmt;
 use std::time::Duration;
 
@@ -150,6 +151,23 @@ fn all_tokens(reader: &mut Reader<'_>) -> Tokens {
     Tokens::new(all)
 }
 
+fn keys(text: &str) -> Parsed<Keys> {
+    let accepted = "whsec_ and base64 of 24 to 64 random bytes, such as \
+                    `echo whsec_$(openssl rand -base64 32)` gives; or several, comma-separated";
+    Keys::parse(text).ok_or_else(|| accepted.to_owned())
+}
+
+/// Neither is of use without the other.
+fn webhook(reader: &mut Reader<'_>) -> Option<WebhookConfig> {
+    const BOTH: [&str; 2] = ["DORMOUSE_WEBHOOK_URL", "DORMOUSE_WEBHOOK_SECRET"];
+    if BOTH.iter().all(|variable| reader.text(variable).is_none()) {
+        return None;
+    }
+    let url = reader.required(BOTH[0], parse::webhook_url);
+    let keys = reader.required(BOTH[1], keys);
+    Some(WebhookConfig { url: Secret::new(url?), keys: keys? })
+}
+
 fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -162,6 +180,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
     let activator_listen = reader.required("DORMOUSE_ACTIVATOR_LISTEN", parse::listen);
     let secret = reader.required("DORMOUSE_SECRET", secret);
     let tokens = all_tokens(reader);
+    let webhook = webhook(reader);
     // What is wrong with them was told above.
     let trusted_proxies = reader
         .text("DORMOUSE_TRUSTED_PROXIES")
@@ -186,6 +205,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<ControllerConfig> {
         activator_listen: activator_listen?,
         secret: secret?,
         tokens,
+        webhook,
         trusted_proxies,
         held: Limits { per_service: count(per_service?), total: count(total?) },
         manifests,

@@ -160,6 +160,34 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn a_webhook_has_an_address_and_a_key() {
+    const URL: (&str, &str) = ("DORMOUSE_WEBHOOK_URL", "https://hooks.example.com/hush");
+    const KEY: (&str, &str) = ("DORMOUSE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    assert_eq!(with(&[]).unwrap().webhook, None);
+    let config = with(&[URL, KEY]).unwrap().webhook.unwrap();
+    assert_eq!(config.url.expose(), URL.1);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hush") && !shown.contains("MfKQ"), "{shown}");
+    for (given, wrong) in [
+        (&[URL][..], "DORMOUSE_WEBHOOK_SECRET (--webhook-secret) is missing: give whsec_ and"),
+        (&[KEY], "DORMOUSE_WEBHOOK_URL (--webhook-url) is missing: give https://"),
+        (
+            &[URL, (KEY.0, "hush")],
+            "DORMOUSE_WEBHOOK_SECRET (--webhook-secret) is not accepted: give whsec_ and",
+        ),
+        (&[KEY, (URL.0, "ftp://example.com")], "DORMOUSE_WEBHOOK_URL (--webhook-url) is not accepted"),
+        (
+            &[KEY, (URL.0, "https://hush:hush@example.com")],
+            "DORMOUSE_WEBHOOK_URL (--webhook-url) is not accepted",
+        ),
+        (&[KEY, (URL.0, "/path")], "DORMOUSE_WEBHOOK_URL (--webhook-url) is not accepted"),
+    ] {
+        let found: Vec<String> = with(given).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(found.len() == 1 && found[0].starts_with(wrong) && !found[0].contains("hush"), "{found:?}");
+    }
+}
+
+#[test]
 fn flags_go_before_variables() {
     use clap::{Args, FromArgMatches};
     let command = ControllerArgs::augment_args(clap::Command::new("controller"));

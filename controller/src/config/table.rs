@@ -152,6 +152,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Bearer tokens that may look [default: none]",
     ),
     optional(
+        "DORMOUSE_WEBHOOK_URL",
+        "webhook-url",
+        "URL",
+        "Who is told when a service is woken, is ready, is put to sleep or fails [default: nobody]",
+    ),
+    optional(
+        "DORMOUSE_WEBHOOK_SECRET",
+        "webhook-secret",
+        "KEYS",
+        "What that is signed with: whsec_ and base64 of 24 to 64 bytes",
+    ),
+    optional(
         "DORMOUSE_TRUSTED_PROXIES",
         "trusted-proxies",
         "NETWORKS",
@@ -243,5 +255,12 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// Secrets: their values are neither shown by `--help` nor quoted in complaints.
-pub(super) const SECRETS: &[&str] =
-    &["DORMOUSE_SECRET", "DORMOUSE_API_TOKEN", "DORMOUSE_API_TOKEN_WAKE", "DORMOUSE_API_TOKEN_READ"];
+pub(super) const SECRETS: &[&str] = &[
+    "DORMOUSE_SECRET",
+    "DORMOUSE_API_TOKEN",
+    "DORMOUSE_API_TOKEN_WAKE",
+    "DORMOUSE_API_TOKEN_READ",
+    // Of chat systems, who knows the address may post.
+    "DORMOUSE_WEBHOOK_URL",
+    "DORMOUSE_WEBHOOK_SECRET",
+];

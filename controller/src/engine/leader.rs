@@ -128,6 +128,7 @@ impl Engine {
             biased;
             () = self.sweep_forever(stop) => {}
             () = runner::run(&self.scheduler, AT_ONCE, stop, reconcile) => {}
+            () = self.tell_others(stop) => {}
         }
     }
 

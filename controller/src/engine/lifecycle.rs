@@ -86,6 +86,7 @@ impl Engine {
         }
         let acted = self.take(name, version, steps).await;
         self.publish(name);
+        self.has_news(name);
         if acted { Some(Duration::ZERO) } else { requeue }
     }
 
@@ -211,8 +212,12 @@ impl Engine {
                 None
             }
             Step::Remove => {
+                let known = self.records.get(name);
                 match self.records.remove(name, version, self.fence()).await {
-                    Ok(()) => info!(service = name, "deleted"),
+                    Ok(()) => {
+                        info!(service = name, "deleted");
+                        self.gives_up_with(known);
+                    }
                     Err(error) => debug!(service = name, %error, "its row could not be removed yet"),
                 }
                 None

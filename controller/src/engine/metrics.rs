@@ -1,9 +1,11 @@
 //! The control plane's own numbers.
 
 use super::Engine;
+use super::records::Ledger;
 use crate::metrics::{Label, Metrics, Page, moments, observe, seconds};
 use dormouse_core::observed::Fleet;
 use dormouse_core::transition::{self, Transition};
+use dormouse_core::webhook;
 use dormouse_state::{Access, ConditionType, Phase, ServiceRecord};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -27,12 +29,20 @@ pub(super) struct Numbers {
     drains_cut: Counter,
     reconciles: Histograms,
     idle_seconds: Counter<f64, AtomicU64>,
+    /// Whether there is a webhook.
+    has_webhook: bool,
+    /// Events that it was told.
+    pub(super) webhook_sent: Counter,
+    /// Tries that failed.
+    pub(super) webhook_failed: Counter,
+    /// Events that it is not told any more.
+    pub(super) webhook_given_up: Counter,
     /// When the fleet was last looked at, and how many instances of it had no task.
     idle: Mutex<Option<(Instant, usize)>>,
 }
 
-impl Default for Numbers {
-    fn default() -> Numbers {
+impl Numbers {
+    pub(super) fn new(has_webhook: bool) -> Numbers {
         Numbers {
             wakes: Family::default(),
             sleeps: Family::default(),
@@ -42,14 +52,27 @@ impl Default for Numbers {
             drains_cut: Counter::default(),
             reconciles: Family::new_with_constructor(moments),
             idle_seconds: Counter::default(),
+            has_webhook,
+            webhook_sent: Counter::default(),
+            webhook_failed: Counter::default(),
+            webhook_given_up: Counter::default(),
             idle: Mutex::default(),
         }
     }
 }
 
-impl Numbers {
-    /// A record was written in place of another by this controller: no two count the same.
-    pub(super) fn wrote(&self, before: &ServiceRecord, after: &ServiceRecord) {
+/// What this controller writes: no two count the same.
+impl Ledger for Numbers {
+    fn account(&self, before: Option<&ServiceRecord>, next: &mut ServiceRecord) -> u64 {
+        if self.has_webhook {
+            return webhook::account(before, next);
+        }
+        next.told = None;
+        0
+    }
+
+    fn wrote(&self, before: &ServiceRecord, after: &ServiceRecord, lost: u64) {
+        self.webhook_given_up.inc_by(lost);
         for transition in transition::between(before, after) {
             match transition {
                 Transition::Woken(origin) => {
@@ -73,7 +96,9 @@ impl Numbers {
             }
         }
     }
+}
 
+impl Numbers {
     /// A key was reconciled.
     pub(super) fn reconciled(&self, key: &'static str, took: Duration) {
         observe(&self.reconciles.get_or_create(&[("key", key)]), took);
@@ -116,6 +141,13 @@ impl Numbers {
             "dormouse_instance_idle_seconds",
             "Time that instances stood without a task, all together",
             &self.idle_seconds,
+        )?;
+        page.metric("dormouse_webhook_sent", "Events that the webhook was told", &self.webhook_sent)?;
+        page.metric("dormouse_webhook_failed", "Tries to tell it that failed", &self.webhook_failed)?;
+        page.metric(
+            "dormouse_webhook_given_up",
+            "Events that it is not told any more, after a day or for want of room",
+            &self.webhook_given_up,
         )
     }
 }
@@ -156,6 +188,12 @@ impl Engine {
             "dormouse_services_degraded",
             "Services whose condition Degraded is true",
             holds(ConditionType::Degraded),
+        )?;
+        let waiting = records.iter().filter_map(|record| webhook::waiting(record)).map(|(count, _)| count);
+        page.gauge(
+            "dormouse_webhook_waiting",
+            "Events that the webhook is to be told",
+            waiting.sum::<usize>(),
         )
     }
 
@@ -223,7 +261,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn instances_without_a_task_are_idle_until_the_next_look() {
-        let numbers = Numbers::default();
+        let numbers = Numbers::new(false);
         for (tasks, then) in [(&[0, 2, 0][..], 0.0), (&[0, 1, 1], 20.0), (&[3, 1, 1], 30.0), (&[], 30.0)] {
             numbers.saw(&fleet(tasks));
             assert!((numbers.idle_seconds.get() - then).abs() < 1e-6, "{tasks:?}");

@@ -15,6 +15,7 @@
 //! - `templates`: services that are made when somebody asks for them
 //! - `metrics`: its own numbers
 //! - `probe`: the path that users take, tried
+//! - `webhook`: who tells others
 
 mod backends;
 mod capacity;
@@ -33,10 +34,12 @@ pub mod runner;
 pub mod scheduler;
 mod sweep;
 mod templates;
+mod webhook;
 pub mod world;
 
 use crate::clock::Clock;
 use crate::probe::Probe;
+use crate::webhook::Webhook;
 use dormouse_aws::Cloud;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity::Room;
@@ -104,6 +107,8 @@ pub struct Parts {
     pub holder: String,
     /// Where other controllers find this one's API: `http://host:port`.
     pub replica_url: String,
+    /// Who is told of what happens to services.
+    pub webhook: Option<Webhook>,
 }
 
 /// The control plane.
@@ -138,6 +143,7 @@ pub struct Engine {
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: backends::Backends,
     replicas: replicas::Replicas,
+    webhook: webhook::Telling,
 }
 
 /// How many changes a slow reader may lag behind.
@@ -148,13 +154,10 @@ impl Engine {
     pub fn new(parts: Parts) -> Arc<Engine> {
         let accesses = Arc::new(Counted::new(parts.store));
         let store: Arc<dyn Store> = accesses.clone();
-        let numbers = Arc::<metrics::Numbers>::default();
+        let numbers = Arc::new(metrics::Numbers::new(parts.webhook.is_some()));
         Arc::new(Engine {
             pace: pace::Pace::new(parts.api_budget),
-            records: Records::new(store.clone(), {
-                let numbers = numbers.clone();
-                move |before, after| numbers.wrote(before, after)
-            }),
+            records: Records::new(store.clone(), numbers.clone()),
             templates: templates::Known::default(),
             settings: parts.settings,
             secret: parts.secret,
@@ -179,6 +182,7 @@ impl Engine {
             changes: broadcast::channel(CHANGES).0,
             backends: backends::Backends::default(),
             replicas: replicas::Replicas::default(),
+            webhook: webhook::Telling::new(parts.webhook),
         })
     }
 

@@ -30,24 +30,27 @@ struct Cache {
     doubted: BTreeSet<String>,
 }
 
-/// Is told of each record that is written here in place of another.
-type Wrote = Box<dyn Fn(&ServiceRecord, &ServiceRecord) + Send + Sync>;
+/// Who keeps account of what is written here.
+pub trait Ledger: Send + Sync {
+    /// A record is about to be written in place of `before` (`None`: there is none), and may be added to.
+    /// Answers how many events the webhook loses by that.
+    fn account(&self, before: Option<&ServiceRecord>, next: &mut ServiceRecord) -> u64;
+
+    /// A record was written in place of another.
+    fn wrote(&self, before: &ServiceRecord, after: &ServiceRecord, lost: u64);
+}
 
 /// The cache and the store behind it.
 pub struct Records {
     store: Arc<dyn Store>,
-    wrote: Wrote,
+    ledger: Arc<dyn Ledger>,
     cache: RwLock<Cache>,
 }
 
 impl Records {
-    /// An empty cache; [`Records::refresh`] fills it. `wrote` is told of each record that is written here in place of
-    /// another.
-    pub fn new(
-        store: Arc<dyn Store>,
-        wrote: impl Fn(&ServiceRecord, &ServiceRecord) + Send + Sync + 'static,
-    ) -> Records {
-        Records { store, wrote: Box::new(wrote), cache: RwLock::default() }
+    /// An empty cache; [`Records::refresh`] fills it.
+    pub fn new(store: Arc<dyn Store>, ledger: Arc<dyn Ledger>) -> Records {
+        Records { store, ledger, cache: RwLock::default() }
     }
 
     /// One record.
@@ -181,14 +184,15 @@ impl Records {
     async fn write(
         &self,
         expected: Version,
-        next: ServiceRecord,
+        mut next: ServiceRecord,
         fence: Option<u64>,
     ) -> Result<Arc<ServiceRecord>, StoreError> {
         let before = self.get(&next.name).filter(|known| known.version == expected);
+        let lost = self.ledger.account(before.as_ref().map(|known| &*known.record), &mut next);
         let version = self.answered(&next.name, self.store.put_service(&next, expected, fence).await)?;
         let record = Arc::new(next);
         if let Some(before) = before {
-            (self.wrote)(&before.record, &record);
+            self.ledger.wrote(&before.record, &record, lost);
         }
         self.keep(&record.name, Known { record: record.clone(), version });
         Ok(record)
@@ -336,6 +340,15 @@ mod tests {
         }
     }
 
+    struct Nobody;
+
+    impl Ledger for Nobody {
+        fn account(&self, _: Option<&ServiceRecord>, _: &mut ServiceRecord) -> u64 {
+            0
+        }
+        fn wrote(&self, _: &ServiceRecord, _: &ServiceRecord, _: u64) {}
+    }
+
     fn record(name: &str) -> ServiceRecord {
         ServiceRecord::declared(
             name,
@@ -348,7 +361,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_is_not_answered_is_doubted_until_its_row_is_read() {
         let store = Arc::new(Slow::default());
-        let records = Records::new(store.clone(), |_, _| {});
+        let records = Records::new(store.clone(), Arc::new(Nobody));
         store.is_silent.store(true, Ordering::Relaxed);
         records.update("a", None, |_| Some(record("a"))).await.unwrap_err();
         assert!(records.get("a").is_none() && records.is_doubted("a"));
@@ -362,7 +375,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_while_the_table_is_read_stays() {
         let slow = Arc::new(Slow::default());
-        let records = Arc::new(Records::new(slow.clone(), |_, _| {}));
+        let records = Arc::new(Records::new(slow.clone(), Arc::new(Nobody)));
         records.update("old", None, |_| Some(record("old"))).await.unwrap();
         let refresh = tokio::spawn({
             let records = records.clone();

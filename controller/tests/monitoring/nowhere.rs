@@ -47,6 +47,7 @@ pub fn parts() -> Parts {
         observe_only: false,
         holder: "a test".into(),
         replica_url: "http://127.0.0.1:9070".into(),
+        webhook: None,
     }
 }
 

@@ -34,6 +34,7 @@
 //! - [`websocket`]: a WebSocket client
 //! - [`browser`]: a browser; [`socks`]: its way to services
 //! - [`flapping`]: a service that sleeps and wakes under load
+//! - [`receiver`]: who is told by the webhook
 //! - [`load`]: many clients at once; [`crowd`]: thousands, by one thread
 //! - [`eventually`]: waiting for a condition
 //! - [`invariants`]: what must be true at the end of every test
@@ -63,6 +64,7 @@ pub mod nameserver;
 pub mod options;
 pub mod paths;
 pub mod policy;
+pub mod receiver;
 pub mod run;
 pub mod socks;
 pub mod stack;

@@ -8,6 +8,7 @@ mod ecs_definitions;
 mod ecs_instances;
 mod ecs_tasks;
 mod errors;
+mod https;
 mod local;
 mod recorded;
 mod route53;

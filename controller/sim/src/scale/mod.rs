@@ -126,6 +126,7 @@ impl Bench {
             observe_only: false,
             holder: "bench".into(),
             replica_url: "http://bench:9070".into(),
+            webhook: None,
         });
         let stop = CancellationToken::new();
         let bench = Bench {

@@ -23,6 +23,7 @@
 //! - `doctor`: what is wrong with where it lives
 //! - `command_line`: what a user types
 //! - `described`: the API as it describes itself
+//! - `webhook`: who is told
 //! - `browser`: what people see
 
 // Helpers of tests fail as tests do, and there is no virtual time between processes.
@@ -51,4 +52,5 @@ mod sleep;
 mod templates;
 mod traffic;
 mod wake;
+mod webhook;
 mod zones;

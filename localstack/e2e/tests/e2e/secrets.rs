@@ -14,6 +14,10 @@ const ADMIN: &str = "hush-admin-4d1c9a";
 const WAKE: &str = "hush-wake-7be02f";
 const READ: &str = "hush-read-a93d55";
 const SECRET: &str = "hush-key-of-heartbeats-0123456789abcdef";
+/// A part of the webhook's address.
+const HOOK: &str = "hush-hook-5f1e77";
+/// The webhook's key, which is base64.
+const KEY: &str = "hushkeyofthewebhook0123456789abc";
 /// A value in the service's environment. Whoever may read the manifest reads it there, and nowhere else.
 const VALUE: &str = "hush-value-c61f08";
 
@@ -24,6 +28,9 @@ fn no_secret_is_told() {
         .controller("DORMOUSE_API_TOKEN_WAKE", &format!("ci:{WAKE}"))
         .controller("DORMOUSE_API_TOKEN_READ", READ)
         .controller("DORMOUSE_SECRET", SECRET)
+        // Nobody is there: what failed is told, too.
+        .controller("DORMOUSE_WEBHOOK_URL", &format!("http://127.0.0.1:1/{HOOK}"))
+        .controller("DORMOUSE_WEBHOOK_SECRET", &format!("whsec_{KEY}"))
         .controller("DORMOUSE_LOG", "debug");
     run(options, |world| {
         let controller = world.controller();
@@ -72,9 +79,13 @@ fn no_secret_is_told() {
         assert!(!tasks.is_empty(), "no task has a token");
         let audits = "\"who\":\"ci (wake)\"";
         eventually("the log is written", SOON, || holds(controller.log().contains(audits), "no audit line"));
+        eventually("the webhook was tried", SOON, || {
+            holds(controller.log().contains("the webhook was not told"), "it was not")
+        });
         told.push(("the log".to_owned(), controller.log()));
         assert!(controller.log().contains("\"level\":\"DEBUG\""), "the log tells what it can");
-        let secrets = [ADMIN, WAKE, READ, SECRET, VALUE].into_iter().map(str::to_owned).chain(tasks);
+        let secrets =
+            [ADMIN, WAKE, READ, SECRET, HOOK, KEY, VALUE].into_iter().map(str::to_owned).chain(tasks);
         for secret in secrets {
             for (what, text) in &told {
                 // A person's own declaration is answered with what was declared.
