@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
+.PHONY: help setup browser build lint layers unit traces localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -39,11 +39,13 @@ lint: ## Formatting and clippy, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p dormouse-proxy --features tls --all-targets -- -D warnings
+	cargo clippy --locked --workspace --features dormouse/otel --lib --test traced -- -D warnings
 
-layers: ## The core knows no runtime and no AWS; sidecars and simulation know no AWS
+layers: ## The core knows no runtime and no AWS; sidecars and simulation know no AWS; traces are asked for
 	@! cargo tree --locked -p dormouse-core -e normal | grep -E '(aws|tokio|hyper)[a-z0-9-]* v'
 	@! cargo tree --locked -p dormouse-proxy -p dormouse-service -e normal | grep -E 'aws[a-z0-9-]* v'
 	@! cargo tree --locked -p dormouse-sim -e normal | grep -E 'aws-[a-z0-9-]* v'
+	@! cargo tree --locked -p dormouse -e normal | grep -E '(opentelemetry|prost)[a-z0-9_-]* v'
 
 unit: setup build ## Unit, property and contract tests, with the local AWS beside them
 	localstack/with-aws cargo test --locked --workspace --exclude dormouse-e2e
@@ -55,10 +57,14 @@ localstack-unit: setup ## The local AWS's own tests
 localstack-test: setup build ## End to end: real programs and processes on the local AWS (LOCALSTACK=1: on LocalStack)
 	cargo test --locked -p dormouse-e2e
 
+# Last of all tests: it leaves a `dormouse` that traces. Features of the whole workspace, so that little is built anew.
+traces: ## Tests of the feature `otel`
+	cargo test --locked --workspace --exclude dormouse-e2e --features dormouse/otel --test traced
+
 simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
 	cargo run --locked --profile sim -p dormouse-sim -- --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
 
-test: setup lint layers unit simulation localstack-unit localstack-test ## All tests
+test: setup lint layers unit simulation localstack-unit localstack-test traces ## All tests
 
 demo: $(VENV)/.installed build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
 	@$(VENV)/bin/python localstack/demo/run.py

@@ -17,6 +17,7 @@
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
 //! - [`webhook`]: others, told of what happens to services
 //! - [`replicas`]: several controllers beside each other
+//! - [`trace`]: one trace for each wake (feature `otel`)
 //! - [`trust`]: who a request comes from; [`tokens`]: and what they may do
 //! - [`problem`], [`request`], [`views`], [`label`], [`metrics`]: what these share
 
@@ -50,6 +51,7 @@ pub mod serve;
 #[cfg(feature = "aws")]
 pub mod startup;
 pub mod tokens;
+pub mod trace;
 pub mod trust;
 pub mod views;
 pub mod waker;

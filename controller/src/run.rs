@@ -13,6 +13,9 @@ use crate::plane::Plane;
 use crate::probe::HttpProbe;
 use crate::replicas;
 use crate::startup;
+#[cfg(feature = "otel")]
+use crate::trace;
+use crate::trace::Traces;
 use crate::waker::Waker;
 use crate::webhook::Webhook;
 use anyhow::{Context, bail};
@@ -96,6 +99,12 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
             .webhook
             .map(|webhook| Webhook::new(webhook.keys, Arc::new(Https::to(&sdk, webhook.url.expose())))),
     });
+    #[cfg(feature = "otel")]
+    let provider = trace::export::from_environment(&sdk).context("traces cannot be exported")?;
+    #[cfg(feature = "otel")]
+    let traces = provider.as_ref().map(Traces::to).unwrap_or_default();
+    #[cfg(not(feature = "otel"))]
+    let traces = Traces::default();
     let plane: Arc<dyn Plane> = Arc::new(EnginePlane(engine.clone()));
     let waker = Waker::new(plane.clone());
     let passes = Passes::new(config.secret.clone(), Arc::new(SystemClock));
@@ -106,6 +115,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         trusted: config.trusted_proxies.clone(),
         pages: pages.clone(),
         api_url: Some(controller_url),
+        traces,
     };
     let activator = Activator::new(plane.clone(), waker.clone(), options);
     let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), Arc::new(waker.clone()), engine.clone()];
@@ -157,6 +167,11 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     left.cancel();
     for task in [Some(follows), manifests, Some(signals)].into_iter().flatten() {
         task.await.context(PANICKED)?;
+    }
+    #[cfg(feature = "otel")]
+    if let Some(provider) = provider {
+        // It waits for its own thread, which waits for this runtime.
+        let _ = tokio::task::spawn_blocking(move || provider.shutdown()).await.context(PANICKED)?;
     }
     info!("ended");
     Ok(())

@@ -69,7 +69,8 @@ impl Post for dormouse_aws::Https {
             ("content-type", "application/json".to_owned()),
             ("user-agent", concat!("dormouse/", env!("CARGO_PKG_VERSION")).to_owned()),
         ];
-        let headers = usual.into_iter().chain(headers.iter().cloned()).collect();
+        let headers =
+            usual.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         dormouse_aws::Https::post(self, headers, body.as_bytes().to_vec()).await
     }
 }

@@ -24,7 +24,7 @@ pub struct Https {
 
 /// What is posted. It may be secret, as the address.
 struct Posted {
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
@@ -76,7 +76,7 @@ impl Https {
     ///
     /// # Errors
     /// Why there is no answer; the address is not told.
-    pub async fn post(&self, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Result<u16, String> {
+    pub async fn post(&self, headers: Vec<(String, String)>, body: Vec<u8>) -> Result<u16, String> {
         match self.operation.invoke(Posted { headers, body }).await {
             Ok(Status(status)) => Ok(status),
             Err(SdkError::DispatchFailure(failure)) => {

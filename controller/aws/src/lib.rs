@@ -56,6 +56,8 @@ pub mod survey;
 #[cfg(feature = "sdk")]
 mod tmp;
 
+#[cfg(feature = "sdk")]
+pub use aws_config::SdkConfig;
 pub use cloud::Cloud;
 #[cfg(feature = "sdk")]
 pub use connect::sdk_config;

@@ -1,7 +1,7 @@
 //! What happened to a service between two of its records, for those who count it.
 
-use crate::intent::since;
-use dormouse_state::{ConditionType as Type, Desired, ServiceRecord};
+use crate::intent::{later, since};
+use dormouse_state::{Condition, ConditionType as Type, Desired, ServiceRecord};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -82,22 +82,30 @@ fn took(before: &ServiceRecord, after: &ServiceRecord) -> Option<Took> {
     if !was_open || before.epoch != after.epoch {
         return None;
     }
-    let woken = wake.at;
+    let parts = parts(&after.conditions, wake.at, later(wake.at, total));
+    let [instance, service, proxy, path] = parts.map(|(_, from, to)| since(to, from));
+    Some(Took { total, instance, service, proxy, path })
+}
+
+/// The parts of a wake that has come to its end, each from when to when: as [`Took`] has them.
+pub fn parts(
+    conditions: &[Condition],
+    woken: Timestamp,
+    over: Timestamp,
+) -> [(&'static str, Timestamp, Timestamp); 4] {
     let end = |kind: Type| -> Timestamp {
-        let condition = after.conditions.iter().find(|known| known.kind == kind && known.status);
+        let condition = conditions.iter().find(|known| known.kind == kind && known.status);
         // What held already when it was woken took no time.
         condition.map_or(woken, |condition| condition.last_transition_time.max(woken))
     };
     let (instance, service, proxy) =
         (end(Type::CapacityAvailable), end(Type::ServiceRunning), end(Type::ProxyRunning));
-    let took = |from: Timestamp, to: Timestamp| since(to, from);
-    Some(Took {
-        total,
-        instance: took(woken, instance),
-        service: took(instance, service),
-        proxy: took(woken, proxy),
-        path: total.saturating_sub(took(woken, service.max(proxy))),
-    })
+    [
+        ("instance", woken, instance),
+        ("service", instance, service),
+        ("proxy", woken, proxy),
+        ("path", service.max(proxy), over),
+    ]
 }
 
 #[cfg(test)]
@@ -106,7 +114,6 @@ mod tests {
     use crate::intent;
     use crate::testing::{moment, secs};
     use dormouse_manifests::{Service, ServiceSpec};
-    use dormouse_state::Condition;
 
     const WOKEN: &str = "2026-03-01T10:00:00Z";
 

@@ -8,6 +8,7 @@ use super::{local, tunnel};
 use crate::forward::{self, Ahead, Failure, From, Guarded};
 use crate::plane::{Asked, InUse, PlaneError};
 use crate::problem::Problem;
+use crate::trace::Trace;
 use crate::waker::{Refused, Waking};
 use axum::body::Body;
 use axum::response::IntoResponse as _;
@@ -51,6 +52,7 @@ impl Held<'_> {
         mut request: Request<Body>,
         mut backend: watch::Receiver<Option<SocketAddr>>,
         waking: Option<Waking>,
+        trace: &mut Trace,
     ) -> Response<Body> {
         let deadline = Instant::now() + self.hold;
         let caller = forward::wants_upgrade(&request).map(|_| hyper::upgrade::on(&mut request));
@@ -66,6 +68,7 @@ impl Held<'_> {
             tokio::select! {
                 biased;
                 woken = waking => if let Err(error) = woken {
+                    trace.not_woken(&error.to_string());
                     return self.cannot_wake(&error);
                 },
                 refused = self.end_of_patience(deadline) => return refused,
@@ -98,6 +101,7 @@ impl Held<'_> {
                 }
             };
         }
+        trace.forward(request.headers_mut());
         let mut pause = FIRST_PAUSE;
         loop {
             let current = *backend.borrow_and_update();

@@ -8,6 +8,7 @@ use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::serve;
 use crate::tokens::Tokens;
+use crate::trace::Traces;
 use crate::trust::TrustedProxies;
 use crate::waker::Waker;
 use axum::body::Body;
@@ -41,6 +42,8 @@ pub struct Options {
     pub pages: Arc<Custom>,
     /// Where callers who do not wait may ask for a service's state: `http://host:port`.
     pub api_url: Option<String>,
+    /// Where requests that wait are traced.
+    pub traces: Traces,
 }
 
 /// Answers for services that sleep, by waking them.
@@ -53,6 +56,7 @@ pub struct Activator {
     pub(super) trusted: TrustedProxies,
     pub(super) pages: Arc<Custom>,
     pub(super) api_url: Option<String>,
+    pub(super) traces: Traces,
     pub(super) forwarder: Forwarder,
     pub(super) tunnels: TaskTracker,
     pub(super) counters: Counters,
@@ -86,6 +90,7 @@ impl Activator {
             trusted: options.trusted,
             pages: options.pages,
             api_url: options.api_url,
+            traces: options.traces,
             forwarder: Forwarder::default(),
             tunnels: TaskTracker::new(),
             counters: Counters::default(),

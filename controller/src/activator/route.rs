@@ -9,6 +9,7 @@ use crate::pages;
 use crate::plane::Asked;
 use crate::problem::Problem;
 use crate::request::describe;
+use crate::trace::Trace;
 use crate::trust::hops;
 use crate::waker::Refused;
 use axum::body::Body;
@@ -72,10 +73,13 @@ impl Activator {
             if let Some(Err(refused)) = waking.now_or_never() {
                 return self.not_woken(&refused, &view);
             }
+            self.traces.begin(&self.plane, &view, &parts).answered(StatusCode::SERVICE_UNAVAILABLE);
             let mut page = pages::waiting(&view, &self.pages, &own::paths(), self.plane.now());
             page.headers_mut().insert(local::STATE, local::waking());
             return page;
         }
+        let mut trace =
+            if answering { Trace::default() } else { self.traces.begin(&self.plane, &view, &parts) };
         let waking = (!wanted).then(|| self.waker.wake(&view, client, asked()));
         let mut request = Request::from_parts(parts, body);
         self.strip(request.headers_mut());
@@ -91,7 +95,9 @@ impl Activator {
             in_use,
         };
         drop(view);
-        held.answer(request, backend, waking).await
+        let response = held.answer(request, backend, waking, &mut trace).await;
+        trace.answered(response.status());
+        response
     }
 
     /// The answer to a request that may not wake the service, or is none that should.

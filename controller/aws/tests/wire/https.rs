@@ -31,8 +31,8 @@ async fn what_is_posted_and_what_counts_of_the_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook/a?b=c", listener.local_addr().unwrap());
         let request = tokio::spawn(once(listener, answer));
-        let headers =
-            vec![("content-type", "application/json".to_owned()), ("webhook-id", "msg_1".to_owned())];
+        let headers = [("content-type", "application/json"), ("webhook-id", "msg_1")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let to = Https::to(&config, &url);
         assert_eq!(to.post(headers, b"{\"a\":1}".to_vec()).await, Ok(status));
         drop(to);
