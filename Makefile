@@ -10,18 +10,24 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser build lint layers unit traces localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
+.PHONY: help setup browser promtool build lint layers unit traces localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed browser ## Installs what the tests need: a Python environment, a C compiler, a browser
+setup: $(VENV)/.installed browser promtool ## Installs what the tests need: Python environment, C compiler, browser, promtool
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
 
 browser:
 	@if command -v chromedriver >/dev/null && command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy --no-install-recommends $(BROWSER); \
 	else echo "the tests of the pages will be skipped without: sudo apt-get install $(BROWSER)" >&2; fi
+
+# In runlevel 1 Debian starts nothing of what it installs.
+promtool:
+	@if command -v promtool >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update -q && RUNLEVEL=1 apt-get install -qy --no-install-recommends prometheus; \
+	else echo "the alert rules will not be tried without: sudo apt-get install prometheus" >&2; fi
 
 $(VENV)/.installed: localstack/requirements.txt
 	@if ! command -v cc >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \

@@ -15,7 +15,9 @@ use promql::{Query, Selector};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 fn file(name: &str) -> String {
@@ -153,6 +155,57 @@ fn every_alert_says_what_to_do() {
         }
     }
     assert!(seen.len() > 10);
+}
+
+/// The cases of the rules: which rule, and the series that are put in.
+fn cases() -> Vec<(String, Vec<String>)> {
+    let tests: Value = serde_yaml::from_str(&file("alerts_test.yaml")).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let series = |case: &Value| {
+        let series = case["input_series"].as_array().unwrap();
+        series.iter().map(|one| text(&one["series"])).collect()
+    };
+    tests["tests"].as_array().unwrap().iter().map(|case| (text(&case["name"]), series(case))).collect()
+}
+
+/// Each rule has a case in which it fires and one in which it does not, of what is exported.
+#[tokio::test]
+async fn every_alert_is_tried() {
+    let text = exported().await;
+    let names = names(&text);
+    let alerts = alerts().into_iter().map(|rule| rule["alert"].as_str().unwrap().to_owned());
+    let cases = cases();
+    assert_eq!(cases.iter().map(|(of, _)| of.clone()).collect::<Vec<_>>(), alerts.collect::<Vec<_>>());
+    let tests: Value = serde_yaml::from_str(&file("alerts_test.yaml")).unwrap();
+    for ((of, series), case) in cases.iter().zip(tests["tests"].as_array().unwrap()) {
+        for one in series {
+            let name = &promql::read(one).selectors[0].name;
+            assert!(names.contains(name), "{of}: nobody exports {name}");
+        }
+        let looks = case["promql_expr_test"].as_array().unwrap();
+        let fires: BTreeSet<i64> =
+            looks.iter().map(|look| look["exp_samples"][0]["value"].as_i64().unwrap()).collect();
+        assert_eq!(fires, BTreeSet::from([0, 1]), "{of}");
+        let expression = looks[0]["expr"].as_str().unwrap();
+        assert!(expression.contains(&format!("alertname=\"{of}\"")), "{of}: {expression}");
+    }
+}
+
+/// Prometheus itself says when the rules fire. Skipped where its `promtool` is missing.
+#[test]
+fn alerts_fire_when_they_should() {
+    let directory: PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "../manifests/infrastructure/monitoring"].iter().collect();
+    for arguments in [["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]] {
+        match Command::new("promtool").args(arguments).current_dir(&directory).output() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                eprintln!("skipped: there is no promtool");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+            Ok(said) => assert!(said.status.success(), "{arguments:?}: {said:?}"),
+        }
+    }
 }
 
 #[test]
