@@ -11,7 +11,7 @@
 //! - [`activator`]: answers for services that sleep, by waking them
 //! - [`pages`]: the waiting page and its like
 //! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
-//! - [`doctor`]: whether an installation is well
+//! - [`doctor`]: whether an installation is well; [`logs`]: what containers wrote
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service; [`files`]: how many of both
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
@@ -35,6 +35,7 @@ pub mod exit;
 pub mod files;
 pub mod forward;
 pub mod label;
+pub mod logs;
 pub mod metrics;
 pub mod pages;
 pub mod passes;

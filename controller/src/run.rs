@@ -7,6 +7,7 @@ use crate::config::{ControllerConfig, Policy};
 use crate::doctor::{self, Examine};
 use crate::engine::{Ended, Engine, EnginePlane, Parts};
 use crate::files;
+use crate::logs::LogReader;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
 use crate::plane::Plane;
@@ -19,7 +20,7 @@ use crate::trace::Traces;
 use crate::waker::Waker;
 use crate::webhook::Webhook;
 use anyhow::{Context, bail};
-use dormouse_aws::{Cloud, Https, Survey};
+use dormouse_aws::{Cloud, CloudWatchLogs, Https, Survey};
 use dormouse_core::cost::Tariff;
 use dormouse_core::upkeep;
 use dormouse_manifests::Architecture;
@@ -82,6 +83,11 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         settings.clone(),
         Arc::new(SystemClock),
     ));
+    let api_budget = config.api_budget.share(sdk.endpoint_url().is_some());
+    let logs = settings.log_group.clone().map(|group| {
+        let port = Arc::new(CloudWatchLogs::new(&sdk, cloud.calls.clone()));
+        Arc::new(LogReader::new(port, group, api_budget))
+    });
     let controller_url = settings.controller_url.clone();
     let engine = Engine::new(Parts {
         settings,
@@ -91,7 +97,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         prober: Arc::new(HttpProbe),
         lease: config.lease,
-        api_budget: config.api_budget.share(sdk.endpoint_url().is_some()),
+        api_budget,
         observe_only: config.policy == Policy::Observe,
         holder: startup::holder(),
         replica_url,
@@ -127,6 +133,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         metrics,
         tariff,
         doctor: Some(doctor),
+        logs,
         secret: Some(config.secret.clone()),
         stop: stop.clone(),
     };

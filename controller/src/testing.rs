@@ -1,7 +1,10 @@
 //! A control plane without a cloud, for tests. Integration tests include this file, too.
 
 use async_trait::async_trait;
+use dormouse::logs::LogReader;
 use dormouse::plane::{Asked, Declared, InUse, Plane, PlaneError};
+use dormouse_aws::ports::{CloudError, LogPage, Logs};
+use dormouse_core::logs::{Event as LogEvent, Window};
 use dormouse_core::template;
 use dormouse_core::view::{
     self, ActivityView, EventView, InstanceView, MadeFromView, MetadataView, ServiceView, Status,
@@ -382,5 +385,66 @@ impl Plane for FakePlane {
     fn in_use(&self, _: &str) -> Box<dyn InUse> {
         self.in_use.fetch_add(1, Ordering::SeqCst);
         Box::new(Guard(Arc::clone(&self.in_use)))
+    }
+}
+
+/// A log group in memory, told of in small pages, from the beginning, as CloudWatch Logs does.
+pub struct FakeLogs {
+    pub events: Mutex<Vec<LogEvent>>,
+    /// Events in a page.
+    pub page: usize,
+    /// Stretches that pages were asked for of.
+    pub asked: Mutex<Vec<Window>>,
+    pub refuses: Mutex<Option<CloudError>>,
+}
+
+impl FakeLogs {
+    pub fn new(events: impl IntoIterator<Item = LogEvent>) -> Arc<FakeLogs> {
+        Arc::new(FakeLogs {
+            events: Mutex::new(events.into_iter().collect()),
+            page: 2,
+            asked: Mutex::default(),
+            refuses: Mutex::default(),
+        })
+    }
+
+    /// As the API takes it.
+    pub fn reader(self: &Arc<Self>) -> Arc<LogReader> {
+        Arc::new(LogReader::new(Arc::<FakeLogs>::clone(self), "/dormouse/services".into(), None))
+    }
+}
+
+/// A line, written so many seconds before [`NOW`].
+pub fn wrote(seconds: i64, stream: &str, message: &str) -> LogEvent {
+    LogEvent {
+        id: format!("{stream}@{seconds}:{message}"),
+        at: at(NOW).as_millisecond() - seconds * 1000,
+        stream: stream.into(),
+        message: message.into(),
+    }
+}
+
+#[async_trait]
+impl Logs for FakeLogs {
+    async fn page(
+        &self,
+        _: &str,
+        prefix: &str,
+        window: Window,
+        next: Option<&str>,
+    ) -> Result<LogPage, CloudError> {
+        self.asked.lock().unwrap().push(window);
+        if let Some(error) = self.refuses.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let within = |event: &&LogEvent| event.at >= window.from && window.to.is_none_or(|to| event.at < to);
+        let events = self.events.lock().unwrap();
+        let mut found: Vec<LogEvent> =
+            events.iter().filter(within).filter(|event| event.stream.starts_with(prefix)).cloned().collect();
+        found.sort_by_key(|event| event.at);
+        let begin: usize = next.map_or(0, |next| next.parse().unwrap());
+        let end = (begin + self.page).min(found.len());
+        let next = (end < found.len()).then(|| end.to_string());
+        Ok(LogPage { events: found[begin..end].to_vec(), next })
     }
 }

@@ -18,7 +18,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use testing::{FakePlane, asleep, awake};
+use testing::{FakeLogs, FakePlane, asleep, awake, wrote};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ const TOKEN: &str = "an-api-token";
 /// A server, and the program beside it.
 struct Shell {
     plane: Arc<FakePlane>,
+    logs: Arc<FakeLogs>,
     server: String,
     _runtime: tokio::runtime::Runtime,
 }
@@ -38,17 +39,24 @@ fn shell() -> Shell {
 
 fn shell_with(token: Option<&str>) -> Shell {
     let plane = FakePlane::new([asleep("hello"), awake("up")]);
+    let logs = FakeLogs::new([
+        wrote(400, "up/app/0f0f0f0f0f0f", "of the wake before"),
+        wrote(200, "up/app/1a2b3c4d5e6f", "listening on 9050\n"),
+        wrote(100, "up/dormouse-proxy/9a8b7c6d5e4f", "serving"),
+        wrote(50, "up/dormouse-service/1a2b3c4d5e6f", "the proxy is well"),
+    ]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let port: Arc<dyn Plane> = Arc::<FakePlane>::clone(&plane);
     let options = Options {
         tokens: token.map(|token| Tokens::admin(Secret::new(token))).unwrap_or_default(),
+        logs: Some(logs.reader()),
         ..Options::default()
     };
     let api = router(Arc::clone(&port), Waker::new(port), options);
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
     runtime.spawn(serve(listener, api, CancellationToken::new(), Duration::ZERO));
-    Shell { plane, server, _runtime: runtime }
+    Shell { plane, logs, server, _runtime: runtime }
 }
 
 fn program() -> Command {
@@ -123,6 +131,10 @@ fn wrong_usage_ends_with_2() {
         (&["describe", "Hello"], "\"Hello\" is no service's name"),
         (&["wake", "hello", "--for", "soon"], "give a duration such as 30s, 5m or 2h"),
         (&["wake", "hello", "--for", "300d"], "for cannot be \"300d\""),
+        (&["logs", "up", "-c", "web"], "possible values: all, app, proxy, service"),
+        (&["logs", "up", "-n", "-2"], "give a number of lines, 10000 at most"),
+        (&["logs", "up", "-f", "-p"], "cannot be used with"),
+        (&["logs", "up", "--since", "1h", "--since-time", "2026-01-01T12:00:00Z"], "cannot be used with"),
         (&["apply"], "--file <FILE|DIR|->"),
         (&["apply", "-f", "/no/such/file.yaml"], "the file cannot be read"),
         (&["--server", "https://example.com", "get"], "asks for TLS"),
@@ -394,6 +406,69 @@ fn deleting() {
     let shell = shell();
     shell.run(&["delete", "hello", "--wait"]).with(0, "service/hello is deleted\n", "");
     shell.run(&["delete", "up"]).with(0, "service/up is being deleted\n", "");
+}
+
+#[test]
+fn logs() {
+    let shell = shell();
+    let all = "\
+[app/1a2b3c4d] listening on 9050
+[dormouse-proxy/9a8b7c6d] serving
+[dormouse-service/1a2b3c4d] the proxy is well
+";
+    let dated = "2026-01-01T11:53:20.000Z of the wake before\n2026-01-01T11:56:40.000Z listening on 9050\n";
+    for (arguments, code, stdout, stderr) in [
+        (&["logs", "up"][..], 0, all, ""),
+        (&["logs", "up", "--tail=-1"], 0, all, ""),
+        (&["logs", "up", "-c", "app"], 0, "listening on 9050\n", ""),
+        (&["logs", "up", "-n", "1"], 0, "[dormouse-service/1a2b3c4d] the proxy is well\n", ""),
+        (&["logs", "up", "-c", "app", "--since", "1h", "--timestamps"], 0, dated, ""),
+        (&["logs", "up", "--since-time", "2026-01-01T12:00:00+01:00", "-c", "proxy"], 0, "serving\n", ""),
+        (&["logs", "up", "--since", "1s"], 0, "", "nothing was written in that time\n"),
+        (
+            &["logs", "up", "--previous"],
+            0,
+            "",
+            "the wake before the last one is not remembered: ask for a time instead\n",
+        ),
+        (&["logs", "hello"], 0, "", "hello is asleep, and was never awake\n"),
+        (&["logs", "nobody"], 3, "", "error: no service `nobody` is declared\n"),
+        (
+            &["logs", "Hello"],
+            2,
+            "",
+            "error: \"Hello\" is no service's name: give 1 to 63 of a-z, 0-9 and -, no hyphen at its ends\n",
+        ),
+    ] {
+        let ran = shell.run(arguments);
+        let said = (ran.code, ran.stdout.as_str(), ran.stderr.as_str());
+        assert_eq!(said, (code, stdout, stderr), "{arguments:?}");
+    }
+}
+
+#[test]
+fn logs_are_followed() {
+    let shell = shell();
+    let mut child = shell
+        .command(&["logs", "up", "-f", "-n", "1", "-c", "app"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "listening on 9050");
+    let late = wrote(205, "up/app/1a2b3c4d5e6f", "written before, and found after");
+    shell.logs.events.lock().unwrap().extend([late, wrote(1, "up/app/1a2b3c4d5e6f", "new")]);
+    assert_eq!(next(), "written before, and found after");
+    assert_eq!(next(), "new");
+    shell.plane.remove("up");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(
+        (child.wait().unwrap().code(), stderr.as_str()),
+        (Some(3), "error: no service `up` is declared\n")
+    );
 }
 
 #[test]

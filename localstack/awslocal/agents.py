@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.iam import iam_backends
 
+from awslocal import logs
 from awslocal.authorization import Ask, cluster_context
 from awslocal.iam import Policies
 from awslocal.tasks import Container, Task
@@ -82,10 +83,9 @@ class Agents:
         return found
 
     def _log(self, task: Task, container: Container) -> list[Ask]:
-        log = container.definition.get("logConfiguration") or {}
-        if log.get("logDriver") != "awslogs":
+        wanted = logs.stream(task, container)
+        if wanted is None:
             return []
-        options = log["options"]
-        stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container.name}/{task.id}"
-        here = [self.world.arn("logs", f"log-group:{options['awslogs-group']}:log-stream:{stream}")]
+        group, stream = wanted
+        here = [self.world.arn("logs", f"log-group:{group}:log-stream:{stream}")]
         return [Ask("logs:CreateLogStream", here), Ask("logs:PutLogEvents", here)]

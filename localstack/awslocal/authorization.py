@@ -38,6 +38,8 @@ def asks(call: Call, world: World) -> list[Ask]:
                 _dynamodb(call.json, first, world)
             case "route53":
                 _route53(call, first)
+            case "logs":
+                first.resources = [world.arn("logs", f"log-group:{call.json['logGroupName']}:log-stream:")]
     except (KeyError, TypeError, ValueError, AttributeError):
         # A request that cannot be read is refused by the service itself, with better words.
         first.resources = None

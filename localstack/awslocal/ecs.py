@@ -19,6 +19,7 @@ from awslocal.iam import Policies
 from awslocal.instances import ContainerInstance, new_arn, place
 from awslocal.inventory import Inventory
 from awslocal.lifecycle import Lifecycle
+from awslocal.logs import Driver
 from awslocal.network import Loopback
 from awslocal.tasks import Container, Task
 from awslocal.world import ACCOUNT, World
@@ -39,6 +40,7 @@ class Ecs:
         self.agents = Agents(world, policies)
         self.moto: EC2ContainerServiceBackend = ecs_backends[ACCOUNT][world.config.region]
         self.network = self._network()
+        self.logs = Driver(world)
         self.life = Lifecycle(self)
         self.tasks: dict[str, Task] = {}
         self.instances: dict[str, ContainerInstance] = {}

@@ -97,7 +97,7 @@ class Lifecycle:
         argv = image.argv(one.definition.get("entryPoint") or [], command)
         if not argv:
             raise ValueError("no command specified")
-        refused = self.ecs.agents.start(task, one)
+        refused = self.ecs.agents.start(task, one) or self.ecs.logs.missing(task, one)
         if refused:
             raise ValueError(refused)
         one.env = self._environment(task, one, image)
@@ -106,6 +106,7 @@ class Lifecycle:
             self.ecs.network.argv(task, argv), one.env, directory, one.log, lambda code: self._exited(task, one, code)
         )
         one.status = "RUNNING"
+        self.ecs.logs.follow(task, one)
         if one.checked:
             health.watch(self, task, one, image)
 

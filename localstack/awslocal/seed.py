@@ -8,6 +8,7 @@ from typing import Any
 from moto.autoscaling import autoscaling_backends
 from moto.core.types import Base64EncodedString
 from moto.ec2 import ec2_backends
+from moto.logs import logs_backends
 from moto.route53 import route53_backends
 
 from awslocal import dynamodb
@@ -23,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "clusters": [],
     "asg": {},
     "table": "dormouse",
+    "logGroup": "/dormouse/services",
     "subnets": 2,
     "asgClusters": {},
     "taskDefinitions": [],
@@ -82,6 +84,7 @@ def plant(world: World, services: Services) -> None:
         services.ecs.moto.create_cluster(name)
     asg = _asg(ec2, region, seed, subnets, group.id)
     dynamodb.create_table(region, seed["table"], "serviceName", "ttl")
+    logs_backends[ACCOUNT][region].create_log_group(seed["logGroup"], {})
     zone = dns.create_hosted_zone(f"{seed['domain'].rstrip('.')}.", private_zone=False)
     private = None
     if seed["privateDomain"]:
@@ -108,6 +111,7 @@ def plant(world: World, services: Services) -> None:
         "clusters": list(clusters),
         "asg": asg,
         "table": seed["table"],
+        "logGroup": seed["logGroup"],
         "domain": seed["domain"],
         "hostedZone": zone.resource_id,
         "privateHostedZone": private.resource_id if private else None,

@@ -28,7 +28,9 @@ from awslocal.services import Services
 from awslocal.world import World
 
 # Services whose moto application has the name with which requests are signed; others are found by moto's dispatcher.
-DIRECT = {"ecs", "autoscaling", "route53", "ec2", "dynamodb", "sts", "iam", "ssm", "secretsmanager", "cloudformation"}
+DIRECT = {
+    "ecs", "autoscaling", "route53", "ec2", "dynamodb", "sts", "iam", "ssm", "secretsmanager", "cloudformation", "logs",
+}  # fmt: skip
 ERROR_CODE = re.compile(rb'"__type":\s*"(?:[^"#]*#)?([^"]+)"|<Code>([^<]+)</Code>')
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awslocal import ec2
+from awslocal import ec2, logs
 from awslocal.autoscaling import AutoScaling
 from awslocal.ecs import Ecs
 from awslocal.iam import Policies
@@ -15,6 +15,7 @@ class Services:
 
     def __init__(self, world: World) -> None:
         ec2.teach_moto()
+        logs.teach_moto()
         self.policies = Policies(world)
         self.ecs = Ecs(world, self.policies)
         self.autoscaling = AutoScaling(self.ecs)

@@ -27,6 +27,8 @@ LEFT_OUT = {"full.yaml", "office-hours.yaml"}
 SETTINGS = {
     "PROXY_IMAGE": "dormouse-proxy:dev",
     "SERVICE_SIDECAR_IMAGE": "dormouse-service:dev",
+    # Nothing is under this role here; on AWS, Fargate writes lines under it.
+    "TASK_EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/dormouse-tasks",
     "DORMOUSE_SECRET": "a secret of the demo, good for nothing else",
     "DORMOUSE_API_LISTEN": "127.0.0.1:9070",
     "DORMOUSE_ACTIVATOR_LISTEN": ACTIVATOR,
@@ -79,7 +81,7 @@ def start_controller(work: Path) -> subprocess.Popen:
     endpoint = json.loads((work / "ready.json").read_text())["endpoint"]
     with urllib.request.urlopen(endpoint + "/_local/world") as answer:
         world = json.load(answer)
-    environment = os.environ | world["env"] | SETTINGS
+    environment = os.environ | world["env"] | SETTINGS | {"DORMOUSE_LOG_GROUP": world["logGroup"]}
     # A session of its own: Ctrl-C reaches it through us, once, in order.
     process = subprocess.Popen([str(BIN / "dormouse"), "controller"], env=environment, start_new_session=True)
     wait_for("the controller", lambda: is_up(API + "/readyz"), process)

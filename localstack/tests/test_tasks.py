@@ -321,3 +321,35 @@ def test_secrets_are_resolved(local: Local) -> None:
     wrong = [{"name": "A", "valueFrom": parameter + "/none"}]
     task = local.reaches(local.run(local.define("wrong", {**shell, "secrets": wrong})), "STOPPED")
     assert "ResourceInitializationError" in task["stoppedReason"]
+
+
+def test_lines_go_to_their_log_group(local: Local) -> None:
+    logs = local.client("logs")
+    script = "echo one; echo two >&2; sleep 0.5; printf three"
+    options = {"awslogs-group": "/dormouse/services", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "a"}
+    shell = {"name": "main", "command": ["sh", "-c", script]}
+    driver = lambda **more: {"logConfiguration": {"logDriver": "awslogs", "options": {**options, **more}}}  # noqa: E731
+    task = local.reaches(local.run(local.define("logs", {**shell, **driver()})), "STOPPED")
+    local.run(local.define("other", {**shell, **driver(**{"awslogs-stream-prefix": "ab"})}))
+
+    def found(prefix: str, **more: Any) -> list[tuple[str, str]]:
+        pages = logs.get_paginator("filter_log_events")
+        given = {"logGroupName": "/dormouse/services", "logStreamNamePrefix": prefix, **more}
+        events = [event for page in pages.paginate(**given) for event in page["events"]]
+        assert events == sorted(events, key=lambda event: event["timestamp"])
+        return [(event["logStreamName"], event["message"]) for event in events]
+
+    stream = f"a/main/{task['taskArn'].split('/')[-1]}"
+    expected = [(stream, "one"), (stream, "two"), (stream, "three")]
+    assert eventually(lambda: found("a/") == expected, "the lines")
+    assert found("a/", PaginationConfig={"PageSize": 1}) == expected
+    assert found("nobody/") == [] and found("a/", endTime=1) == []
+    assert eventually(lambda: len(found("a")) == 6, "the prefix is one of letters, not of names")
+    with pytest.raises(ClientError, match="not both"):
+        found("a/", logStreamNames=[stream])
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        logs.filter_log_events(logGroupName="nowhere", logStreamNamePrefix="a/")
+    task = local.reaches(
+        local.run(local.define("lost", {**shell, **driver(**{"awslogs-group": "nowhere"})})), "STOPPED"
+    )
+    assert "ResourceInitializationError: failed to validate logger args" in task["stoppedReason"]

@@ -23,7 +23,6 @@ OTHERS = {
     "ControllerSecretArn",
     "ControllerSecurityGroupId",
     "ControllerServiceName",
-    "ServiceLogGroup",
     "ServiceRolePath",
 }
 

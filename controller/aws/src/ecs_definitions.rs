@@ -8,11 +8,11 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, CpuArchitecture, HealthCheck, KeyValuePair, NetworkMode, OsFamily,
-    PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition, TaskDefinitionField,
-    TaskDefinitionStatus, TransportProtocol,
+    Compatibility, ContainerDefinition, CpuArchitecture, HealthCheck, KeyValuePair, LogConfiguration,
+    LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition,
+    TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
-use dormouse_core::definition::{Base, Container, Content};
+use dormouse_core::definition::{Base, Container, Content, LogTo};
 use dormouse_core::observed::Resources;
 use std::sync::Arc;
 
@@ -63,10 +63,11 @@ impl Definitions {
         if let Some(arn) = self.find(&content.family, &tags).await? {
             return Ok(arn);
         }
+        let region = self.write.config().region().map(ToString::to_string).unwrap_or_default();
         let register = self.write.register_task_definition();
         let register = match existing {
-            None => own(register, content)?,
-            Some(existing) => extended(register, content, existing)?,
+            None => own(register, content, &region)?,
+            Some(existing) => extended(register, content, existing, &region)?,
         };
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build()).collect();
         let answer = self.calls.settle(REGISTER, register.set_tags(Some(tags)).send().await)?;
@@ -149,9 +150,11 @@ fn tag<'a>(answer: &'a DescribeTaskDefinitionOutput, key: &str) -> Option<&'a st
 fn own(
     register: RegisterTaskDefinitionFluentBuilder,
     content: &Content,
+    region: &str,
 ) -> Result<RegisterTaskDefinitionFluentBuilder, CloudError> {
     let cpu = (content.fargate || content.cpu >= MIN_TASK_CPU).then(|| content.cpu.to_string());
-    let mut containers = content.containers.iter().map(container).collect::<Result<Vec<_>, _>>()?;
+    let mut containers =
+        content.containers.iter().map(|one| container(one, region)).collect::<Result<Vec<_>, _>>()?;
     let volumes = content.shares_tmp.as_ref().map(|user| tmp::share(&mut containers, user, Vec::new()));
     Ok(register
         .family(&content.family)
@@ -172,6 +175,7 @@ fn extended(
     register: RegisterTaskDefinitionFluentBuilder,
     content: &Content,
     existing: TaskDefinition,
+    region: &str,
 ) -> Result<RegisterTaskDefinitionFluentBuilder, CloudError> {
     let name = existing.task_definition_arn.unwrap_or_default();
     let no = |code, why: String| refused(REGISTER, code, format!("the task definition {name} {why}"));
@@ -215,7 +219,7 @@ fn extended(
         ));
     }
     for ours in &content.containers {
-        containers.push(container(ours)?);
+        containers.push(container(ours, region)?);
     }
     let mut volumes = existing.volumes.unwrap_or_default();
     if let Some(user) = &user {
@@ -280,7 +284,7 @@ fn compatibilities(content: &Content) -> Vec<Compatibility> {
     }
 }
 
-fn container(container: &Container) -> Result<ContainerDefinition, CloudError> {
+fn container(container: &Container, region: &str) -> Result<ContainerDefinition, CloudError> {
     let number = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
     let unbuilt =
         |error: aws_sdk_ecs::error::BuildError| refused(REGISTER, "ConstructionFailure", error.to_string());
@@ -302,6 +306,7 @@ fn container(container: &Container) -> Result<ContainerDefinition, CloudError> {
             .start_period(HEALTH_START)
             .build()
     });
+    let log = container.log.as_ref().map(|to| logs(to, region)).transpose().map_err(unbuilt)?;
     Ok(ContainerDefinition::builder()
         .name(&container.name)
         .image(&container.image)
@@ -313,9 +318,22 @@ fn container(container: &Container) -> Result<ContainerDefinition, CloudError> {
         .set_secrets(Some(secrets).filter(|secrets| !secrets.is_empty()))
         .set_port_mappings(port)
         .set_health_check(check.transpose().map_err(unbuilt)?)
+        .set_log_configuration(log)
         .stop_timeout(number(container.stop_timeout))
         .essential(true)
         .build())
+}
+
+/// The region is this one, and not a part of the content. Non-blocking: a container must not stand still because
+/// CloudWatch Logs does.
+fn logs(to: &LogTo, region: &str) -> Result<LogConfiguration, aws_sdk_ecs::error::BuildError> {
+    LogConfiguration::builder()
+        .log_driver(LogDriver::Awslogs)
+        .options("awslogs-group", &to.group)
+        .options("awslogs-region", region)
+        .options("awslogs-stream-prefix", &to.prefix)
+        .options("mode", "non-blocking")
+        .build()
 }
 
 fn some(words: &[String]) -> Option<Vec<String>> {

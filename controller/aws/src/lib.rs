@@ -16,6 +16,7 @@
 //! - `tmp`: the directory that the user's container shares with its sidecar
 //! - [`route53`]: hosted zones
 //! - [`ec2`]: public addresses of network interfaces
+//! - [`logs`]: what containers wrote
 //! - [`survey`]: what an installation's settings name
 //! - `signed`: calls of services of which few are made, without their crates
 //! - `dates`: AWS's clock, as its answers are dated
@@ -46,6 +47,8 @@ pub mod error;
 mod grants;
 #[cfg(feature = "sdk")]
 mod https;
+#[cfg(feature = "sdk")]
+pub mod logs;
 pub mod ports;
 #[cfg(feature = "sdk")]
 pub mod route53;
@@ -64,5 +67,7 @@ pub use connect::sdk_config;
 pub use count::{CallCount, Calls};
 #[cfg(feature = "sdk")]
 pub use https::Https;
+#[cfg(feature = "sdk")]
+pub use logs::CloudWatchLogs;
 #[cfg(feature = "sdk")]
 pub use survey::Survey;

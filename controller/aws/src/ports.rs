@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use dormouse_core::definition::Content;
 use dormouse_core::dns::Change;
+use dormouse_core::logs::{Event, Window};
 use dormouse_core::observed::{Group, Instance, RecordSet, Task};
 use dormouse_peer::token::Identity;
 use dormouse_state::RunParameters;
@@ -192,4 +193,27 @@ pub trait Zones: Send + Sync {
 pub trait Interfaces: Send + Sync {
     /// Public IPv4 addresses by interface id; those without one, or unknown, are left out.
     async fn public_addresses(&self, ids: &[String]) -> Result<BTreeMap<String, String>, CloudError>;
+}
+
+/// Lines of a log group, as one answer has them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogPage {
+    /// In no order.
+    pub events: Vec<Event>,
+    /// Where the rest begins, if there may be more.
+    pub next: Option<String>,
+}
+
+/// What containers wrote (CloudWatch Logs).
+#[async_trait]
+pub trait Logs: Send + Sync {
+    /// A page of the lines in a stretch of time, of the streams of a group whose names begin with `prefix`; `next` is
+    /// the page's before. The pages go from the stretch's beginning to its end; one may be empty and not the last.
+    async fn page(
+        &self,
+        group: &str,
+        prefix: &str,
+        window: Window,
+        next: Option<&str>,
+    ) -> Result<LogPage, CloudError>;
 }

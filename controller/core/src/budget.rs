@@ -1,7 +1,8 @@
 //! How many calls may be made: token buckets that keep to a share of AWS's rates over any minute.
 //!
 //! Sources: Amazon ECS API throttling (ECS API Reference, "Request throttling"), Amazon Route 53 quotas ("five
-//! requests per second per account"). Where AWS publishes no rate, a modest one is assumed.
+//! requests per second per account"), Amazon CloudWatch Logs quotas (FilterLogEvents: five a second in most
+//! regions). Where AWS publishes no rate, a modest one is assumed.
 
 use std::time::Duration;
 
@@ -22,12 +23,22 @@ pub enum Kind {
     Scale,
     /// DescribeNetworkInterfaces.
     Network,
+    /// FilterLogEvents.
+    Logs,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 7] =
-        [Kind::Modify, Kind::RunFargate, Kind::Read, Kind::Define, Kind::Zone, Kind::Scale, Kind::Network];
+    pub const ALL: [Kind; 8] = [
+        Kind::Modify,
+        Kind::RunFargate,
+        Kind::Read,
+        Kind::Define,
+        Kind::Zone,
+        Kind::Scale,
+        Kind::Network,
+        Kind::Logs,
+    ];
 
     /// AWS's sustained rate in calls a second, and the burst that we allow ourselves.
     fn limits(self) -> (f64, f64) {
@@ -36,7 +47,7 @@ impl Kind {
             Kind::RunFargate => (20.0, 20.0),
             Kind::Read => (20.0, 40.0),
             Kind::Define => (1.0, 12.0),
-            Kind::Zone => (5.0, 5.0),
+            Kind::Zone | Kind::Logs => (5.0, 5.0),
             Kind::Scale | Kind::Network => (10.0, 20.0),
         }
     }

@@ -41,6 +41,18 @@ pub struct Container {
     pub stop_timeout: u64,
     /// Arguments of the health command, e.g. `["CMD", "/dormouse-proxy", "healthcheck"]`; empty = none.
     pub health_command: Vec<String>,
+    /// Where what it writes goes; `None`: wherever the machine puts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogTo>,
+}
+
+/// A place in CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogTo {
+    /// The log group.
+    pub group: String,
+    /// What the stream's name begins with: `prefix/container/task`.
+    pub prefix: String,
 }
 
 /// What the containers stand on.
@@ -174,6 +186,7 @@ fn proxy(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
             // The proxy must outlive its drain.
             stop_timeout: drain.as_secs() + DRAIN_MARGIN,
             health_command: health("/dormouse-proxy"),
+            log: log(settings, name),
         }],
         shares_tmp: None,
     }
@@ -199,6 +212,7 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
         port: None,
         stop_timeout: 10,
         health_command: health("/dormouse-service"),
+        log: log(settings, name),
     };
     let resources = service_resources(spec);
     let mut content = Content {
@@ -233,6 +247,7 @@ fn service(settings: &Settings, name: &str, spec: &ServiceSpec) -> Content {
                 port: Some(spec.port),
                 stop_timeout: 30,
                 health_command: Vec::new(),
+                log: log(settings, name),
             },
         ),
     }
@@ -252,6 +267,10 @@ fn shared_env(settings: &Settings, name: &str, spec: &ServiceSpec) -> BTreeMap<S
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
+}
+
+fn log(settings: &Settings, name: &str) -> Option<LogTo> {
+    settings.log_group.clone().map(|group| LogTo { group, prefix: name.to_owned() })
 }
 
 fn health(program: &str) -> Vec<String> {

@@ -27,6 +27,7 @@
 //! - [`redate`]: what becomes of times that another controller's clock wrote
 //! - [`transition`]: what happened between two records of a service
 //! - [`view`]: a service, an instance and an event as the API shows them
+//! - [`logs`]: which lines of a service's log are shown
 //! - [`explain`]: ECS's reasons in plain words
 //! - [`webhook`]: what others are told of a service
 
@@ -43,6 +44,7 @@ pub mod intent;
 pub mod keepers;
 pub mod lease;
 pub mod lifecycle;
+pub mod logs;
 pub mod naming;
 pub mod observed;
 pub mod peering;

@@ -32,6 +32,8 @@ pub struct Settings {
     pub sidecar_image: String,
     /// Execution role of the task definitions it registers.
     pub execution_role: Option<String>,
+    /// Log group that the containers of the task definitions it registers write to.
+    pub log_group: Option<String>,
     /// Where sidecars find the controller: `http://host:port`, or several with commas.
     pub controller_url: String,
     /// Networks (CIDR) of proxies in front of the proxies whose word on the client's address counts.
@@ -84,6 +86,7 @@ impl Settings {
             proxy_image: "dormouse-proxy:1".into(),
             sidecar_image: "dormouse-service:1".into(),
             execution_role: None,
+            log_group: None,
             controller_url: "http://10.0.0.9:9070".into(),
             trusted_proxies: Vec::new(),
             wildcard: Some(vec!["203.0.113.9".into()]),

@@ -13,7 +13,7 @@
 //! - `compat`: `/api/{name}`, as scripts know it
 //! - `page`: `/{name}`; `progress`: what belongs to its waiting page
 //! - `dashboard`: `/`
-//! - `doctor`, `cost`: `/v1/doctor`, `/v1/cost`
+//! - `doctor`, `cost`: `/v1/doctor`, `/v1/cost`; `logs`: what containers wrote
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
 //! - `openapi`: `/openapi.json`
 
@@ -31,6 +31,7 @@ mod heartbeat;
 mod history;
 mod link;
 mod listener;
+mod logs;
 mod openapi;
 mod page;
 mod progress;
@@ -45,6 +46,7 @@ mod watch;
 pub use cost::{CostReport, ServiceCost};
 pub use extract::Peer;
 pub use listener::serve;
+pub use logs::LogLines;
 pub use router::router;
 pub use state::Options;
 

@@ -2,8 +2,8 @@
 
 use super::state::{Api, Options};
 use super::{
-    auth, compat, cost, dashboard, declare, doctor, flip, health, heartbeat, history, link, openapi, page,
-    progress, replicas, services, templates, watch,
+    auth, compat, cost, dashboard, declare, doctor, flip, health, heartbeat, history, link, logs, openapi,
+    page, progress, replicas, services, templates, watch,
 };
 use crate::pages::{Goes, Live};
 use crate::plane::Plane;
@@ -28,7 +28,7 @@ const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The API over a plane.
 pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
-    let Options { tokens, passes, trusted, pages, metrics, tariff, doctor, secret, stop } = options;
+    let Options { tokens, passes, trusted, pages, metrics, tariff, doctor, logs, secret, stop } = options;
     let tariff = Arc::new(tariff);
     let relays = secret.clone().map(|secret| Relay::new(secret, Arc::clone(&plane)));
     let live = Live::new(Arc::clone(&plane), Goes::Ready, stop.clone());
@@ -48,6 +48,7 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
         metrics,
         tariff,
         doctor,
+        logs,
         secret,
         stop,
     };
@@ -86,6 +87,7 @@ pub(super) fn guarded() -> Routes {
         ("/v1/services/{name}/sleep", post(flip::sleep)),
         ("/v1/services/{name}/link", post(link::post)),
         ("/v1/services/{name}/events", get(history::of_service)),
+        ("/v1/services/{name}/logs", get(logs::get)),
         ("/v1/events", get(history::all)),
         ("/v1/instances", get(history::instances)),
         ("/v1/cost", get(cost::get)),

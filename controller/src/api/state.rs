@@ -2,6 +2,7 @@
 
 use crate::config::Secret;
 use crate::doctor::Examine;
+use crate::logs::LogReader;
 use crate::metrics::Metrics;
 use crate::pages::{Custom, Live};
 use crate::passes::Passes;
@@ -31,6 +32,8 @@ pub struct Options {
     pub tariff: Tariff,
     /// Who examines the installation.
     pub doctor: Option<Arc<dyn Examine>>,
+    /// Who reads what containers wrote; none: they write nowhere.
+    pub logs: Option<Arc<LogReader>>,
     /// What controllers of the installation prove themselves to each other with. Without it each answers for itself.
     pub secret: Option<Secret>,
     /// From here on waiting calls and event streams end.
@@ -53,6 +56,7 @@ pub(super) struct Api {
     pub(super) metrics: Arc<[Arc<dyn Metrics>]>,
     pub(super) tariff: Arc<Tariff>,
     pub(super) doctor: Option<Arc<dyn Examine>>,
+    pub(super) logs: Option<Arc<LogReader>>,
     pub(super) secret: Option<Secret>,
     pub(super) stop: CancellationToken,
 }

@@ -1,8 +1,11 @@
 //! What can be typed.
 
 use crate::config::ControllerArgs;
+use crate::logs::MOST;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use dormouse_core::logs::Part;
+use jiff::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -81,6 +84,8 @@ pub(super) enum Command {
     Delete(DeleteArgs),
     /// List events, the newest last
     Events(EventsArgs),
+    /// Show what a service's containers wrote since its last wake: yours, the proxy and the sidecar, by time
+    Logs(LogsArgs),
     /// Show what services cost awake, and what their sleep saved, by list prices
     Cost(CostArgs),
     /// Examine the installation, from inside and from here, and say what to mend: exit code 1 when there is a problem
@@ -178,6 +183,33 @@ pub(super) struct EventsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// The service
+    pub(super) name: String,
+    /// Go on with lines as they are written, through sleeps and wakes
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Only this container's lines; `app` is your own
+    #[arg(short, long, default_value = Part::default().name(), value_parser = Part::ALL.map(Part::name))]
+    pub(super) container: String,
+    /// Only lines of the last so long
+    #[arg(long, value_parser = duration, value_name = "DURATION", group = "from")]
+    pub(super) since: Option<Duration>,
+    /// Only lines written at this time or later, such as 2026-01-01T12:00:00Z
+    #[arg(long, value_name = "TIME", group = "from")]
+    pub(super) since_time: Option<Timestamp>,
+    /// The lines from the wake before the last one until the last one
+    #[arg(short, long, group = "from", conflicts_with = "follow")]
+    pub(super) previous: bool,
+    /// Only so many of the newest lines; -1: all, as without it
+    #[arg(short = 'n', long, value_parser = lines, value_name = "LINES", allow_negative_numbers = true)]
+    pub(super) tail: Option<usize>,
+    /// Begin each line with the time when it was written
+    #[arg(long)]
+    pub(super) timestamps: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CostArgs {
     /// Only this month, such as 2026-11
     #[arg(long, value_name = "YYYY-MM")]
@@ -248,4 +280,9 @@ fn resolver(text: &str) -> Result<SocketAddr, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     dormouse_manifests::parse_duration(text)
         .map_err(|error| format!("{error}; give a duration such as 30s, 5m or 2h"))
+}
+
+fn lines(text: &str) -> Result<usize, String> {
+    let number = if text == "-1" { Some(MOST) } else { text.parse().ok() };
+    number.filter(|number| *number <= MOST).ok_or_else(|| format!("give a number of lines, {MOST} at most"))
 }

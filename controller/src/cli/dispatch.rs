@@ -3,7 +3,7 @@
 use super::args::{Cli, Command, GetArgs, What};
 use super::failure::Failure;
 use super::output::Output;
-use super::{apply, controller, cost, delete, describe, diff, doctor, flip, get, manifests, why};
+use super::{apply, controller, cost, delete, describe, diff, doctor, flip, get, logs, manifests, why};
 use crate::client::Client;
 use crate::config::Secret;
 use crate::exit::Exit;
@@ -77,6 +77,7 @@ async fn call(command: Command, client: &Client, out: Output) -> Result<Exit, Fa
             get::run(&args, client, out).await
         }
         Command::Describe(args) => describe::run(&args, client, out).await,
+        Command::Logs(args) => logs::run(&args, client, out).await,
         Command::Cost(args) => cost::run(&args, client, out).await,
         Command::Doctor(args) => doctor::run(&args, client, out).await,
         Command::Why(args) => why::run(&args, client, out).await,

@@ -9,7 +9,7 @@
 //! - `failure`: how a command fails
 //! - `controller`: `dormouse controller`
 //! - `manifests`: reading `-f`; `declaration`: what they declare, and what the server has
-//! - `apply`, `cost`, `diff`, `doctor`, `get`, `describe`, `why`, `flip`, `delete`, `watch`: commands of the same names
+//! - `apply`, `cost`, `diff`, `doctor`, `get`, `describe`, `why`, `flip`, `logs`, `delete`, `watch`: commands of the same names
 //! - `templates`: what of these is about templates
 //! - `table`, `time`: tables, and times in them
 
@@ -26,6 +26,7 @@ mod doctor;
 mod failure;
 mod flip;
 mod get;
+mod logs;
 mod manifests;
 mod output;
 mod progress;

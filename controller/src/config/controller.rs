@@ -78,6 +78,8 @@ pub struct Installation {
     pub sidecar_image: String,
     /// Execution role of the task definitions it registers.
     pub execution_role: Option<String>,
+    /// Log group that the containers of these definitions write to.
+    pub log_group: Option<String>,
     /// Networks (CIDR) of proxies in front, as the proxy tasks are told of them.
     pub trusted_proxies: Vec<String>,
     /// Where sidecars find the controller, no trailing slash; `None`: from the task's own metadata.
@@ -154,6 +156,7 @@ impl Installation {
             proxy_image: self.proxy_image,
             sidecar_image: self.sidecar_image,
             execution_role: self.execution_role,
+            log_group: self.log_group,
             trusted_proxies: self.trusted_proxies,
             controller_url: resolved.controller_url,
             wildcard: resolved.wildcard,

@@ -56,6 +56,16 @@ pub(super) fn image(text: &str) -> Parsed<String> {
     }
 }
 
+/// A log group's name. Source: Amazon CloudWatch Logs API Reference, CreateLogGroup.
+pub(super) fn log_group(text: &str) -> Parsed<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-/.#".contains(c);
+    if (1..=512).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("a log group's name such as /dormouse/blue/services".to_owned())
+    }
+}
+
 pub(super) fn role_arn(text: &str) -> Parsed<String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts.as_slice() {

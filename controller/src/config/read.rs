@@ -243,6 +243,13 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
     let drain_wait =
         reader.required("DORMOUSE_DRAIN_WAIT", |text| parse::duration(text, seconds(0)..=seconds(3600)));
     let execution_role = reader.optional("TASK_EXECUTION_ROLE_ARN", parse::role_arn);
+    let log_group = reader.optional("DORMOUSE_LOG_GROUP", parse::log_group);
+    // Source: Amazon ECS Developer Guide, "Using the awslogs log driver": Fargate writes under the execution role.
+    if log_group.is_some() && execution_role.is_none() {
+        let value = reader.text("DORMOUSE_LOG_GROUP");
+        let accepted = "it together with TASK_EXECUTION_ROLE_ARN, under whose rights Fargate writes to it";
+        reader.complain("DORMOUSE_LOG_GROUP", value, accepted.to_owned());
+    }
     let private_zone = reader.optional("PRIVATE_HOSTED_ZONE_ID", parse::zone_id);
     let install = reader.optional("DORMOUSE_INSTALL_ID", parse::install_id);
     let controller_url = reader.optional("DORMOUSE_CONTROLLER_URL", parse::controller_url);
@@ -268,6 +275,7 @@ fn installation(reader: &mut Reader<'_>) -> Option<Installation> {
         proxy_image: proxy_image?,
         sidecar_image: sidecar_image?,
         execution_role,
+        log_group,
         trusted_proxies: trusted_proxies.texts(),
         controller_url,
         public_ip,

@@ -125,6 +125,23 @@ fn each_wrong_value_is_named_with_what_is_accepted() {
 }
 
 #[test]
+fn a_log_group_needs_the_role_under_which_tasks_write_to_it() {
+    let role = ("TASK_EXECUTION_ROLE_ARN", "arn:aws:iam::123456789012:role/execution");
+    let both = with(&[("DORMOUSE_LOG_GROUP", "/dormouse/blue/services"), role]).unwrap();
+    assert_eq!(both.installation.log_group.as_deref(), Some("/dormouse/blue/services"));
+    assert_eq!(with(&[role]).unwrap().installation.log_group, None);
+    let say = "DORMOUSE_LOG_GROUP=\"/g\" (--log-group) is not accepted: give it together with TASK_EXECUTION_ROLE_ARN, \
+               under whose rights Fargate writes to it";
+    let wrong = with(&[("DORMOUSE_LOG_GROUP", "/g")]).unwrap_err();
+    assert_eq!(wrong.iter().map(ToString::to_string).collect::<Vec<_>>(), [say]);
+    let wrong = with(&[("DORMOUSE_LOG_GROUP", "a group"), role]).unwrap_err();
+    assert!(
+        wrong[0].to_string().ends_with("give a log group's name such as /dormouse/blue/services"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn all_problems_are_told_at_once_in_the_order_of_the_help() {
     let wrong = read(|name| (name == "DORMOUSE_LEASE").then(|| "x".to_owned())).unwrap_err();
     let names: Vec<&str> = wrong.iter().map(|wrong| wrong.variable).collect();

@@ -95,6 +95,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Execution role of the task definitions it registers",
     ),
     optional(
+        "DORMOUSE_LOG_GROUP",
+        "log-group",
+        "NAME",
+        "CloudWatch log group that the containers it starts write to, and that `dormouse logs` reads",
+    ),
+    optional(
         "PRIVATE_HOSTED_ZONE_ID",
         "private-hosted-zone-id",
         "ID",

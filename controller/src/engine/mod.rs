@@ -9,7 +9,7 @@
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
-//! - `pace`: the budget of calls
+//! - [`pace`]: the budget of calls
 //! - `replicas`: controllers beside each other: what a standby hears and tells
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
 //! - `templates`: services that are made when somebody asks for them
@@ -25,7 +25,7 @@ mod known_zone;
 mod leader;
 mod lifecycle;
 mod metrics;
-mod pace;
+pub mod pace;
 mod plane;
 mod probe;
 pub mod records;

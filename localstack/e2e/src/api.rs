@@ -124,6 +124,15 @@ impl Api {
         self.fine("GET", &format!("/v1/services/{name}/events"))
     }
 
+    /// What its containers wrote.
+    ///
+    /// # Panics
+    /// When it is not told.
+    #[track_caller]
+    pub fn logs(self, name: &str) -> Value {
+        self.fine("GET", &format!("/v1/services/{name}/logs"))
+    }
+
     /// Whether the installation is well, as the controller sees it.
     ///
     /// # Panics

@@ -46,6 +46,7 @@ fn names(ids: &Value, install: &str) -> Vec<(&'static str, String)> {
         ("ProxyCluster", proxies),
         ("ServiceCluster", services),
         ("ServiceAsg", text(&ids["asg"])),
+        ("ServiceLogs.Arn", arn("logs", &format!("log-group:{}:*", text(&ids["logGroup"])))),
         ("Table.Arn", arn("dynamodb", &format!("table/{}", text(&ids["table"])))),
         ("HostedZoneId", text(&ids["hostedZone"])),
         ("PrivateHostedZoneId", text(&ids["privateHostedZone"])),

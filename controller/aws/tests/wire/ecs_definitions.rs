@@ -2,7 +2,7 @@
 
 use crate::recorded::{Answer, Recorded, json, json_error};
 use dormouse_aws::ports::CloudError;
-use dormouse_core::definition::{Architecture, Base, Container, Content};
+use dormouse_core::definition::{Architecture, Base, Container, Content, LogTo};
 use serde_json::{Value, json as value};
 
 const ARN: &str = "arn:aws:ecs:eu-west-1:1:task-definition/fam:3";
@@ -20,6 +20,7 @@ fn container(name: &str) -> Container {
         port: Some(9050),
         stop_timeout: 30,
         health_command: vec!["CMD".into(), "/x".into(), "healthcheck".into()],
+        log: None,
     }
 }
 
@@ -84,6 +85,18 @@ async fn a_content_is_registered() {
         "tags": tags("i", &content().hash()),
     });
     assert_eq!(asked[1].json(), expected);
+}
+
+#[tokio::test]
+async fn lines_go_to_the_group_of_this_region_and_nobody_waits_for_that() {
+    let aws = Recorded::new([none_yet(), registered()]);
+    let log = Some(LogTo { group: "/g".into(), prefix: "shop".into() });
+    let logging = Content { containers: vec![Container { log, ..container("app") }], ..content() };
+    aws.cloud().tasks.register("i", &logging).await.unwrap();
+    let expected = value!({"logDriver": "awslogs", "options": {
+        "awslogs-group": "/g", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "shop", "mode": "non-blocking",
+    }});
+    assert_eq!(aws.asked()[1].json()["containerDefinitions"][0]["logConfiguration"], expected);
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ fn content(family: &str) -> Content {
             port: Some(9050),
             stop_timeout: 5,
             health_command: Vec::new(),
+            log: None,
         }],
         shares_tmp: None,
     }

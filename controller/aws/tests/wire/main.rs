@@ -10,6 +10,7 @@ mod ecs_tasks;
 mod errors;
 mod https;
 mod local;
+mod logs;
 mod recorded;
 mod route53;
 mod survey;

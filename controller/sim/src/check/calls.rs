@@ -78,7 +78,7 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 Kind::Modify => 40,
                 Kind::RunFargate | Kind::Read => 20,
                 Kind::Define => 1,
-                Kind::Zone => 5,
+                Kind::Zone | Kind::Logs => 5,
                 Kind::Scale | Kind::Network => 10,
             } * 30;
             let calls = sim.audit.running.get(&controller)?.calls.get(&kind)?;

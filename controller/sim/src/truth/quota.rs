@@ -30,14 +30,14 @@ impl Quota {
 
 /// Burst and sustained rate a second of an account.
 ///
-/// Sources: Amazon ECS API Reference, "Request throttling"; Amazon Route 53, "Quotas". Auto Scaling and EC2 publish
-/// none that fits: what the product assumes, twice over.
+/// Sources: Amazon ECS API Reference, "Request throttling"; Amazon Route 53 and Amazon CloudWatch Logs, "Quotas". Auto
+/// Scaling and EC2 publish none that fits: what the product assumes, twice over.
 fn bucket(kind: Kind) -> (u64, u64) {
     match kind {
         Kind::Modify => (100, 40),
         Kind::RunFargate | Kind::Read => (100, 20),
         Kind::Define => (20, 1),
-        Kind::Zone => (5, 5),
+        Kind::Zone | Kind::Logs => (5, 5),
         Kind::Scale | Kind::Network => (40, 20),
     }
 }

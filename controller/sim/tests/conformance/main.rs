@@ -82,6 +82,7 @@ impl Bench {
                 port: Some(9050),
                 stop_timeout: 2,
                 health_command: Vec::new(),
+                log: None,
             }],
             shares_tmp: None,
         }

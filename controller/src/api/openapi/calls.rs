@@ -2,7 +2,7 @@
 
 use super::answer::Answer::{self, Events, Json, Nothing, Page, Text};
 use super::answer::of;
-use crate::api::{compat, cost, history, link, services, templates};
+use crate::api::{compat, cost, history, link, logs, services, templates};
 use crate::doctor::Report;
 use dormouse_core::view::{EventView, InstanceView, ServiceView, TemplateView};
 
@@ -41,6 +41,12 @@ pub(in crate::api) enum Value {
     /// A duration of at most 30 days.
     Long,
     Name,
+    /// A part of a service that writes.
+    Part,
+    /// From when on lines are asked for.
+    Since,
+    /// So many lines.
+    Lines,
     Any,
 }
 
@@ -194,6 +200,20 @@ pub(in crate::api) const CALLS: &[Call] = &[
         &[(200, EVENTS)],
         &[400, 404, 503],
     ),
+    Call {
+        query: &[
+            ("container", "only this one's lines", Value::Part),
+            ("since", "from when on: the last wake, if nothing else is asked for", Value::Since),
+            ("tail", "so many of the newest; 10000 at most", Value::Lines),
+        ],
+        ..call(
+            "get",
+            "/v1/services/{name}/logs",
+            "What a service's containers wrote, the newest last; 409 without DORMOUSE_LOG_GROUP",
+            &[(200, Json(of::<logs::LogLines>))],
+            &[400, 404, 409, 503],
+        )
+    },
     call("get", "/v1/events", "What happened, the newest last", &[(200, EVENTS)], &[400, 503]),
     call(
         "get",

@@ -1,6 +1,8 @@
 //! What a call takes: its parameters and its body.
 
 use super::calls::{Call, Takes, Value as Accepts};
+use crate::logs::MOST;
+use dormouse_core::logs::Part;
 use serde_json::{Value, json};
 
 /// What a path can name.
@@ -8,6 +10,9 @@ const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 /// Durations of at most an hour, and of at most 30 days; as many as a pattern can say.
 const WAIT: &str = "^([0-9]{1,4}ms|[0-9]{1,3}s|[0-5]?[0-9]m|1h)$";
 const LONG: &str = "^([0-9]{1,5}s|[0-9]{1,4}m|[0-9]{1,2}h|[12]?[0-9]d|30d)$";
+/// Times of this century, as many as a pattern can say.
+const TIME: &str =
+    "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$";
 
 /// Parameters of path and query.
 pub(super) fn parameters(call: &Call) -> Value {
@@ -22,6 +27,13 @@ pub(super) fn parameters(call: &Call) -> Value {
             Accepts::Wait => json!({"type": "string", "pattern": WAIT}),
             Accepts::Long => json!({"type": "string", "pattern": LONG}),
             Accepts::Name => label(),
+            Accepts::Part => json!({"enum": Part::ALL.map(Part::name)}),
+            Accepts::Since => json!({"anyOf": [
+                {"enum": ["wake", "previous-wake"]},
+                {"type": "string", "pattern": LONG},
+                {"type": "string", "pattern": TIME},
+            ]}),
+            Accepts::Lines => json!({"type": "integer", "minimum": 0, "maximum": MOST}),
             Accepts::Any => json!({"type": "string"}),
         };
         json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema})

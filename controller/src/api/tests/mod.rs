@@ -6,6 +6,7 @@ mod described;
 mod faces;
 mod following;
 mod hostile;
+mod logs;
 mod roles;
 mod rules;
 mod watch;

@@ -224,6 +224,7 @@ fn every_action_that_a_policy_grants_is_used() {
         own_task(world);
         controller.api.doctor();
         no_capacity_at_first(world, &controller);
+        controller.api.logs("hello");
         an_instance_loses_its_protection(world, &controller);
         controller.api.sleep("hello");
         world.nothing_of("hello");
@@ -312,7 +313,7 @@ fn a_termination_is_refused_once(world: &World) {
 /// A task definition of the user's own that logs, on an instance that Spot takes back.
 fn an_own_definition_on_spot(world: &World, controller: &Controller) {
     let log = json!({"logDriver": "awslogs", "options": {
-        "awslogs-group": world.ids["outputs"]["ServiceLogGroup"], "awslogs-region": "us-east-1",
+        "awslogs-group": world.ids["outputs"]["DormouseLogGroup"], "awslogs-region": "us-east-1",
         "awslogs-stream-prefix": "own",
     }});
     let own = json!({

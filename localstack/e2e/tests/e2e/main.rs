@@ -20,6 +20,7 @@
 //! - `declared`: manifests that come and go
 //! - `rollout`: manifests that change
 //! - `deployed`: the CloudFormation template and its policies
+//! - `logs`: what containers wrote
 //! - `doctor`: what is wrong with where it lives
 //! - `command_line`: what a user types
 //! - `described`: the API as it describes itself
@@ -42,6 +43,7 @@ mod faults;
 mod foreign;
 mod guard;
 mod harness;
+mod logs;
 mod on_localstack;
 mod pair;
 mod replicas;

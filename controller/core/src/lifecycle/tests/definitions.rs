@@ -1,6 +1,6 @@
 //! Task definitions: registered when their content is new, deregistered when nobody names them.
 
-use crate::definition::{Base, content};
+use crate::definition::{Base, Container, content};
 use crate::intent;
 use crate::lifecycle::{self, Refusal, Step, View, outcome};
 use crate::naming::{SIDECAR_CONTAINER, USER_CONTAINER};
@@ -49,6 +49,28 @@ fn both_are_registered_when_it_is_declared() {
     scene.register();
     assert_eq!(scene.step(), []);
     assert_eq!(scene.record.observed_generation, 1);
+}
+
+#[test]
+fn every_container_that_is_ours_to_define_writes_to_the_log_group() {
+    let logging = Settings { log_group: Some("/g".into()), ..Settings::example() };
+    let image = ServiceSpec::defaults_for("demo");
+    let own = ServiceSpec { task_definition: Some("own:3".into()), image: None, ..image.clone() };
+    for (spec, role, names) in [
+        (&image, Role::Proxy, &["dormouse-proxy"][..]),
+        (&image, Role::Service, &["app", "dormouse-service"]),
+        (&own, Role::Service, &["dormouse-service"]),
+    ] {
+        let logs = |settings: &Settings| {
+            let containers = content(settings, "hello", spec, role).containers;
+            let log =
+                |known: &Container| known.log.clone().map(|to| (known.name.clone(), to.group, to.prefix));
+            containers.iter().filter_map(log).collect::<Vec<_>>()
+        };
+        let expected = names.iter().map(|name| ((*name).to_owned(), "/g".to_owned(), "hello".to_owned()));
+        assert_eq!(logs(&logging), expected.collect::<Vec<_>>(), "{role:?}");
+        assert_eq!(logs(&Settings::example()), [], "{role:?}");
+    }
 }
 
 #[test]
