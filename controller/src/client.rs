@@ -122,10 +122,10 @@ impl Client {
     /// # Errors
     /// When there is no answer, or it is a problem.
     pub async fn put(&self, path: &str, json: Vec<u8>) -> Result<StatusCode, CallError> {
-        self.send_within(Method::PUT, path, json, ANSWER_TIMEOUT).await
+        Ok(self.send_within(Method::PUT, path, json, ANSWER_TIMEOUT).await?.0)
     }
 
-    /// The same with another method and another patience.
+    /// The same with another method and another patience, and with what came back.
     ///
     /// # Errors
     /// When there is no answer in that time, or it is a problem.
@@ -135,8 +135,8 @@ impl Client {
         path: &str,
         json: Vec<u8>,
         longest: Duration,
-    ) -> Result<StatusCode, CallError> {
-        Ok(self.whole(method, path, json.into(), longest).await?.0)
+    ) -> Result<(StatusCode, Bytes), CallError> {
+        self.whole(method, path, json.into(), longest).await
     }
 
     /// Whether the server answers at all.

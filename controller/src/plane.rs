@@ -7,6 +7,7 @@ use dormouse_core::view::{EventView, InstanceView, ServiceView, TemplateView};
 use dormouse_manifests::{Service, ServiceTemplate};
 use dormouse_peer::wire::{Answer, Heartbeat};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,12 +74,15 @@ pub struct StandbyReport {
     pub replica: String,
     /// Its API.
     pub url: String,
-    /// It ends, and only answers those whom it holds: nobody is to be led there.
+    /// It ends: nobody is to be led there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaving: bool,
     /// Where its activator is reached from outside.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// Where it was, when it ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// Services whose rows it has changed.
     #[serde(default)]
     pub changed: Vec<String>,
@@ -88,6 +92,14 @@ pub struct StandbyReport {
     /// Services with requests at its activator, and how many.
     #[serde(default)]
     pub in_use: BTreeMap<String, u64>,
+}
+
+/// What the leader answers a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct StandbyAnswer {
+    /// Nobody who keeps to the records' TTL is led to the addresses any more that it left.
+    #[serde(default)]
+    pub forgotten: bool,
 }
 
 /// Counts as use of a service while it lives.
@@ -194,9 +206,9 @@ pub trait Plane: Send + Sync {
         watch::channel(None).1
     }
 
-    /// Takes in what a standby says. `false`: this controller does not lead.
-    async fn hear_standby(&self, _report: StandbyReport) -> bool {
-        false
+    /// Takes in what a standby says. `None`: this controller does not lead.
+    async fn hear_standby(&self, _report: StandbyReport) -> Option<StandbyAnswer> {
+        None
     }
 
     /// Every change of a service's view. A receiver that lags loses the oldest and must list again.

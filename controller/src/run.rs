@@ -13,6 +13,7 @@ use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::probe::HttpProbe;
 use crate::replicas;
+use crate::serve::Grace;
 use crate::startup;
 #[cfg(feature = "otel")]
 use crate::trace;
@@ -37,6 +38,9 @@ use tracing::info;
 /// Of the time until it is killed, what is left for an orderly end once nobody waits here any more.
 const LAST: Duration = Duration::from_secs(5);
 
+/// Of the time that requests get, one part in so many is for those that are held when nobody new is led here any more.
+const FOR_THE_HELD: u32 = 4;
+
 /// Connections that wait to be accepted. Whoever comes when so many do, tries again after a second: the usual 128 are
 /// few where a crowd waits for one service. The system's own limit is `net.core.somaxconn`, usually 4096.
 const BACKLOG: u32 = 4096;
@@ -54,6 +58,8 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         Arc::new(DynamoDbStore::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone()));
 
     let stop = CancellationToken::new();
+    // Cancelled after it, once nobody is led here any more.
+    let down = CancellationToken::new();
     let signals = tokio::spawn(stop_on_signal(stop.clone())?);
     let resolved = tokio::select! {
         biased;
@@ -135,20 +141,30 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         doctor: Some(doctor),
         logs,
         secret: Some(config.secret.clone()),
-        stop: stop.clone(),
+        stop: down.clone(),
     };
     let router = api::router(plane.clone(), waker, options);
-    let grace = config.stop_timeout.saturating_sub(LAST);
+    let total = config.stop_timeout.saturating_sub(LAST);
+    let grace = Grace::of(total);
     let mut served = tokio::spawn({
-        let (activator, stop) = (activator.clone(), stop.clone());
+        let (activator, down, grace) = (activator.clone(), down.clone(), grace.clone());
         async move {
-            let api = api::serve(api_listener, router, stop.clone(), grace);
-            tokio::join!(api, activator.serve(activator_listener, stop, grace));
+            let api = api::serve(api_listener, router, down.clone(), grace.clone());
+            tokio::join!(api, activator.serve(activator_listener, down, grace));
+        }
+    });
+    let withdraws = tokio::spawn({
+        let (engine, stop, down) = (engine.clone(), stop.clone(), down.clone());
+        async move {
+            stop.cancelled().await;
+            grace.begin();
+            engine.withdraw(total.saturating_sub(total / FOR_THE_HELD)).await;
+            down.cancel();
         }
     });
     let manifests = config
         .manifests
-        .map(|directory| tokio::spawn(crate::directory::follow(directory, plane.clone(), stop.clone())));
+        .map(|directory| tokio::spawn(crate::directory::follow(directory, plane.clone(), down.clone())));
     info!(api = %config.api_listen, activator = %config.activator_listen, "listening");
 
     // Cancelled once nobody waits here any more.
@@ -156,7 +172,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let secret = config.secret.clone();
     let link = move |url: &str| replicas::Http::to(url, &secret);
     let follows = tokio::spawn(replicas::follow(engine.clone(), link, left.clone()));
-    let ended = engine.lead(&stop).await;
+    let ended = engine.lead(&down).await;
     stop.cancel();
     if ended == Ended::Lost {
         // Whoever leads now must not find two at work: no grace.
@@ -172,7 +188,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         }
     }
     left.cancel();
-    for task in [Some(follows), manifests, Some(signals)].into_iter().flatten() {
+    for task in [Some(follows), manifests, Some(signals), Some(withdraws)].into_iter().flatten() {
         task.await.context(PANICKED)?;
     }
     #[cfg(feature = "otel")]

@@ -9,6 +9,7 @@ mod testing;
 use dormouse::api::{Options, router, serve};
 use dormouse::config::Secret;
 use dormouse::plane::Plane;
+use dormouse::serve::Grace;
 use dormouse::tokens::Tokens;
 use dormouse::waker::Waker;
 use dormouse_state::{ConditionType, Desired, Phase};
@@ -55,7 +56,7 @@ fn shell_with(token: Option<&str>) -> Shell {
     let api = router(Arc::clone(&port), Waker::new(port), options);
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
-    runtime.spawn(serve(listener, api, CancellationToken::new(), Duration::ZERO));
+    runtime.spawn(serve(listener, api, CancellationToken::new(), Grace::of(Duration::ZERO)));
     Shell { plane, logs, server, _runtime: runtime }
 }
 

@@ -6,7 +6,7 @@ use crate::metrics::{Metrics, Page};
 use crate::pages::{Custom, Goes, Live};
 use crate::passes::Passes;
 use crate::plane::Plane;
-use crate::serve;
+use crate::serve::{self, Grace};
 use crate::tokens::Tokens;
 use crate::trace::Traces;
 use crate::trust::TrustedProxies;
@@ -18,12 +18,11 @@ use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -100,27 +99,26 @@ impl Activator {
         })
     }
 
-    /// Serves until `stop`; then requests that are held or under way, and tunnels, get `grace` to finish.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken, grace: Duration) {
-        let stopped = Arc::new(OnceLock::new());
+    /// Serves until `stop`; then requests that are held or under way, and tunnels, get what is left of `grace` to finish.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken, grace: Grace) {
         let activator = Arc::clone(&self);
         let (closing, watched) = (self.closing.clone(), self.stopping.clone());
-        let (stopping, since) = (stop.clone(), Arc::clone(&stopped));
+        let (stopping, runs) = (stop.clone(), grace.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;
             watched.cancel();
-            let _ = since.set(Instant::now());
-            sleep(grace - grace / 10).await;
+            runs.begin();
+            let left = runs.left();
+            sleep(left - left / 10).await;
             closing.cancel();
         });
-        serve::serve(listener, stop.clone(), grace, move |peer| {
+        serve::serve(listener, stop.clone(), grace.clone(), move |peer| {
             let activator = Arc::clone(&activator);
             service_fn(move |request| Arc::clone(&activator).infallible(peer, request))
         })
         .await;
         self.tunnels.close();
-        let left = stopped.get().map_or(grace, |since| grace.saturating_sub(since.elapsed()));
-        let _ = timeout(left, self.tunnels.wait()).await;
+        let _ = timeout(grace.left(), self.tunnels.wait()).await;
     }
 
     /// Serves one connection, whatever carries it.

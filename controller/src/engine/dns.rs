@@ -1,9 +1,10 @@
 //! The dns reconciler's shell: one zone at a time, one batch at a time.
 
+use super::withdrawal::WildcardChange;
 use super::{Engine, Key};
 use dormouse_aws::ports::{ChangeAnswer, CloudError};
 use dormouse_core::budget::Kind;
-use dormouse_core::dns::{self, Change, Group, Plan, Wanted, batch, wanted};
+use dormouse_core::dns::{self, Change, Group, Plan, WILDCARD, Wanted, batch, wanted};
 use dormouse_core::settings::PrivateZone;
 use dormouse_state::{ServiceRecord, planted};
 use std::collections::BTreeMap;
@@ -74,6 +75,7 @@ impl Engine {
         if changed {
             again = sooner(again, Some(AGAIN));
         }
+        again = sooner(again, self.poll_wildcard().await);
         for (id, names) in polls {
             again = sooner(again, self.poll(&id, &names).await);
         }
@@ -188,6 +190,9 @@ impl Engine {
             known.changed(changes);
             if !public {
                 return;
+            }
+            if groups.iter().any(|group| group.owner == WILDCARD) {
+                world.wildcard_change = Some(WildcardChange::accepted(id));
             }
         }
         for group in groups {

@@ -10,7 +10,7 @@
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
 //! - [`pace`]: the budget of calls
-//! - `replicas`: controllers beside each other: what a standby hears and tells
+//! - `replicas`: controllers beside each other: what a standby hears and tells; `withdrawal`: one of them ends
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
 //! - `templates`: services that are made when somebody asks for them
 //! - `metrics`: its own numbers
@@ -35,6 +35,7 @@ pub mod scheduler;
 mod sweep;
 mod templates;
 mod webhook;
+mod withdrawal;
 pub mod world;
 
 use crate::clock::Clock;

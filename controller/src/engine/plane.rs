@@ -1,7 +1,7 @@
 //! What users' side asks of the control plane.
 
 use super::{Engine, Key};
-use crate::plane::{Asked, Declared, InUse, Plane, PlaneError, StandbyReport};
+use crate::plane::{Asked, Declared, InUse, Plane, PlaneError, StandbyAnswer, StandbyReport};
 use async_trait::async_trait;
 use dormouse_core::guard::{self, NotWoken};
 use dormouse_core::observed::Beat;
@@ -248,7 +248,7 @@ impl Plane for EnginePlane {
         self.0.followed()
     }
 
-    async fn hear_standby(&self, report: StandbyReport) -> bool {
+    async fn hear_standby(&self, report: StandbyReport) -> Option<StandbyAnswer> {
         self.0.hear_standby(report).await
     }
 

@@ -4,8 +4,8 @@
 //! of services that are awake is what the leader says of them: only the leader hears their sidecars.
 
 use super::{Engine, Key};
-use crate::plane::StandbyReport;
-use dormouse_core::dns::{Change, Group, WILDCARD};
+use crate::plane::{StandbyAnswer, StandbyReport};
+use dormouse_core::dns::{Group, WILDCARD, withdrawal};
 use dormouse_core::settings::Settings;
 use dormouse_core::view::ServiceView;
 use dormouse_state::Lease;
@@ -29,6 +29,8 @@ pub struct Standby {
     at: Instant,
     /// What it said last.
     pub report: StandbyReport,
+    /// What it was answered.
+    pub answer: StandbyAnswer,
 }
 
 /// What a controller knows of the others.
@@ -48,6 +50,8 @@ pub(super) struct Replicas {
     leads_since: Mutex<Option<Instant>>,
     /// It ends.
     leaving: AtomicBool,
+    /// The leader said that nobody is led here any more.
+    forgotten: AtomicBool,
 }
 
 impl Default for Replicas {
@@ -61,6 +65,7 @@ impl Default for Replicas {
             news: Notify::new(),
             leads_since: Mutex::default(),
             leaving: AtomicBool::new(false),
+            forgotten: AtomicBool::new(false),
         }
     }
 }
@@ -181,10 +186,28 @@ impl Engine {
         }
     }
 
-    /// From now on it only answers those whom it holds.
+    /// From now on nobody is to be led here.
     pub(super) fn leave(&self) {
         self.replicas.leaving.store(true, Ordering::Release);
         self.replicas.news.notify_one();
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.replicas.leaving.load(Ordering::Acquire)
+    }
+
+    /// The leader's answer to a report.
+    pub fn hear_answer(&self, answer: StandbyAnswer) {
+        self.replicas.forgotten.store(answer.forgotten, Ordering::Release);
+    }
+
+    /// For how long it has led; zero when it never did.
+    pub(super) fn has_led_for(&self) -> Duration {
+        lock(&self.replicas.leads_since).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    pub(super) fn leader_has_forgotten(&self) -> bool {
+        self.replicas.forgotten.load(Ordering::Acquire)
     }
 
     /// Waits until there is something to tell the leader.
@@ -197,13 +220,15 @@ impl Engine {
         let changed = std::mem::take(&mut *lock(&self.replicas.untold));
         let world = self.world();
         let used = world.activator.iter().filter(|(_, at)| at.in_flight > 0);
-        let leaving = self.replicas.leaving.load(Ordering::Acquire);
-        let addresses = self.settings.wildcard.clone().filter(|_| !leaving).unwrap_or_default();
+        let leaving = self.is_leaving();
+        let own = self.settings.wildcard.clone().unwrap_or_default();
+        let (addresses, left) = if leaving { (Vec::new(), own) } else { (own, Vec::new()) };
         StandbyReport {
             replica: self.holder.clone(),
             url: self.replica_url.clone(),
             leaving,
             addresses,
+            left,
             changed: changed.into_iter().collect(),
             templates: self.replicas.untold_templates.swap(false, Ordering::AcqRel),
             in_use: used.map(|(name, at)| (name.clone(), at.in_flight)).collect(),
@@ -223,10 +248,10 @@ impl Engine {
         self.epoch.load(Ordering::Acquire) != 0
     }
 
-    /// A standby says what it was asked. `false`: this one does not lead.
-    pub(super) async fn hear_standby(&self, report: StandbyReport) -> bool {
+    /// A standby says what it was asked. `None`: this one does not lead.
+    pub(super) async fn hear_standby(&self, report: StandbyReport) -> Option<StandbyAnswer> {
         if !self.is_leader() {
-            return false;
+            return None;
         }
         if report.templates {
             self.refresh_templates().await;
@@ -244,9 +269,10 @@ impl Engine {
         if before.is_none() {
             info!(replica, url = report.url, "a controller stands by");
         }
-        let now = Standby { at: Instant::now(), report };
+        let answer = self.answer_to(&report);
+        let now = Standby { at: Instant::now(), report, answer };
         self.standby_changed(&replica, before, Some(now));
-        true
+        Some(answer)
     }
 
     /// Forgets the standbys that have fallen silent.
@@ -304,9 +330,13 @@ impl Engine {
         let stays = |report: &&StandbyReport| !report.leaving;
         let reports = || world.standbys.values().map(|standby| &standby.report).filter(stays);
         if let Some(own) = &mut settings.wildcard {
-            let others = reports().flat_map(|report| report.addresses.iter().cloned());
-            let all: BTreeSet<String> = own.drain(..).chain(others).collect();
-            own.extend(all);
+            let mut all: BTreeSet<String> =
+                reports().flat_map(|report| report.addresses.iter().cloned()).collect();
+            // Who ends leaves it to the others, when there are any.
+            if !self.is_leaving() || all.is_empty() {
+                all.extend(own.drain(..));
+            }
+            *own = all.into_iter().collect();
         }
         for url in reports().map(|report| &report.url).filter(|url| **url != self.replica_url) {
             settings.controller_url.push(',');
@@ -315,16 +345,15 @@ impl Engine {
         Cow::Owned(settings)
     }
 
-    /// A new leader leaves the addresses of several controllers alone until they had the time to say that they are
-    /// there. Answers how long that is still.
+    /// A new leader leaves the addresses of other controllers alone until they had the time to say that they are there.
+    /// Answers how long that is still.
     pub(super) fn awaits_standbys(&self, groups: &mut Vec<Group>) -> Option<Duration> {
         let since = (*lock(&self.replicas.leads_since))?;
         let left = GONE_AFTER.checked_sub(since.elapsed()).filter(|left| !left.is_zero())?;
+        let own = self.settings.wildcard.clone().unwrap_or_default();
         let before = groups.len();
-        groups.retain(|group| {
-            let several = |change: &Change| matches!(change, Change::Delete(set) if set.kind == "A" && set.values.len() > 1);
-            group.owner != WILDCARD || !group.changes.iter().any(several)
-        });
+        groups
+            .retain(|group| group.owner != WILDCARD || !withdrawal::takes_out_another(&group.changes, &own));
         (groups.len() != before).then_some(left)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::known_zone::KnownZone;
 use super::replicas::Standby;
+use super::withdrawal::WildcardChange;
 use dormouse_core::capacity::{self, Demand, Room, Want};
 use dormouse_core::definition::service_resources;
 use dormouse_core::idle::AtActivator;
@@ -70,6 +71,8 @@ pub struct World {
     pub activator: BTreeMap<String, AtActivator>,
     /// Controllers that stand by, and the requests at theirs.
     pub standbys: BTreeMap<String, Standby>,
+    /// The newest change of the wildcard record that was made here.
+    pub wildcard_change: Option<WildcardChange>,
     /// Service → when the row was made that was planned here: its definitions were compared under these settings.
     planned: BTreeMap<String, Timestamp>,
 }

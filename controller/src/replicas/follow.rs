@@ -95,8 +95,14 @@ async fn report(engine: &Engine, link: &impl Link) -> Result<(), Broken> {
     let report = engine.report();
     let told = tokio::time::timeout(SILENT, link.report(&report)).await;
     let told = told.unwrap_or_else(|_| Err(Broken("it takes no report".to_owned())));
-    if told.is_err() {
-        engine.untold(report);
+    match told {
+        Ok(answer) => {
+            engine.hear_answer(answer);
+            Ok(())
+        }
+        Err(error) => {
+            engine.untold(report);
+            Err(error)
+        }
     }
-    told
 }

@@ -4,7 +4,7 @@ use super::link::{Broken, Feed, Link, News};
 use super::{REPORT, SILENT, pass};
 use crate::client::{CallError, Client, Events};
 use crate::config::Secret;
-use crate::plane::StandbyReport;
+use crate::plane::{StandbyAnswer, StandbyReport};
 use async_trait::async_trait;
 use http::Method;
 use serde_json::Value;
@@ -36,10 +36,11 @@ impl Http {
 
 #[async_trait]
 impl Link for Http {
-    async fn report(&self, report: &StandbyReport) -> Result<(), Broken> {
+    async fn report(&self, report: &StandbyReport) -> Result<StandbyAnswer, Broken> {
         let json = serde_json::to_vec(report)?;
-        self.0.send_within(Method::POST, REPORT, json, SILENT).await?;
-        Ok(())
+        let (_, answer) = self.0.send_within(Method::POST, REPORT, json, SILENT).await?;
+        // An older leader says nothing.
+        Ok(if answer.is_empty() { StandbyAnswer::default() } else { serde_json::from_slice(&answer)? })
     }
 
     async fn news(&self) -> Result<Box<dyn Feed>, Broken> {

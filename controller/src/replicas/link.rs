@@ -1,6 +1,6 @@
 //! The way from a controller that stands by to the one that leads.
 
-use crate::plane::StandbyReport;
+use crate::plane::{StandbyAnswer, StandbyReport};
 use async_trait::async_trait;
 use dormouse_core::view::ServiceView;
 use thiserror::Error;
@@ -28,7 +28,7 @@ pub trait Link: Send + Sync {
     ///
     /// # Errors
     /// When it did not take the report in, or did not say so.
-    async fn report(&self, report: &StandbyReport) -> Result<(), Broken>;
+    async fn report(&self, report: &StandbyReport) -> Result<StandbyAnswer, Broken>;
 
     /// What it says from now on: first how each service is, then every change.
     ///

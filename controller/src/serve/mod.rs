@@ -1,6 +1,9 @@
 //! A listener and its connections: HTTP/1.1 with upgrades, HTTP/2 without TLS, bounded headers, an orderly end.
 
+mod grace;
 mod preface;
+
+pub use grace::Grace;
 
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -25,10 +28,10 @@ const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Between two tries to accept, when the machine has no sockets left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `stop`, then lets what is under way finish, for `grace` at most.
+/// Serves until `stop`, then lets what is under way finish, for what is left of `grace`.
 ///
 /// `service` makes the service of one connection, from the address of who is at its other end.
-pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, grace: Duration, service: F)
+pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, grace: Grace, service: F)
 where
     F: Fn(SocketAddr) -> S,
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
@@ -61,7 +64,8 @@ where
     }
     drop(listener);
     connections.close();
-    if timeout(grace, connections.wait()).await.is_err() {
+    grace.begin();
+    if timeout(grace.left(), connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "cut off at the end of the grace period");
         cut.cancel();
         connections.wait().await;

@@ -6,6 +6,7 @@
 //! - [`owner`]: the TXT that says whose a record is and what it was given
 //! - [`compare`]: one owner's wanted records against the zone
 //! - [`wanted`]: which records a service is to have
+//! - [`withdrawal`]: an address that is taken out of the wildcard
 //! - [`batch`]: changes of many owners in as few calls as Route 53 allows
 
 pub mod batch;
@@ -14,6 +15,7 @@ pub mod owner;
 #[cfg(test)]
 mod tests;
 pub mod wanted;
+pub mod withdrawal;
 pub mod zone;
 
 pub use compare::{Standing, compare};
@@ -33,7 +35,7 @@ pub const WILDCARD: &str = "_wildcard";
 /// Route 53 propagates within 60 seconds as a rule; when a change's id was lost this long is waited instead.
 ///
 /// Source: Amazon Route 53 Developer Guide, "Checking the status of your changes".
-const PROPAGATES_IN: Duration = Duration::from_secs(60);
+pub const PROPAGATES_IN: Duration = Duration::from_secs(60);
 
 /// A change that is tried again and again is dated anew this often: each date is a write.
 const DATED_EVERY: Duration = Duration::from_secs(5);

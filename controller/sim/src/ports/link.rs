@@ -6,7 +6,7 @@ use crate::profile::SECOND;
 use crate::sim::World;
 use async_trait::async_trait;
 use dormouse::engine::EnginePlane;
-use dormouse::plane::{Plane as _, StandbyReport};
+use dormouse::plane::{Plane as _, StandbyAnswer, StandbyReport};
 use dormouse::replicas::link::{Broken, Feed, Link, News};
 use dormouse_core::view::ServiceView;
 use std::collections::VecDeque;
@@ -73,12 +73,12 @@ impl Way {
 
 #[async_trait]
 impl Link for Way {
-    async fn report(&self, report: &StandbyReport) -> Result<(), Broken> {
+    async fn report(&self, report: &StandbyReport) -> Result<StandbyAnswer, Broken> {
         self.cross().await?;
         self.arrive().await?;
         let heard = self.peer.plane.hear_standby(report.clone()).await;
         self.cross().await?;
-        if heard { Ok(()) } else { Err(broken("it does not lead")) }
+        heard.ok_or_else(|| broken("it does not lead"))
     }
 
     async fn news(&self) -> Result<Box<dyn Feed>, Broken> {

@@ -3,6 +3,7 @@
 use crate::activator::{Activator, Limits, Options};
 use crate::config::Secret;
 use crate::plane::Plane;
+use crate::serve::Grace;
 use crate::testing::{FakePlane, asleep};
 use crate::tokens::Tokens;
 use crate::waker::Waker;
@@ -73,7 +74,7 @@ async fn start(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let served = tokio::spawn(Arc::clone(&activator).serve(listener, stop.clone(), grace));
+    let served = tokio::spawn(Arc::clone(&activator).serve(listener, stop.clone(), Grace::of(grace)));
     Rig { plane, activator, address, stop, served }
 }
 

@@ -4,6 +4,7 @@ use super::answer::Answer::{self, Events, Json, Nothing, Page, Text};
 use super::answer::of;
 use crate::api::{compat, cost, history, link, logs, services, templates};
 use crate::doctor::Report;
+use crate::plane::StandbyAnswer;
 use dormouse_core::view::{EventView, InstanceView, ServiceView, TemplateView};
 
 /// Whom a call is for.
@@ -290,7 +291,7 @@ pub(in crate::api) const CALLS: &[Call] = &[
             "post",
             "/v1/replicas",
             "Controllers that stand by only",
-            &[(204, Nothing)],
+            &[(200, Answer::Json(of::<StandbyAnswer>))],
             &[400, 401, 409, 413],
         )
     },

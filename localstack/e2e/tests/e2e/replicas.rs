@@ -9,11 +9,13 @@ use dormouse_e2e::manifest::Manifest;
 use dormouse_e2e::options::Options;
 use dormouse_e2e::run::run;
 use dormouse_e2e::tasks::Role;
-use dormouse_e2e::world::{World, host};
+use dormouse_e2e::world::{World, host, socket};
 use rustix::process::Signal;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// One that leads, and one that follows it.
@@ -225,5 +227,98 @@ fn strangers_are_no_controllers() {
             .send(format!("{}:9070", controller.address()).parse().unwrap())
             .unwrap();
         assert_eq!(forged.status, 401, "{forged}");
+    });
+}
+
+/// Clients who ask the controllers themselves, over a new connection each time, wherever an honest resolver leads them:
+/// what a sleeping service's name answers without being woken. Answers what went wrong.
+fn newcomers(world: &World, stop: &Arc<AtomicBool>, asked: &Arc<AtomicU64>) -> Vec<JoinHandle<Vec<String>>> {
+    let client = |_| {
+        let (mut resolver, stop, asked) = (world.resolver(), Arc::clone(stop), Arc::clone(asked));
+        thread::spawn(move || {
+            let mut wrong = Vec::new();
+            while !stop.load(Ordering::SeqCst) {
+                let to = resolver.resolve(&host("asleep")).unwrap();
+                let answer = Request::new("GET", &host("asleep"), "/robots.txt").send(socket(&to));
+                match answer {
+                    Ok(answer) if answer.status == 200 => {}
+                    other => wrong.push(format!("{to}: {other:?}")),
+                }
+                asked.fetch_add(1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(20));
+            }
+            wrong
+        })
+    };
+    (0..3).map(client).collect()
+}
+
+/// Replaces so many controllers by as many new ones, as ECS does, under newcomers. They are led to the old ones until
+/// the record has another address, and a TTL longer.
+#[track_caller]
+fn upgraded_under_newcomers(world: &World, mut old: Vec<Controller>) {
+    old[0].declare(&Manifest::app("asleep"));
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients = newcomers(world, &stop, &asked);
+    let more = |count: u64| {
+        let before = asked.load(Ordering::SeqCst);
+        eventually("they are answered", SOON, || {
+            let now = asked.load(Ordering::SeqCst);
+            holds(now >= before + count, format!("{before} {now}"))
+        });
+    };
+    more(20);
+    let new: Vec<Controller> = old.iter().map(|_| world.controller_with(&[])).collect();
+    for one in &new {
+        one.is_up();
+        follows(one);
+        eventually("it knows the service", SOON, || holds(one.api.find("asleep").is_ok(), "not yet"));
+    }
+    let mut addresses: Vec<_> = old.iter().chain(&new).map(|one| one.address().to_owned()).collect();
+    addresses.sort();
+    let stands = |what: &str, addresses: &[String]| {
+        eventually(what, SOON, || {
+            holds(
+                world.record("*").as_deref() == Some(&addresses.join(",")),
+                format!("{:?}", world.record("*")),
+            )
+        });
+    };
+    stands("all are named", &addresses);
+    for one in &old {
+        one.signal(Signal::TERM);
+    }
+    for one in &mut old {
+        assert!(one.ended().success());
+        let log = one.log();
+        assert!(log.contains("nobody is led here any more"), "{log}");
+    }
+    let mut addresses: Vec<_> = new.iter().map(|one| one.address().to_owned()).collect();
+    addresses.sort();
+    stands("only the new ones are named", &addresses);
+    more(20);
+    stop.store(true, Ordering::SeqCst);
+    let wrong: Vec<String> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    assert!(wrong.is_empty(), "{} of {}: {}", wrong.len(), asked.load(Ordering::SeqCst), wrong.join("\n"));
+}
+
+/// A name server is as late as this: what comes to the old ones until then, on a busy machine, still finds them.
+fn late() -> Options {
+    Options::default().controller("DORMOUSE_STOP_TIMEOUT", "120s").local("--dns-sync-delay=1500ms")
+}
+
+#[test]
+fn an_upgrade_refuses_no_newcomer() {
+    run(late(), |world| {
+        let old = world.controller();
+        upgraded_under_newcomers(world, vec![old]);
+    });
+}
+
+#[test]
+fn an_upgrade_of_two_refuses_no_newcomer() {
+    run(late(), |world| {
+        let (first, second) = two(world);
+        upgraded_under_newcomers(world, vec![first, second]);
     });
 }
