@@ -103,7 +103,10 @@ fn describe(view: &ServiceView, events: &[EventView], now: Timestamp) -> String 
     }
     if let Some(untold) = &status.untold {
         let since = age(untold.since, now);
-        line("Webhook", format!("not told yet: {} events, the oldest of {since} ago", untold.count));
+        line(
+            "Webhook",
+            format!("events that it is not told yet: {}, the oldest of {since} ago", untold.count),
+        );
     }
     text.push_str(&conditions(view, now));
     text.push_str(&tasks(view));
