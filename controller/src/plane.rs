@@ -206,6 +206,11 @@ pub trait Plane: Send + Sync {
         watch::channel(None).1
     }
 
+    /// How many controllers there are, as far as this one knows.
+    fn replicas(&self) -> usize {
+        1
+    }
+
     /// Takes in what a standby says. `None`: this controller does not lead.
     async fn hear_standby(&self, _report: StandbyReport) -> Option<StandbyAnswer> {
         None

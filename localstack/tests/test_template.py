@@ -237,11 +237,22 @@ def test_what_it_costs_asleep(choices: dict[str, str], most: float) -> None:
     assert total <= most, price.table(given)
 
 
+def test_what_both_sides_come_to_is_written_down() -> None:
+    assert price.IDLE.read_text() == price.written(), "python manifests/infrastructure/price.py --write"
+    (lease,) = re.findall(r"Name: DORMOUSE_LEASE, Value: (\d+)s", (HERE / "dormouse.yaml").read_text())
+    assert int(lease) == price.LEASE_SECONDS
+
+
 def test_the_guide_has_the_lines_of_the_price() -> None:
     slots = installation.template()["Parameters"]
     given = {name: str(slot["Default"]) for name, slot in slots.items() if "Default" in slot}
     guide = (HERE / "README.md").read_text()
-    for choices in ({}, {"ControllerSpot": "true"}):
+    for choices in (
+        {},
+        {"ControllerSpot": "true"},
+        {"ControllerCount": "2"},
+        {"ControllerCount": "2", "ControllerSpot": "true"},
+    ):
         lines = price.idle(given | choices)
         for one in lines:
             assert f"{one.dollars:.2f}" in guide, f"{one.what}: {one.dollars:.2f}"

@@ -1,16 +1,25 @@
-"""What an installation costs a month while everything sleeps, from prices.json: a line for each thing that is paid."""
+"""What an installation costs a month while everything sleeps, from prices.json: a line for each thing that is paid.
+
+The controller reckons the same of itself (`dormouse cost`, controller/core/src/upkeep.rs). idle.json has what both must
+come to, for every choice; a test of each side holds it against the file.
+
+python price.py --write   writes idle.json
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PRICES = Path(__file__).resolve().parent / "prices.json"
-# The lease's row is written every third of DORMOUSE_LEASE, which the template sets to 30 s.
-LEASE_WRITE_SECONDS = 10
+HERE = Path(__file__).resolve().parent
+PRICES, IDLE = HERE / "prices.json", HERE / "idle.json"
+# The template sets DORMOUSE_LEASE to it. The lease's row is written every third of it, and a standby looks at it every
+# tenth of it.
+LEASE_SECONDS = 30
 # So many services are reckoned with.
 SERVICES = 10
 
@@ -49,9 +58,10 @@ def idle(parameters: dict[str, Any]) -> list[Line]:
         task *= 1 - known["fargateSpotDiscount"]
         how += f", less {known['fargateSpotDiscount']:.0%} on Spot"
     address = known["publicIpv4Hour"]
-    writes = seconds / LEASE_WRITE_SECONDS
+    writes = seconds / (LEASE_SECONDS / 3)
     scan, log = assumed["scanSeconds"], assumed["logGb"]
-    reads = seconds / scan * math.ceil(SERVICES * assumed["rowBytes"] / assumed["unitBytes"])
+    whole = math.ceil(SERVICES * assumed["rowBytes"] / assumed["unitBytes"])
+    reads = seconds / scan * whole
     per_write, per_read = known["dynamodbMillionWrites"], known["dynamodbMillionReads"]
     lines = [
         Line("controller, Fargate", how, task),
@@ -64,12 +74,17 @@ def idle(parameters: dict[str, Any]) -> list[Line]:
             writes * per_write / 1e6,
         ),
         Line(
-            f"table: {SERVICES} services read every {scan} s",
-            f"{reads:,.0f} read units x ${per_read} a million",
+            "table: the rows",
+            f"{reads:,.0f} read units, {SERVICES} services every {scan} s, x ${per_read} a million",
             reads * per_read / 1e6,
         ),
         Line("logs", f"{log} GB x ${known['logsGb']}", log * known["logsGb"]),
     ]
+    if count > 1:
+        often, follows = LEASE_SECONDS / 10, assumed["standbyScanSeconds"]
+        looks = (seconds / often + seconds / follows * whole) * (count - 1)
+        how = f"{looks:,.0f} read units, the lease every {often:g} s, rows every {follows} s, x ${per_read} a million"
+        lines.append(Line("table: who stands by", how, looks * per_read / 1e6))
     if parameters["NatGateway"] == "true":
         nat = known["natGatewayHour"]
         lines.append(Line("NAT gateway and its address", f"(${nat} + ${address}) x {hours} h", (nat + address) * hours))
@@ -79,6 +94,40 @@ def idle(parameters: dict[str, Any]) -> list[Line]:
 def table(parameters: dict[str, Any]) -> str:
     """The lines and their sum, as text."""
     lines = idle(parameters)
-    rows = [f"  {one.what:<40} {one.how:<58} {one.dollars:7.2f}" for one in lines]
-    rows.append(f"  {'a month':<40} {'':<58} {sum(one.dollars for one in lines):7.2f}")
+    width = max(len(one.how) for one in lines)
+    rows = [f"  {one.what:<28} {one.how:<{width}} {one.dollars:7.2f}" for one in lines]
+    rows.append(f"  {'a month':<28} {'':<{width}} {month(parameters):7.2f}")
+    counts = {"1": "one controller", "2": "two, of which the second takes over at once"}
+    for count, words in counts.items():
+        if count != str(parameters["ControllerCount"]):
+            other = month({**parameters, "ControllerCount": count})
+            rows.append(f"  With {words} (ControllerCount={count}) it would be {other:.2f}.")
     return "\n".join(rows)
+
+
+def month(parameters: dict[str, Any]) -> float:
+    """The sum of the lines."""
+    return sum(one.dollars for one in idle(parameters))
+
+
+def choices() -> list[dict[str, Any]]:
+    """What idle.json holds: for each processor and number of controllers every line in dollars, and on Spot."""
+    found = []
+    for architecture in ("ARM64", "X86_64"):
+        for count in (1, 2):
+            given = {"Architecture": architecture, "ControllerCount": count, "NatGateway": "false"}
+            lines, on_spot = (idle({**given, "ControllerSpot": spot}) for spot in ("false", "true"))
+            both = zip(lines, on_spot, strict=True)
+            pairs = [[one.what, round(one.dollars, 4), round(spot.dollars, 4)] for one, spot in both]
+            known = {"architecture": architecture, "controllers": count, "lease": LEASE_SECONDS, "services": SERVICES}
+            found.append({**known, "lines": pairs})
+    return found
+
+
+def written() -> str:
+    """idle.json as it is to be."""
+    return json.dumps(choices(), indent=1) + "\n"
+
+
+if __name__ == "__main__" and "--write" in sys.argv:
+    IDLE.write_text(written())

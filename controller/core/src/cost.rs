@@ -63,6 +63,8 @@ pub struct Assumed {
     pub controller_gib: f64,
     /// Seconds between two readings of the whole table.
     pub scan_seconds: f64,
+    /// The same of a controller that stands by.
+    pub standby_scan_seconds: f64,
     /// Bytes of a read unit.
     pub unit_bytes: f64,
     /// Bytes of a sleeping service's row.

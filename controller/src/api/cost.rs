@@ -46,8 +46,13 @@ pub struct ServiceCost {
 }
 
 impl CostReport {
-    /// Reckons.
-    pub fn of(services: &[Arc<ServiceView>], tariff: &Tariff, now: Timestamp) -> CostReport {
+    /// Reckons. `controllers`: how many there are.
+    pub fn of(
+        services: &[Arc<ServiceView>],
+        tariff: &Tariff,
+        controllers: usize,
+        now: Timestamp,
+    ) -> CostReport {
         let prices = Prices::shipped();
         let known = tariff.instance_type.clone().filter(|kind| prices.instance_hour.contains_key(kind));
         let cost = |view: &Arc<ServiceView>| {
@@ -68,7 +73,7 @@ impl CostReport {
             instance_type: known,
             month: month(now).0,
             services: services.iter().map(cost).collect(),
-            idle: asleep(prices, &tariff.controller, services.len()),
+            idle: asleep(prices, &tariff.controller, controllers, services.len()),
         }
     }
 
@@ -82,5 +87,6 @@ impl CostReport {
 
 pub(super) async fn get(State(api): State<Api>, params: Params) -> Result<Json<CostReport>, Problem> {
     params.only(&[])?;
-    Ok(Json(CostReport::of(&api.plane.services(), &api.tariff, api.plane.now())))
+    let (plane, tariff) = (&api.plane, &api.tariff);
+    Ok(Json(CostReport::of(&plane.services(), tariff, plane.replicas(), plane.now())))
 }

@@ -47,7 +47,7 @@ pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Response
     let (services, instances, events) =
         (api.plane.services(), api.plane.instances(), api.plane.newest_events(EVENTS));
     let now = api.plane.now();
-    let costs = CostReport::of(&services, &api.tariff, now);
+    let costs = CostReport::of(&services, &api.tariff, api.plane.replicas(), now);
     dashboard::dashboard(&Shown {
         services: &services,
         instances: &instances,

@@ -248,6 +248,10 @@ impl Plane for EnginePlane {
         self.0.followed()
     }
 
+    fn replicas(&self) -> usize {
+        self.0.controllers().len()
+    }
+
     async fn hear_standby(&self, report: StandbyReport) -> Option<StandbyAnswer> {
         self.0.hear_standby(report).await
     }
