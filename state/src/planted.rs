@@ -133,6 +133,46 @@ mod faults {
         /// Sidecars report every 15 s, also while their pair is on its way up.
         SlowToHear,
 
+        // A changed manifest.
+        /// A pair takes over as soon as its tasks run.
+        TakesOverUnready,
+        /// A pair that is replaced drains while users are led to it.
+        ReplacedAtOnce,
+        /// A changed manifest waits for the next wake.
+        NeverRollsOut,
+        /// Another pair gets ready while the one before is on its way out.
+        TwoRolloutsAtOnce,
+        /// A manifest that does not come up is tried for ever.
+        RollsOutForEver,
+        /// What is rolled back keeps the manifest that failed.
+        RollbackForgets,
+        /// A manifest that is to be checked is believed.
+        ChecksNothing,
+
+        // What else keeps a service awake, or wakes it.
+        /// A window that opens wakes nobody.
+        WindowsWakeNobody,
+        /// An open window keeps nobody awake.
+        WindowsKeepNobody,
+        /// What was put to sleep in an open window is woken at once.
+        WindowOverrules,
+        /// What others need falls asleep.
+        DependenciesSleep,
+        /// What a service needs is not woken: neither with it, nor when it is found asleep. Either is enough.
+        DependenciesUnwoken,
+        /// A template makes any number of services.
+        TemplatesMakeAnyNumber,
+        /// What a template made stays for ever.
+        TemplatesStay,
+
+        // Other pools.
+        /// A service runs on Fargate although an instance is on its way.
+        FallsBackAtOnce,
+        /// A service waits for an instance however long.
+        WaitsForEver,
+        /// A proxy is asked of Spot although that is short.
+        SpotForEver,
+
         // Names.
         /// What belongs to nobody stays in the zone.
         LeavesZone,
@@ -170,7 +210,7 @@ mod faults {
         BeforeListing,
         /// A listing that failed is an empty one.
         FailedListIsEmpty,
-        /// Effects go on when the lease has run out.
+        /// Effects go on when the lease has run out: neither who keeps it notices, nor who acts. Either alone is enough.
         ActsWithoutLease,
         /// Steps are taken before the plan is remembered.
         ActsFirst,
@@ -186,6 +226,10 @@ mod faults {
         TakesLiveLease,
         /// A new leader takes the times that the one before it wrote for its own clock's.
         TrustsOtherClocks,
+        /// A standby does not say which rows it wrote.
+        StandbysUntold,
+        /// What standbys hold and forward is no use.
+        StandbysUseForgotten,
         /// Calls are made as fast as they can be.
         NoBudget,
         /// A report is believed whoever signed it.

@@ -95,7 +95,7 @@ pub fn idle_at(
     let IdleAfter::After(after) = record.spec.idle_after else { return None };
     if planted!(NoIdleDetection)
         || record.desired == Desired::Asleep
-        || dependents_awake
+        || dependents_awake && !planted!(DependenciesSleep)
         // Its users are still at the pair before, whose use is not counted.
         || record.retiring.iter().any(Pair::serves_on)
         || usage.in_flight > 0
@@ -113,7 +113,7 @@ pub fn idle_at(
             later(record.last_wake.as_ref().filter(|_| known)?.at, COMES_UP_IN)
         }
     };
-    if record.spec.awake.iter().any(|window| is_inside(window, now)) {
+    if record.spec.awake.iter().any(|window| is_inside(window, now)) && !planted!(WindowsKeepNobody) {
         return None;
     }
     let idle = later(usage.last.max(usable_at), after);

@@ -2,7 +2,7 @@
 
 use crate::idle::{self, Use};
 use dormouse_manifests::{AwakeWindow, IdleAfter};
-use dormouse_state::{Desired, Pair, ServiceRecord};
+use dormouse_state::{Desired, Pair, Phase, ServiceRecord};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,20 @@ pub fn keepers(record: &ServiceRecord, usage: &Use, dependents_awake: bool, now:
     found.into_iter().flatten().map(keeper).collect()
 }
 
+/// Whether a service keeps what it depends on awake, or is to have it woken.
+pub fn needs(dependent: &ServiceRecord, on: &ServiceRecord) -> bool {
+    match on.desired {
+        // One that is still on its way to sleep needs what it depends on until it is there.
+        Desired::Awake => dependent.desired == Desired::Awake || dependent.phase != Phase::Asleep,
+        // What was put to sleep after that wake stays so.
+        Desired::Asleep => {
+            let asleep_since = on.last_sleep.as_ref().map_or(on.created_at, |sleep| sleep.at);
+            let woken_at = dependent.last_wake.as_ref().map(|wake| wake.at);
+            dependent.desired == Desired::Awake && woken_at.is_some_and(|at| at > asleep_since)
+        }
+    }
+}
+
 fn plural(count: u64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
@@ -70,6 +84,35 @@ mod tests {
     use crate::testing::scene::Scene;
     use crate::testing::{at, window};
     use dormouse_peer::wire::{Activity, Role, SidecarState};
+    use dormouse_state::Cause;
+
+    /// What is desired of what is needed, and when it was last put to sleep; what is desired of who needs it, its phase,
+    /// and when it was woken; whether it is needed.
+    #[test]
+    fn what_others_need_stays_and_is_woken_with_them() {
+        use Desired::{Asleep, Awake};
+        let cause =
+            |second| Cause { at: at(second), origin: "api".into(), reason: String::new(), duration_ms: None };
+        let service = |desired, phase, woken: Option<i64>, slept: Option<i64>| {
+            let mut record = Scene::asleep().record;
+            (record.desired, record.phase, record.created_at) = (desired, phase, at(0));
+            (record.last_wake, record.last_sleep) = (woken.map(cause), slept.map(cause));
+            record
+        };
+        for (own, slept, other, phase, woken, needed) in [
+            (Awake, None, Awake, Phase::Waking, Some(10), true),
+            (Awake, None, Asleep, Phase::Draining, Some(10), true),
+            (Awake, None, Asleep, Phase::Asleep, Some(10), false),
+            (Asleep, None, Awake, Phase::Waking, Some(10), true),
+            (Asleep, Some(9), Awake, Phase::Awake, Some(10), true),
+            (Asleep, Some(11), Awake, Phase::Awake, Some(10), false),
+            (Asleep, Some(9), Asleep, Phase::Draining, Some(10), false),
+            (Asleep, Some(9), Awake, Phase::Awake, None, false),
+        ] {
+            let (on, by) = (service(own, phase, None, slept), service(other, phase, woken, None));
+            assert_eq!(needs(&by, &on), needed, "{own:?} {slept:?} {other:?} {phase:?} {woken:?}");
+        }
+    }
 
     fn told(change: impl FnOnce(&mut Scene)) -> Vec<(String, String)> {
         let mut scene = Scene::ready();

@@ -3,7 +3,7 @@
 
 use crate::intent;
 use dormouse_manifests::{ServiceTemplate, format_duration, template_for};
-use dormouse_state::{Desired, KnownTemplate, MadeFrom, ServiceRecord, Templates};
+use dormouse_state::{Desired, KnownTemplate, MadeFrom, ServiceRecord, Templates, planted};
 use jiff::Timestamp;
 
 /// Why no service is made.
@@ -70,7 +70,7 @@ pub fn make(
     now: Timestamp,
 ) -> Result<ServiceRecord, NotMade> {
     let (title, max) = (&template.manifest.metadata.name, template.manifest.spec.max);
-    if usize::try_from(max).is_ok_and(|max| others >= max) {
+    if usize::try_from(max).is_ok_and(|max| others >= max) && !planted!(TemplatesMakeAnyNumber) {
         return Err(NotMade::Full { template: title.clone(), max });
     }
     let manifest =
@@ -134,6 +134,9 @@ pub fn follow(record: &ServiceRecord, templates: &Templates, now: Timestamp) -> 
 
 /// When a service of a template is deleted if nobody wakes it; `None`: not while it is awake, or never.
 pub fn expires_at(record: &ServiceRecord) -> Option<Timestamp> {
+    if planted!(TemplatesStay) {
+        return None;
+    }
     let from = record.made_from.as_ref().filter(|_| !record.deleting && record.desired == Desired::Asleep)?;
     // One that is on its way to sleep is not asleep yet.
     let slept = record.pairs().next().is_none().then_some(record.last_sleep.as_ref())?;

@@ -18,7 +18,7 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
        dormouse-sim --scenario NAME [--trace]
        dormouse-sim [--crashes] [--pairs] [--reads] [--only NAME] [--jobs N]
        dormouse-sim --faults | --invariants
-       dormouse-sim --mutants [NAME,NAME…] [--seeds A..B] [--jobs N]
+       dormouse-sim --mutants [NAME,NAME…] [--seeds A..B] [--jobs N] [--table FILE]
 
 --seeds     runs many seeds and says which of them failed
 --seed      runs one; --trace prints its timeline, --shrink looks for the shortest run that fails the same way
@@ -29,7 +29,8 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
 --pairs     crashes at every two effects of a wake and of a falling asleep
 --reads     every read of every scenario gone wrong: not answered, or a minute old
 --faults    lists what goes wrong in a run; --invariants: what must never be, and what must come true
---mutants   plants faults into the product, one at a time, and says what finds each (feature `mutants`)
+--mutants   plants faults into the product, one at a time, and says what finds each (feature `mutants`); --table
+            writes that down
 ";
 
 struct Args<'a>(&'a [String]);
@@ -72,8 +73,9 @@ pub fn main(args: &[String]) -> ExitCode {
     if args.has("--mutants") {
         let names = args.value("--mutants").filter(|names| !names.starts_with("--"));
         let names: Vec<String> = names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
-        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..100);
-        let all = crate::mutants::main(&names, &seeds, args.number("--jobs").unwrap_or(2));
+        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..32);
+        let table = args.value("--table").map(std::path::Path::new);
+        let all = crate::mutants::main(&names, &seeds, args.number("--jobs").unwrap_or(2), table);
         return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let systematic = ["--crashes", "--pairs", "--reads"];

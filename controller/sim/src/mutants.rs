@@ -1,24 +1,57 @@
 //! Faults planted into the product's decisions, one at a time: each has to be found.
 //!
-//! Every fault meets the same seeds. What these do not find meets the named scenarios, then a crash at every effect of
-//! them. Faults in adapters are beyond the simulated ports: they meet the adapters' own tests.
+//! Every fault meets the same seeds. What these do not show meets the named scenarios, then a crash at every effect of
+//! them, then more seeds. Faults in what a run does not have, such as the adapters, meet the tests that are there for it.
 
 use crate::driver::{Options, run};
 use crate::scenario::{NAMES, crash_everywhere, scenario};
 use crate::script::Script;
 use dormouse_state::planted::{Fault, plant};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// Faults in adapters, and which of their tests are to notice.
-const ADAPTERS: [(Fault, &str); 3] = [
-    (Fault::OneUnpagedList, "ecs_tasks::"),
-    (Fault::UnchunkedDescribe, "ecs_tasks::"),
-    (Fault::UnchunkedProtect, "autoscaling::"),
+/// Seeds that are tried beyond those that every fault meets, for what nothing else shows.
+const MORE_SEEDS: u64 = 400;
+
+/// Tests of a crate.
+#[derive(Debug, Clone, Copy)]
+struct Tests {
+    package: &'static str,
+    /// Of which of its targets, as for `cargo test`.
+    target: &'static [&'static str],
+    filter: &'static str,
+}
+
+const fn core(filter: &'static str) -> Tests {
+    Tests { package: "dormouse-core", target: &["--lib"], filter }
+}
+
+const fn wire(filter: &'static str) -> Tests {
+    Tests { package: "dormouse-aws", target: &["--test", "wire"], filter }
+}
+
+/// Faults that a run cannot show, and which tests are to notice.
+const BY_TESTS: &[(Fault, Tests)] = &[
+    (Fault::OneUnpagedList, wire("ecs_tasks::")),
+    (Fault::UnchunkedDescribe, wire("ecs_tasks::")),
+    (Fault::UnchunkedProtect, wire("autoscaling::")),
+    (Fault::RollsOutForEver, core("lifecycle::tests::rollout::")),
+    (Fault::RollbackForgets, core("lifecycle::tests::rollout::")),
+    (Fault::ChecksNothing, core("lifecycle::tests::rollout::")),
+    (Fault::WindowsWakeNobody, core("lifecycle::tests::falling_asleep::")),
+    (Fault::WindowsKeepNobody, core("idle::tests::")),
+    (Fault::WindowOverrules, core("lifecycle::tests::falling_asleep::")),
+    (Fault::FallsBackAtOnce, core("lifecycle::tests::pools::")),
+    (Fault::WaitsForEver, core("lifecycle::tests::pools::")),
+    (Fault::SpotForEver, core("lifecycle::tests::pools::")),
+    (Fault::TemplatesMakeAnyNumber, core("template::tests::")),
+    (Fault::TemplatesStay, core("template::tests::")),
 ];
 
 /// How a fault fared.
@@ -26,9 +59,9 @@ const ADAPTERS: [(Fault, &str); 3] = [
 struct Fate {
     /// Invariant → runs in which it did not hold.
     by: BTreeMap<String, u64>,
-    /// Seeds that found it.
+    /// Of the seeds that every fault meets, those that showed it.
     seeds: u64,
-    /// The first of them, or whatever else found it.
+    /// What showed it first.
     first: Option<String>,
 }
 
@@ -41,48 +74,91 @@ impl Fate {
             *self.by.entry(id).or_default() += 1;
         }
     }
+
+    /// What did not hold, the most frequent first.
+    fn invariants(&self) -> String {
+        let mut by: Vec<(&String, &u64)> = self.by.iter().collect();
+        by.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        by.iter().take(5).map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(" ")
+    }
 }
 
-/// Plants each fault (or only those that are named) and prints what found it. Answers whether all were found.
-pub fn main(named: &[String], seeds: &Range<u64>, jobs: usize) -> bool {
+/// What becomes of each fault.
+type Fates = BTreeMap<usize, Fate>;
+
+/// Plants each fault (or only those that are named), says what found it, and writes the table of all. Answers whether
+/// all were found, and nothing was without them.
+pub fn main(named: &[String], seeds: &Range<u64>, jobs: usize, table: Option<&Path>) -> bool {
     let wanted = |fault: &&Fault| named.is_empty() || named.contains(&format!("{fault:?}"));
     let faults: Vec<Fault> = Fault::ALL.iter().filter(wanted).copied().collect();
-    let found = Mutex::new(0);
+    if let Some(seed) = seeds.clone().find(|seed| !violations(&Script::draw(*seed)).is_empty()) {
+        eprintln!("seed {seed} fails without a fault");
+        return false;
+    }
+    let fates = Mutex::new(Fates::new());
     let next = AtomicUsize::new(0);
-    println!("{:22} {:>9} {:28} {:18} what", "fault", "seeds", "found by", "first");
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
-                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let fate = try_it(*fault, seeds);
-                    let Ok(mut found) = found.lock() else { return };
-                    print(*fault, &fate, seeds);
-                    *found += usize::from(fate.first.is_some());
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(fault) = faults.get(index) else { return };
+                    let fate = look_for(*fault, seeds);
+                    eprintln!("{}", row(*fault, &fate));
+                    fates.lock().unwrap_or_else(PoisonError::into_inner).insert(index, fate);
                 }
             });
         }
     });
-    let Ok(found) = found.into_inner() else { return false };
-    println!("{found} of {} faults found, {} seeds each", faults.len(), seeds.end - seeds.start);
-    found == faults.len()
+    let fates = fates.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let written = show(&faults, &fates, seeds);
+    print!("{written}");
+    if let Some(path) = table.filter(|_| named.is_empty())
+        && let Err(error) = std::fs::write(path, &written)
+    {
+        eprintln!("{}: {error}", path.display());
+        return false;
+    }
+    fates.len() == faults.len() && fates.values().all(|fate| fate.first.is_some())
 }
 
-fn print(fault: Fault, fate: &Fate, seeds: &Range<u64>) {
-    let mut by: Vec<(&String, &u64)> = fate.by.iter().collect();
-    by.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let by = by.iter().take(5).map(|(id, count)| format!("{id}×{count}")).collect::<Vec<_>>().join(" ");
-    let share = format!("{}/{}", fate.seeds, seeds.end - seeds.start);
-    let first = fate.first.as_deref().unwrap_or("NOT FOUND");
-    println!("{:22} {share:>9} {by:28} {first:18} {}", format!("{fault:?}"), fault.what());
+/// The table of all, as a page.
+fn show(faults: &[Fault], fates: &Fates, seeds: &Range<u64>) -> String {
+    let found = fates.values().filter(|fate| fate.first.is_some()).count();
+    let mut page = format!(
+        "# Planted faults\n\n\
+         Written by `make mutants`, which plants each fault of `state/src/planted.rs` into the product's decisions and \
+         fails\nwhen one is not found. {found} of {} were found. Each meets the seeds {}..{}, which are quiet without \
+         it; how many of\nthem show it is in the fourth column. What they do not show meets the named scenarios, then \
+         crashes in them, then\n{MORE_SEEDS} more seeds. What a run does not have is for tests to find. The first \
+         fifteen are of the kind that systems like\nthis have got wrong.\n\n\
+         | fault | what is wrong | what did not hold | seeds | first shown by |\n|---|---|---|---|---|\n",
+        faults.len(),
+        seeds.start,
+        seeds.end
+    );
+    for (fault, fate) in
+        faults.iter().enumerate().filter_map(|(index, fault)| Some((fault, fates.get(&index)?)))
+    {
+        let _ = writeln!(page, "{}", row(*fault, fate));
+    }
+    page
 }
 
-fn try_it(fault: Fault, seeds: &Range<u64>) -> Fate {
+fn row(fault: Fault, fate: &Fate) -> String {
+    let first = fate.first.as_deref().unwrap_or("**nothing**");
+    let seeds = if fate.seeds > 0 { fate.seeds.to_string() } else { "–".to_owned() };
+    format!("| `{fault:?}` | {} | {} | {seeds} | {first} |", fault.what(), fate.invariants())
+}
+
+fn look_for(fault: Fault, seeds: &Range<u64>) -> Fate {
     let mut fate = Fate::default();
-    if let Some((_, tests)) = ADAPTERS.iter().find(|(known, _)| *known == fault) {
-        if !adapter_passes(None, tests) {
-            fate.by.insert("the tests fail without it".to_owned(), 1);
-        } else if !adapter_passes(Some(fault), tests) {
-            fate.note(vec!["adapter's tests".to_owned()], || tests.trim_end_matches(':').to_owned());
+    if let Some((_, tests)) = BY_TESTS.iter().find(|(known, _)| *known == fault) {
+        if !passes(None, tests) {
+            eprintln!("`{}` of {} fails without a fault", tests.filter, tests.package);
+        } else if !passes(Some(fault), tests) {
+            let name = format!("{}'s tests `{}`", tests.package, tests.filter.trim_end_matches(':'));
+            fate.note(vec!["tests".to_owned()], || name);
         }
         return fate;
     }
@@ -90,19 +166,24 @@ fn try_it(fault: Fault, seeds: &Range<u64>) -> Fate {
     for seed in seeds.clone() {
         let violated = violations(&Script::draw(seed));
         fate.seeds += u64::from(!violated.is_empty());
-        fate.note(violated, || seed.to_string());
+        fate.note(violated, || format!("seed {seed}"));
     }
     for name in NAMES {
         if fate.first.is_none() {
             let violated = scenario(name).map(|script| violations(&script)).unwrap_or_default();
-            fate.note(violated, || name.to_owned());
+            fate.note(violated, || format!("scenario `{name}`"));
         }
     }
     for name in NAMES {
         if fate.first.is_none() {
             let harms = crash_everywhere(name, 0, 3, 1).harms;
             let violated = harms.iter().flat_map(|harm| &harm.violations).map(|found| found.id.to_owned());
-            fate.note(violated.collect(), || format!("{name}, crashed"));
+            fate.note(violated.collect(), || format!("crashes in `{name}`"));
+        }
+    }
+    for seed in seeds.end..seeds.end + MORE_SEEDS {
+        if fate.first.is_none() {
+            fate.note(violations(&Script::draw(seed)), || format!("seed {seed}"));
         }
     }
     plant(None);
@@ -121,23 +202,13 @@ fn violations(script: &Script) -> Vec<String> {
     ids
 }
 
-/// Whether the adapters' tests pass, with a fault or without one.
-fn adapter_passes(fault: Option<Fault>, tests: &str) -> bool {
+/// Whether tests pass, with a fault or without one.
+fn passes(fault: Option<Fault>, tests: &Tests) -> bool {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args([
-        "test",
-        "--locked",
-        "-q",
-        "-p",
-        "dormouse-aws",
-        "--features",
-        "mutants",
-        "--test",
-        "wire",
-        "--",
-        tests,
-    ]);
+    cargo.args(["test", "--locked", "-q", "--features", "mutants", "-p", tests.package]);
+    cargo.args(tests.target).args(["--", tests.filter]);
+    cargo.env_remove("DORMOUSE_MUTANT");
     if let Some(fault) = fault {
         cargo.env("DORMOUSE_MUTANT", format!("{fault:?}"));
     }

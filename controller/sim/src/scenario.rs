@@ -11,16 +11,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 35] = [
+pub const NAMES: [&str; 41] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
     "wake-with-dependency",
+    "dependency-without-use",
     "wake-full-group",
     "wake-two-at-once",
+    "wake-at-a-standby",
+    "use-at-a-standby",
     "sleep-idle",
     "sleep-by-container",
     "request-during-rest",
+    "request-to-a-resting-proxy",
     "delete",
     "delete-while-waking",
     "redeclare-while-waking",
@@ -42,9 +46,11 @@ pub const NAMES: [&str; 35] = [
     "foreign-record",
     "foreign-private-record",
     "row-lost",
+    "row-lost-with-its-tasks",
     "lease-lost",
     "zone-outage",
     "takeover",
+    "takeover-by-another-clock",
     "split-brain",
     "poisoned-neighbour",
 ];
@@ -55,9 +61,11 @@ pub const PAIRED: [&str; 2] = ["wake-cold", "request-during-rest"];
 /// A scenario: what happens, and to whom.
 pub fn scenario(name: &str) -> Option<Script> {
     let wake = (20 * SECOND, Act::Wake(0));
-    let up = 4 * MINUTE;
+    // Ready since a while, and not asleep for idleness yet: of these the first falls asleep after two minutes.
+    let up = 3 * MINUTE;
     let ask = |at: Ms, count: u64, gap: Ms| (at, Act::Ask { service: 0, count, gap, takes: 200 });
     let (mut services, mut controllers, mut chained, mut private) = (1, 1, false, false);
+    let mut skew = 0;
     let acts = match name {
         "wake-cold" => vec![wake, ask(21 * SECOND, 3, 10 * SECOND)],
         "wake-warm" => vec![wake, (up, Act::Sleep(0)), (up + 100 * SECOND, Act::Wake(0))],
@@ -65,6 +73,11 @@ pub fn scenario(name: &str) -> Option<Script> {
         "wake-with-dependency" => {
             (services, chained) = (2, true);
             vec![(20 * SECOND, Act::Wake(1)), (up, Act::Sleep(1))]
+        }
+        "dependency-without-use" => {
+            (services, chained) = (2, true);
+            let used = Act::Ask { service: 1, count: 80, gap: 5 * SECOND, takes: 200 };
+            vec![(20 * SECOND, Act::Wake(1)), (100 * SECOND, used)]
         }
         "wake-full-group" => {
             services = 7;
@@ -77,9 +90,25 @@ pub fn scenario(name: &str) -> Option<Script> {
             services = 2;
             vec![wake, (20 * SECOND, Act::Wake(1)), (up, Act::Sleep(1))]
         }
+        "wake-at-a-standby" => {
+            controllers = 2;
+            vec![(MINUTE, Act::Wake(0)), (up, Act::Sleep(0)), (up + 100 * SECOND, Act::Wake(0))]
+        }
+        "use-at-a-standby" => {
+            controllers = 2;
+            // Held in turn; who is held when it is ready is forwarded for longer than it is awake without use.
+            let held = Act::Ask { service: 0, count: 2, gap: 20 * SECOND, takes: 4 * MINUTE };
+            vec![(MINUTE, Act::Wake(0)), (105 * SECOND, held)]
+        }
         "sleep-idle" => vec![wake, ask(up, 5, 5 * SECOND)],
         "sleep-by-container" => vec![wake, (up, Act::Wish(0))],
         "request-during-rest" => vec![wake, (up, Act::Sleep(0)), ask(up + 2 * SECOND, 10, 3 * SECOND)],
+        "request-to-a-resting-proxy" => vec![
+            wake,
+            ask(100 * SECOND, 80, SECOND),
+            (up, Act::Sleep(0)),
+            (up + 4 * SECOND, Act::Ask { service: 0, count: 1, gap: 0, takes: 200 }),
+        ],
         "delete" => vec![wake, (up, Act::Delete(0))],
         "delete-while-waking" => vec![wake, (40 * SECOND, Act::Delete(0))],
         "redeclare-while-waking" => vec![wake, (25 * SECOND, Act::Declare(0)), (up, Act::Declare(0))],
@@ -138,6 +167,13 @@ pub fn scenario(name: &str) -> Option<Script> {
             ]
         }
         "row-lost" => vec![wake, (up, Act::LoseRow(0)), (up + 2 * MINUTE, Act::Declare(0))],
+        "row-lost-with-its-tasks" => vec![
+            wake,
+            (up, Act::Crash(0, 3 * MINUTE)),
+            (up + SECOND, Act::LoseRow(0)),
+            (up + SECOND, Act::Kill(0, Role::Proxy)),
+            (up + SECOND, Act::Kill(0, Role::Service)),
+        ],
         "lease-lost" => vec![
             wake,
             (up, Act::LoseLease),
@@ -152,6 +188,16 @@ pub fn scenario(name: &str) -> Option<Script> {
                 (25 * SECOND, Act::Replace(0)),
                 (up, Act::Freeze(0, MINUTE)),
                 (up, Act::Freeze(1, 30 * SECOND)),
+            ]
+        }
+        "takeover-by-another-clock" => {
+            (controllers, skew) = (2, 10 * MINUTE);
+            vec![
+                wake,
+                ask(100 * SECOND, 80, SECOND),
+                (up, Act::Sleep(0)),
+                (up + 10 * SECOND, Act::Replace(0)),
+                (up + 30 * SECOND, Act::Replace(1)),
             ]
         }
         "split-brain" => {
@@ -183,12 +229,13 @@ pub fn scenario(name: &str) -> Option<Script> {
         seed: 5,
         profile: Profile {
             never_joins: if name == "instance-never-joins" { 1000 } else { 0 },
+            misrouted: if name.ends_with("-at-a-standby") { 1000 } else { 0 },
             ..Profile::CALM
         },
         services,
         controllers,
         max_instances: 2,
-        skew: 0,
+        skew,
         drift: 0,
         private,
         chained,

@@ -44,10 +44,11 @@ use crate::webhook::Webhook;
 use dormouse_aws::Cloud;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity::Room;
+use dormouse_core::keepers;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
 use dormouse_core::view::{self, ServiceView};
-use dormouse_state::{Counted, Desired, Phase, ServiceRecord, Store, planted};
+use dormouse_state::{Counted, ServiceRecord, Store, planted};
 use jiff::{SignedDuration, Timestamp};
 use records::Records;
 use scheduler::Scheduler;
@@ -241,11 +242,7 @@ impl Engine {
     }
 
     fn dependents_awake(&self, record: &ServiceRecord) -> bool {
-        record.desired == Desired::Awake
-            && self.records.any_dependent(&record.name, |other| {
-                // One that is still on its way to sleep needs what it depends on until it is there.
-                other.desired == Desired::Awake || other.phase != Phase::Asleep
-            })
+        self.records.any_dependent(&record.name, |other| keepers::needs(other, record))
     }
 
     /// What users see of a service now.

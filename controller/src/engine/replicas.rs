@@ -8,7 +8,7 @@ use crate::plane::{StandbyAnswer, StandbyReport};
 use dormouse_core::dns::{Group, WILDCARD, withdrawal};
 use dormouse_core::settings::Settings;
 use dormouse_core::view::ServiceView;
-use dormouse_state::Lease;
+use dormouse_state::{Lease, planted};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -165,7 +165,7 @@ impl Engine {
 
     /// A row was changed here.
     pub(super) fn tell(&self, name: &str) {
-        if !self.is_leader() {
+        if !self.is_leader() && !planted!(StandbysUntold) {
             lock(&self.replicas.untold).insert(name.to_owned());
             self.replicas.news.notify_one();
         }

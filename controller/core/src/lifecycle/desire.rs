@@ -123,13 +123,18 @@ fn asks_to_wake(
     if next.rollout.as_ref().is_some_and(|rollout| rollout.check && !rollout.woken) {
         return Some((rollout::ORIGIN, "whether it comes up is tried"));
     }
+    // The wake that was to come with another's was lost on the way, or came before this one's last sleep.
+    if view.dependents_awake && !planted!(DependenciesUnwoken) {
+        return Some(("dependency", "a service that depends on it was woken"));
+    }
     // Put to sleep by hand while a window is open, it stays asleep until that one opens again.
     let last_sleep = next.last_sleep.as_ref().map(|last| last.at);
     let opens = next.spec.awake.iter().any(|window| {
         let opened = idle::opened_on(window, now);
-        opened.is_some() && opened != last_sleep.and_then(|at| idle::opened_on(window, at))
+        let asleep_since = last_sleep.and_then(|at| idle::opened_on(window, at));
+        opened.is_some() && (opened != asleep_since || planted!(WindowOverrules))
     });
-    opens.then_some(("schedule", "an awake window is open"))
+    (opens && !planted!(WindowsWakeNobody)).then_some(("schedule", "an awake window is open"))
 }
 
 /// How many requests the serving pair's proxy has taken, when it was heard.

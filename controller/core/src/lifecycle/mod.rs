@@ -69,7 +69,8 @@ pub struct View<'a> {
     pub activator: AtActivator,
     /// Whether an instance has room for its service task.
     pub room: &'a Room,
-    /// Whether a service that depends on this one is to be awake.
+    /// Whether a service that depends on this one is to be awake; of one that sleeps: whether such a service was woken
+    /// since it was put to sleep.
     pub dependents_awake: bool,
     /// When a probe through the path that users take last succeeded, and at which address.
     pub probed: Option<(Timestamp, &'a str)>,

@@ -196,7 +196,7 @@ fn retire(
         let had_its_drain = drained_at.is_some_and(|at| at < since_when);
         let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
-        let found = lives && may_be_found(address);
+        let found = lives && may_be_found(address) && !(pair.replaced && planted!(ReplacedAtOnce));
         let whole = Role::ALL.into_iter().all(|role| {
             pair.task(role).is_open() && view.task(pair.task(role)).is_none_or(|task| !task.is_ending())
         });

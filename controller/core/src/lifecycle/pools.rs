@@ -10,7 +10,7 @@ use crate::intent::{later, since};
 use crate::settings::Settings;
 use crate::status;
 use dormouse_manifests::Fallback;
-use dormouse_state::{Desired, Launch, Pair, RunParameters, ServiceRecord, TaskEnd};
+use dormouse_state::{Desired, Launch, Pair, RunParameters, ServiceRecord, TaskEnd, planted};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -71,10 +71,10 @@ pub(super) fn patience_ends_at(next: &ServiceRecord) -> Option<Timestamp> {
 
 /// Why a service task that has no place yet runs on Fargate; `None`: it waits for an instance.
 pub(super) fn fallback(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Option<String> {
-    if next.spec.fallback != Fallback::Fargate {
+    if next.spec.fallback != Fallback::Fargate || planted!(WaitsForEver) {
         return None;
     }
-    let late = patience_ends_at(next).is_some_and(|at| at <= now);
+    let late = patience_ends_at(next).is_some_and(|at| at <= now) || planted!(FallsBackAtOnce);
     match view.room {
         Room::Yes => None,
         Room::No { message, .. } if late => Some(format!("none within 3 minutes: {message}")),
@@ -101,7 +101,11 @@ pub(super) fn leave_the_queue(next: &mut ServiceRecord, view: &View<'_>, now: Ti
 
 /// Where a new proxy runs.
 pub(super) fn proxy(next: &ServiceRecord, view: &View<'_>) -> Launch {
-    if next.spec.proxy.spot && !view.spot_is_short { Launch::FargateSpot } else { Launch::Fargate }
+    if next.spec.proxy.spot && (!view.spot_is_short || planted!(SpotForEver)) {
+        Launch::FargateSpot
+    } else {
+        Launch::Fargate
+    }
 }
 
 /// What a service task is run with on Fargate. It is where proxies are: an interface of its own is its only way to the

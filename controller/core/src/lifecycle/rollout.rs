@@ -6,6 +6,7 @@ use crate::capacity::Room;
 use crate::explain::explain;
 use crate::intent::{self, later, since};
 use crate::naming;
+use crate::observed::TaskStatus;
 use crate::settings::Settings;
 use crate::status;
 use dormouse_manifests::ServiceSpec;
@@ -65,6 +66,10 @@ pub(super) fn fate(next: &ServiceRecord, pair: &Pair, view: &View<'_>, now: Time
     let ended = Role::ALL.into_iter().find_map(|role| Some((role, pair.task(role).end.as_ref()?)));
     if let Some((role, end)) = ended {
         return Fate::Failed(format!("its {role} task ended: {}", explain(&end.reason)));
+    }
+    let runs = |role| view.task(pair.task(role)).is_some_and(|task| task.status == TaskStatus::Running);
+    if planted!(TakesOverUnready) && Role::ALL.into_iter().all(runs) {
+        return Fate::Fit;
     }
     let halves = [Role::Service, Role::Proxy]
         .map(|role| status::half(pair, role, view, view.beat(&next.name, pair, role), now));
@@ -139,7 +144,7 @@ fn give_up(next: &mut ServiceRecord, why: String, now: Timestamp) {
     rollout.failure = Some(why.clone());
     let (tries, check) = (rollout.tries, rollout.check);
     next.note(now, "RolloutFailed", format!("generation {generation}, try {tries} of {TRIES}: {why}"));
-    if check && tries >= TRIES {
+    if check && tries >= TRIES && !planted!(ChecksNothing) {
         roll_back(next, why, now);
     }
 }
@@ -164,11 +169,18 @@ pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<
     let Some(pair) = next.pair.as_deref().filter(serves).filter(|pair| is_outdated(pair, next)) else {
         return;
     };
-    let alone = next.successor.is_none() && next.retiring.is_empty() && next.strays.is_empty();
+    let alone = next.retiring.is_empty() && next.strays.is_empty() || planted!(TwoRolloutsAtOnce);
     let may = next.rollout.as_ref().is_none_or(|rollout| {
-        rollout.tries < TRIES && !rollout.rolled_back && rollout.retry_at.is_none_or(|at| at <= now)
+        (rollout.tries < TRIES || planted!(RollsOutForEver))
+            && !rollout.rolled_back
+            && rollout.retry_at.is_none_or(|at| at <= now)
     });
-    if next.desired == Desired::Asleep || !may || !alone {
+    if next.desired == Desired::Asleep
+        || next.successor.is_some()
+        || !may
+        || !alone
+        || planted!(NeverRollsOut)
+    {
         return;
     }
     let serving = pair.generation;
@@ -186,7 +198,7 @@ pub(super) fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<
 pub(super) fn fails_its_check(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) -> bool {
     let checks = next.rollout.as_ref().is_some_and(|rollout| rollout.check);
     let serves = next.pair.as_ref().is_some_and(|pair| pair.ready_at.is_some()) || next.successor.is_some();
-    if !checks || serves || next.desired == Desired::Asleep {
+    if !checks || serves || next.desired == Desired::Asleep || planted!(ChecksNothing) {
         return false;
     }
     let late = status::not_ready_since(next).is_some_and(|at| since(now, at) >= status::SLOW);
@@ -220,7 +232,9 @@ fn roll_back(next: &mut ServiceRecord, why: String, now: Timestamp) {
     rollout.rolled_back = true;
     rollout.retry_at = None;
     next.generation += 1;
-    (next.labels, next.spec) = (good.labels, good.spec);
+    if !planted!(RollbackForgets) {
+        (next.labels, next.spec) = (good.labels, good.spec);
+    }
     (next.failures, next.retry_at) = (0, None);
     let back = good.generation;
     next.note(

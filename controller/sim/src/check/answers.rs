@@ -12,10 +12,11 @@ pub fn is_ready(row: &ServiceRecord) -> bool {
     row.conditions.iter().any(|known| known.kind == ConditionType::Ready && known.status)
 }
 
-/// When a row says for the first time that its service is ready.
+/// When a row says for the first time that its service is ready, or that a pair takes another's place.
 pub fn s16_truth_of_ready(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let Moment::Row { before, row, .. } = moment else { return None };
-    if !is_ready(row) || before.is_some_and(is_ready) {
+    let begins = is_ready(row) && !before.is_some_and(is_ready);
+    if !begins && !before.is_some_and(|before| takes_over(before, row)) {
         return None;
     }
     let arn = row.pair.as_ref().and_then(|pair| pair.proxy.task_arn.as_ref());
@@ -26,6 +27,13 @@ pub fn s16_truth_of_ready(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     probed
         .is_none_or(|at| sim.now - at > allowed)
         .then(|| format!("{} is said to be ready, last probed {probed:?}", row.name))
+}
+
+/// Whether a pair that got ready beside the one that served is what serves from now on.
+fn takes_over(before: &ServiceRecord, row: &ServiceRecord) -> bool {
+    let serves = row.pair.as_ref().filter(|pair| pair.ready_at.is_some()).map(|pair| pair.id);
+    let waited = before.successor.as_ref().filter(|pair| pair.ready_at.is_none()).map(|pair| pair.id);
+    serves.is_some() && serves == waited
 }
 
 /// When a request is cut off: not by a planned end, before the drain's time is over. At the end of all: each one has

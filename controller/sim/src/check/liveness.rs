@@ -29,7 +29,7 @@ fn is_explained(row: &ServiceRecord) -> bool {
 }
 
 /// When a first pair becomes ready in a world without faults: how much of the wait was ours. As time passes: not
-/// ready for ten minutes, and no word why. At the end: ready, by one pair that its name leads to.
+/// ready for ten minutes, and no word why. At the end: ready, by one pair that its name leads to; and so is what it needs.
 pub fn l1_wake(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     match *moment {
         Moment::Row { before: Some(before), row, .. } if is_ready(row) && !is_ready(before) => {
@@ -38,12 +38,14 @@ pub fn l1_wake(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 .then(|| format!("{} was ready {own} ms after all that it waited for", row.name))
         }
         Moment::Tick => {
-            let silent = sim
-                .audit
-                .since
-                .iter()
-                .find(|(key, since)| key.starts_with("unready ") && sim.now > **since + 11 * MINUTE)?;
-            Some(format!("{} for ten minutes, and nothing says why", silent.0))
+            let lasts = |word: &str, most: Ms| {
+                let late = |(key, since): &(&String, &Ms)| key.starts_with(word) && sim.now > **since + most;
+                sim.audit.since.iter().find(late).map(|(key, _)| key)
+            };
+            let silent = lasts("unready ", 11 * MINUTE);
+            silent
+                .map(|silent| format!("{silent} for ten minutes, and nothing says why"))
+                .or_else(|| lasts("in vain ", 2 * MINUTE).map(|key| format!("{key} for two minutes")))
         }
         Moment::End => sim
             .audit
@@ -59,10 +61,13 @@ pub fn l1_wake(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 pub(super) fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
     let pair = row.pair.as_ref().filter(|pair| pair.id.attempt == 1 && pair.id.epoch == row.epoch)?;
     let woken = *sim.audit.woken.get(&row.name)?;
+    // A standby tells the leader at once, as soon as it follows it.
+    let is_told = sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied()
+        || sim.audit.leads_since + 10 * SECOND < woken;
     let undisturbed = sim.faultless_since().is_some_and(|since| since <= woken)
         && sim.audit.disturbed_at + MINUTE < woken
         && sim.audit.leads_since < woken
-        && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied()
+        && is_told
         && sim.audit.desired_since.get(&row.name) == Some(&woken);
     if !undisturbed || !row.retiring.is_empty() {
         return None;
@@ -102,6 +107,16 @@ fn is_up(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     let name = naming::record_name(&row.name, &sim.settings.domain);
     let found = lookup(&sim.truth.zone.served, &name, &sim.settings.domain).0;
     (found != public).then(|| format!("{} is ready and leads to {found:?} instead of {public:?}", row.name))
+}
+
+/// What it needs and sleeps, though nobody has put that to sleep since it was woken.
+fn needed_in_vain<'a>(sim: &Sim, row: &'a ServiceRecord) -> Option<&'a String> {
+    let woken = *sim.audit.woken.get(&row.name)?;
+    row.spec.depends_on.iter().find(|name| {
+        let needed = sim.audit.rows.get(*name).filter(|needed| !needed.deleting);
+        needed.is_some_and(|needed| needed.desired == Desired::Asleep)
+            && sim.audit.desired_since.get(*name).is_some_and(|since| *since < woken)
+    })
 }
 
 fn tasks_of<'a>(sim: &'a Sim, name: &str) -> impl Iterator<Item = &'a SimTask> {
@@ -173,7 +188,8 @@ fn members(sim: &Sim) -> impl Iterator<Item = &crate::truth::fleet::SimMember> {
     sim.truth.fleet.members.values().filter(|member| member.lifecycle != "Terminating")
 }
 
-/// At the end: nothing was changed any more once all was as desired, and nothing is half-way.
+/// At the end: nothing was changed any more once all was as desired, and nothing is half-way: no pair of a manifest
+/// before.
 pub fn l4_convergence(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     if !matches!(moment, Moment::End) {
         return None;
@@ -193,8 +209,12 @@ fn half_way(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     }
     let there = row.phase == if row.desired == Desired::Awake { Phase::Awake } else { Phase::Asleep };
     let expected = there || is_explained(row) && (holds(row, ConditionType::Conflict) || is_crowded(sim));
-    (!expected || !row.retiring.is_empty() || row.successor.is_some())
-        .then(|| format!("{} is {:?}, to be {:?}", row.name, row.phase, row.desired))
+    if !expected || !row.retiring.is_empty() || row.successor.is_some() {
+        return Some(format!("{} is {:?}, to be {:?}", row.name, row.phase, row.desired));
+    }
+    let failed = row.rollout.as_ref().is_some_and(|rollout| rollout.failure.is_some());
+    let other = row.pair.as_ref().filter(|pair| pair.generation != row.generation && !failed)?;
+    Some(format!("{} runs generation {}, and {} is declared", row.name, other.generation, row.generation))
 }
 
 /// At the end of a run in which a controller crashed at an effect: as without it.
@@ -320,6 +340,9 @@ pub fn keep_time(sim: &mut Sim) {
         }
         if !calm {
             continue;
+        }
+        if let Some(needed) = needed_in_vain(sim, row).filter(|_| awake) {
+            held.push(format!("in vain {name} was woken, and {needed} sleeps, which it needs"));
         }
         if awake && !ready && !is_explained(row) {
             held.push(format!("unready {name} is awake and not ready"));

@@ -29,13 +29,11 @@ pub struct Running {
     pub runs: BTreeMap<(Identity, String), (Ms, u32)>,
 }
 
-/// What a proxy said last, and a controller that leads has heard.
-#[derive(Debug, Clone, Copy)]
+/// What a proxy said, and a controller that leads has heard.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Heard {
-    /// When it came in.
-    pub at: Ms,
-    /// Requests since its start.
-    pub requests: u64,
+    /// When it last said that it had been idle for its service's idle time.
+    pub idle_at: Option<Ms>,
 }
 
 /// The flip to sleep, as it truly was.
@@ -45,8 +43,12 @@ pub struct Flip {
     pub at: Ms,
     /// The proxy.
     pub proxy: String,
-    /// Requests that it had taken.
+    /// Requests that it had taken, those that came together with it among them.
     pub requests: u64,
+    /// Whether whoever wrote the flip knew how many: otherwise the leader counts from what it hears next.
+    pub counted: bool,
+    /// When a controller that leads heard for the first time of one that came after the flip.
+    pub told_at: Option<Ms>,
 }
 
 /// What the checks remember of a run.
@@ -338,7 +340,8 @@ fn written(
         let proxy = row.pair.as_ref().and_then(|pair| pair.proxy.task_arn.clone());
         let flip = proxy.and_then(|proxy| {
             let requests = sim.truth.tasks.get(&proxy)?.sidecar.requests;
-            Some(Flip { at: now, proxy, requests })
+            let counted = row.rest.as_ref().is_some_and(|rest| rest.requests.is_some());
+            Some(Flip { at: now, proxy, requests, counted, told_at: None })
         });
         sim.audit.flips.remove(name);
         sim.audit.flips.extend(flip.map(|flip| (name.clone(), flip)));

@@ -82,7 +82,7 @@ invariants! {
     S3 "no stale DNS" names::s3_no_stale_dns,
     /// At most one task of a service and role; two only of different pairs, for ten minutes; one ever for a token.
     S4 "one pair" tasks::s4_one_pair,
-    /// A proxy is stopped once nobody can find it and nothing is in flight, or its drain is over; its service after it.
+    /// A proxy drains once nobody finds it, and is stopped once nothing is in flight or its drain is over; then its service.
     S5 "no cut" tasks::s5_no_cut,
     /// Only what carries this installation's mark is stopped, terminated or deregistered.
     S6 "only ours" tasks::s6_only_ours,
@@ -104,11 +104,11 @@ invariants! {
     S14 "budget" calls::s14_budget,
     /// Every call that creates or destroys has a durable intent from before it.
     S15 "intent first" intents::s15_intent_first,
-    /// Ready is said after a probe of the address that users are led to, at most 10 s old.
+    /// Ready, or to take over, is said after a probe of the address that users are led to, at most 10 s old.
     S16 "truth of ready" answers::s16_truth_of_ready,
     /// An accepted request gets one answer: the service's, or a refusal; no planned end cuts it off.
     S17 "no lost request" answers::s17_no_lost_request,
-    /// What is awake is ready 2 s after the cloud's own delays, or says why not within ten minutes.
+    /// What is awake is ready 2 s after the cloud's own delays, or says why not within ten minutes; and so is what it needs.
     L1 "wake" liveness::l1_wake,
     /// What sleeps is gone after propagation, TTL, drain, stop time-out and 60 s; what is idle sleeps.
     L2 "sleep" liveness::l2_sleep,

@@ -1,15 +1,17 @@
 //! How ports, driver and truth tell of moments.
 
-use super::memory::{Heard, Running};
+use super::memory::Running;
 use super::{Audit, LEASE, Moment, look};
-use crate::profile::{MINUTE, Ms, Profile};
+use crate::profile::{MINUTE, Ms, Profile, SECOND};
 use crate::queue::Report;
 use crate::sim::Sim;
 use crate::truth::requests::Request;
+use crate::truth::sidecar::millis;
 use dormouse_aws::ports::RunCall;
 use dormouse_core::budget::Kind;
 use dormouse_core::dns::Change;
 use dormouse_core::observed::RecordSet;
+use dormouse_manifests::IdleAfter;
 use dormouse_state::{CapacityMemory, Lease, ServiceRecord};
 
 impl Audit {
@@ -35,7 +37,8 @@ impl Sim {
         let felt = self.audit.had_faults && self.calm_for() <= MINUTE;
         let whole = self.read.is_none() && self.truth.parted_until <= self.now;
         let whole = whole && (self.last_outage() == 0 || self.audit.calm_since.is_some());
-        self.profile == Profile::CALM && whole && !felt
+        // Whoever is asked, all is well.
+        Profile { misrouted: 0, ..self.profile.clone() } == Profile::CALM && whole && !felt
     }
 
     /// When the last outage ends or ended; zero: there was none.
@@ -216,10 +219,26 @@ pub fn disturbed(sim: &mut Sim) {
 
 /// A proxy's report was heard by a controller that leads.
 pub fn heard(sim: &mut Sim, report: &Report) {
-    if let Some(activity) = report.beat.activity {
-        let heard = Heard { at: sim.now, requests: activity.requests };
-        sim.audit.heard.insert(report.arn.clone(), heard);
+    let Some(activity) = report.beat.activity else { return };
+    let now = sim.now;
+    let limit = match sim.audit.spec(&report.identity.service).map(|spec| spec.idle_after) {
+        Some(IdleAfter::After(limit)) => millis(limit),
+        Some(IdleAfter::Never) | None => Ms::MAX,
+    };
+    if activity.in_flight == 0 && activity.idle_for_ms >= limit {
+        sim.audit.heard.entry(report.arn.clone()).or_default().idle_at = Some(now);
     }
+    let flips = sim.audit.flips.values_mut().filter(|flip| flip.proxy == report.arn);
+    flips.filter(|flip| activity.requests > flip.requests).for_each(|flip| {
+        flip.told_at.get_or_insert(now);
+    });
+}
+
+/// A proxy took a request. One that comes together with a flip may count as one from before it.
+pub fn taken(sim: &mut Sim, proxy: &str, requests: u64) {
+    let (now, together) = (sim.now, 2 * SECOND + sim.audit.slack);
+    let flips = sim.audit.flips.values_mut().filter(|flip| flip.proxy == proxy);
+    flips.filter(|flip| now <= flip.at + together).for_each(|flip| flip.requests = requests);
 }
 
 /// A proxy of a service was given an address: it may be found there again.

@@ -1,6 +1,6 @@
 //! S4 to S6, S10: tasks, and who may end them.
 
-use super::Moment;
+use super::{LEASE, Moment};
 use crate::profile::{MINUTE, Ms, SECOND};
 use crate::sim::Sim;
 use crate::truth::sidecar::millis;
@@ -12,7 +12,7 @@ use dormouse_core::observed::TaskStatus;
 use dormouse_manifests::IdleAfter;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, PairId, ServiceRecord};
+use dormouse_state::{Desired, Pair, PairId, ServiceRecord};
 use std::collections::BTreeMap;
 
 /// A role's task of the pair that a task is of. A service that was deleted and declared again gives the same names
@@ -86,14 +86,36 @@ fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
     })
 }
 
-/// At each StopTask: a proxy that serves is told to drain, is found by nobody any more, and has nothing in flight
-/// or had its drain's time; a service task goes after its proxy.
+/// When a drain begins: nobody finds the proxy any more. At each StopTask: a proxy that serves is told to drain, is found
+/// by nobody any more, and has nothing in flight or had its drain's time; a service task goes after its proxy.
 pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
-    let Moment::Stop(arn) = moment else { return None };
-    let task = sim.truth.tasks.get(*arn).filter(|task| task.is_there() && !task.seen.stopping)?;
+    match moment {
+        Moment::Stop(arn) => stopped_too_early(sim, arn),
+        Moment::Row { before: Some(before), row, .. } => drains_too_early(sim, before, row),
+        _ => None,
+    }
+}
+
+/// A drain's time is for those who are there: who comes while it runs out would be cut off at its end.
+fn drains_too_early(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Option<String> {
+    let rests = |row: &ServiceRecord| row.rest.as_ref().and_then(|rest| rest.drain_at);
+    let begins = |pair: &Pair| {
+        let known = before.pairs().find(|known| known.id == pair.id);
+        known.is_some_and(|known| known.drain_at.is_none()) && pair.drain_at.is_some()
+    };
+    let resting = row.pair.as_deref().filter(|_| rests(before).is_none() && rests(row).is_some());
+    let pair = resting.or_else(|| row.retiring.iter().find(|pair| begins(pair)))?;
+    let proxy = task_of(sim, row, pair.id, Role::Proxy).filter(|task| task.runs() && !task.seen.stopping)?;
+    let serves = half(sim, proxy, Role::Service).is_some_and(|task| task.runs() && !task.seen.stopping);
+    let found = is_found(sim, proxy, &row.name).filter(|_| serves)?;
+    Some(format!("the drain of pair {} begins: {found}", pair.id))
+}
+
+fn stopped_too_early(sim: &Sim, arn: &str) -> Option<String> {
+    let task = sim.truth.tasks.get(arn).filter(|task| task.is_there() && !task.seen.stopping)?;
     let own = task.seen.identity.as_ref()?;
     // Its row was taken away: whoever made it cannot tell it to drain.
-    let stray = sim.audit.rows.get(&own.service).is_none_or(|row| row.strays.contains_key(*arn));
+    let stray = sim.audit.rows.get(&own.service).is_none_or(|row| row.strays.contains_key(arn));
     // Without its service a proxy serves nobody: that end was not planned.
     let serves = || half(sim, task, Role::Service).is_some_and(|other| other.runs() && !other.seen.stopping);
     match own.role {
@@ -113,9 +135,9 @@ pub fn s5_no_cut(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
     let arn = &task.seen.arn;
     match forgotten_at(sim, task, service) {
-        None => Some(format!("{arn} of {service} is stopped and still found at {:?}", task.public)),
+        None => Some(format!("{arn} of {service} is still found at {:?}", task.public)),
         Some(at) if sim.now + sim.audit.slack + SECOND < at => {
-            Some(format!("{arn} of {service} is stopped {} ms before resolvers forget it", at - sim.now))
+            Some(format!("{arn} of {service} is forgotten by resolvers in {} ms", at - sim.now))
         }
         Some(_) => None,
     }
@@ -272,22 +294,66 @@ fn takes_down(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
         .then(|| format!("{} is taken out and its pair {} serves", set.name, pair.id))
 }
 
-/// Put to sleep for idleness although its proxy or the activator was used within the idle time.
+/// Put to sleep for idleness although its proxy was used within the idle time, or has not said since then that it was
+/// not.
 fn slept_while_used(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Option<String> {
     let idle = row.last_sleep.as_ref().is_some_and(|cause| cause.origin == "idle");
     if before.desired == Desired::Asleep || row.desired == Desired::Awake || !idle {
         return None;
     }
     let IdleAfter::After(after) = row.spec.idle_after else { return None };
-    let proxy = row.pair.as_ref().and_then(|pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?))?;
+    if let Some(other) = needed_by(sim, row) {
+        return Some(format!("{} falls asleep for idleness, and {other} needs it", row.name));
+    }
     // What is on its way to the controller, or comes while the row is being written, takes it back later.
     let unheard = if sim.is_faultless() { 8 * SECOND } else { 50 * SECOND } + sim.audit.slack;
-    let (used_at, asked_at) = (proxy.sidecar.used_at, proxy.sidecar.asked_at);
-    let open = proxy.sidecar.in_flight > 0 && asked_at + unheard < sim.now;
+    if held_for(sim, row, unheard) {
+        return Some(format!("{} falls asleep for idleness, and an activator has a request of it", row.name));
+    }
+    let pair = row.pair.as_ref()?;
+    let proxy = sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?)?;
+    if !proxy.runs() || proxy.sidecar.requests == 0 {
+        return None;
+    }
+    let used_at = proxy.sidecar.used_at;
+    let ago = (sim.now - used_at) / SECOND;
+    let open = proxy.sidecar.in_flight > 0 && proxy.sidecar.asked_at + unheard < sim.now;
     let lately = used_at + unheard < sim.now && used_at + millis(after) > sim.now + SECOND + sim.audit.slack;
-    (proxy.runs() && proxy.sidecar.requests > 0 && (open || lately)).then(|| {
-        format!("{} falls asleep for idleness, used {} s ago", row.name, (sim.now - used_at) / SECOND)
+    if open || lately {
+        return Some(format!("{} falls asleep for idleness, used {ago} s ago", row.name));
+    }
+    // Of two that lead, one is heard of here.
+    let heard = sim.audit.heard.get(&proxy.seen.arn).and_then(|heard| heard.idle_at);
+    let proven = heard.is_some_and(|at| at + millis(after) > sim.now);
+    (pair.ready_at.is_some() && !proven && !leads_beside(sim)).then(|| {
+        format!("{} falls asleep for idleness, and its proxy did not say that it was idle", row.name)
     })
+}
+
+/// Whether an activator holds or forwards a request for so long that the leader knows. Its own it always does; a
+/// standby says it, if its words come through.
+fn held_for(sim: &Sim, row: &ServiceRecord, unheard: Ms) -> bool {
+    sim.truth.requests.values().filter(|request| request.service == row.name).any(|request| {
+        let hears = sim.is_faultless() && request.since > sim.audit.leads_since + 10 * SECOND;
+        let known = request.activator.is_some() && (request.activator == sim.audit.leader() || hears);
+        known && request.since + unheard < sim.now
+    })
+}
+
+/// A service that depends on it and has been awake for so long that every controller knows.
+fn needed_by<'a>(sim: &'a Sim, row: &ServiceRecord) -> Option<&'a String> {
+    let known = 90 * SECOND;
+    let since = |other: &ServiceRecord| sim.audit.desired_since.get(&other.name).copied();
+    let needs =
+        |other: &&ServiceRecord| other.desired == Desired::Awake && other.spec.depends_on.contains(&row.name);
+    let mut others = sim.audit.rows.values().filter(needs);
+    let by = others.find(|other| since(other).is_some_and(|at| at + known < sim.now))?;
+    (sim.last_outage() + known < sim.now).then_some(&by.name)
+}
+
+/// Whether two controllers lead, or did a moment ago: what one has heard is not what the other knows.
+fn leads_beside(sim: &Sim) -> bool {
+    sim.truth.split.as_ref().is_some_and(|split| sim.now < split.until + 2 * LEASE)
 }
 
 /// Ended although its proxy told of a request that came after the flip.
@@ -298,15 +364,11 @@ fn missed_a_request(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> O
         own && before.pair.as_ref().is_some_and(|was| was.id == pair.id && was.condemned.is_none())
     });
     let forced = before.rest.as_ref().is_some_and(|rest| rest.forced) || before.deleting;
-    let heard = sim.audit.heard.get(&flip.proxy)?;
     let proxy = sim.truth.tasks.get(&flip.proxy)?;
-    // It came a while after the flip, was told of, and there was time to write.
-    let told = heard.requests > flip.requests
-        && heard.at + 8 * SECOND < sim.now
-        && proxy.sidecar.asked_at > flip.at + 2 * SECOND + sim.audit.slack
-        && proxy.sidecar.asked_at < heard.at;
+    // Whoever heard of it leads still, and there was time to write.
+    let told = flip.told_at.is_some_and(|at| at >= sim.audit.leads_since && at + 8 * SECOND < sim.now);
     let dead = half(sim, proxy, Role::Service).is_none_or(|task| !task.runs() || task.seen.stopping);
-    (ends && told && !forced && !dead && proxy.runs()).then(|| {
+    (ends && told && flip.counted && !forced && !dead && proxy.runs() && !leads_beside(sim)).then(|| {
         format!("{} ends, and its proxy told of a request that came after it was to sleep", row.name)
     })
 }

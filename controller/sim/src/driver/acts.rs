@@ -202,6 +202,9 @@ impl Driver {
             sim.truth.tasks.values().filter(|task| task.is_there() && task.seen.identity.is_none());
         let strangers: Vec<String> = strangers.map(|task| task.seen.arn.clone()).collect();
         strangers.iter().for_each(|arn| sim.over(arn));
+        if !strangers.is_empty() {
+            check::disturbed(&mut sim);
+        }
         sim.plan(MINUTE, Event::Group);
         drop(sim);
         for process in self.processes.iter().flatten() {

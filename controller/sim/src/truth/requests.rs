@@ -48,6 +48,8 @@ impl Sim {
             proxy.sidecar.requests += 1;
             proxy.sidecar.used_at = self.now;
             proxy.sidecar.asked_at = self.now;
+            let (arn, requests) = (proxy.seen.arn.clone(), proxy.sidecar.requests);
+            crate::check::taken(self, &arn, requests);
         }
         self.truth.requests.insert(id, request);
         if sent {

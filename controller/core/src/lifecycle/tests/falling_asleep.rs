@@ -339,6 +339,18 @@ fn what_others_depend_on_stays() {
     assert_eq!(scene.record.desired, Desired::Asleep);
 }
 
+/// Whoever was to wake it with the one that needs it crashed, or was not answered.
+#[test]
+fn what_others_depend_on_is_woken_once_it_is_found_asleep() {
+    let mut scene = Scene::asleep();
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Asleep);
+    scene.dependents_awake = true;
+    scene.step();
+    assert_eq!(scene.record.desired, Desired::Awake);
+    assert_eq!(scene.record.last_wake.as_ref().unwrap().origin, "dependency");
+}
+
 #[test]
 fn a_window_wakes_and_keeps_awake() {
     let always = window("daily", "00:00", "00:00", "UTC");
