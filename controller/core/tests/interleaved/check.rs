@@ -1,6 +1,7 @@
 //! What must hold after each move.
 
 use crate::controller::Effect;
+use crate::search::Wrong;
 use crate::world::{NAME, World};
 use dormouse_core::dns::Change;
 use dormouse_core::intent::{later, since};
@@ -26,7 +27,7 @@ pub struct Moment<'a> {
 type Check = fn(&Moment<'_>) -> Option<String>;
 
 /// Every check by the invariant's number; each answers what is wrong.
-pub const CHECKS: &[(&str, Check)] = &[
+const CHECKS: &[(&str, Check)] = &[
     ("S1", own_dns),
     ("S2", no_gap),
     ("S3", no_stale_dns),
@@ -38,6 +39,11 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("S13", unknown_is_not_absent),
     ("S15", intent_first),
 ];
+
+/// What a move violates.
+pub fn violated(moment: &Moment<'_>) -> Option<Wrong> {
+    CHECKS.iter().find_map(|(id, check)| Some((*id, check(moment)?)))
+}
 
 fn changes<'a>(moment: &Moment<'a>) -> &'a [Change] {
     match moment.effect {

@@ -10,6 +10,7 @@
 //! - `moves`: what may happen next
 //! - `check`: what must hold after each move
 //! - `search`: every order, each world once, the shortest way to a violation
+//! - `group`: the same for instances: both plan the group's capacity, from readings as old as they happen to be
 //! - `start`: a world to begin with, and A alone at work in it
 //! - `scenarios`: where searches begin
 //! - `tests`: what holds, and that it would be noticed if it did not
@@ -19,6 +20,7 @@
 mod check;
 mod cloud;
 mod controller;
+mod group;
 mod moves;
 mod part;
 mod scenarios;

@@ -1,7 +1,9 @@
 //! What may happen next.
 
+use crate::check::{Moment, violated};
 use crate::controller::Effect;
 use crate::part::Part;
+use crate::search::{Space, Wrong};
 use crate::world::{Controller, World};
 use dormouse_core::intent::{self, later};
 use dormouse_core::observed::TaskStatus;
@@ -71,9 +73,10 @@ impl fmt::Display for Move {
     }
 }
 
-impl World {
-    /// Everything that may happen now.
-    pub fn moves(&self) -> Vec<Move> {
+impl Space for World {
+    type Move = Move;
+
+    fn moves(&self) -> Vec<Move> {
         let mut moves = Vec::new();
         for (who, own) in self.controllers.iter().enumerate() {
             of_controller(who, own, self, &mut moves);
@@ -94,6 +97,14 @@ impl World {
         moves
     }
 
+    fn tried(&self, one: &Move) -> (World, Option<Wrong>) {
+        let (after, effect) = self.after(one);
+        let wrong = violated(&Moment { before: self, effect: effect.as_ref(), after: &after });
+        (after, wrong)
+    }
+}
+
+impl World {
     /// The world after it, and what was done to it.
     pub fn after(&self, one: &Move) -> (World, Option<Effect>) {
         let mut next = self.clone();

@@ -1,11 +1,10 @@
 //! A world to begin with, and A alone at work in it.
 
-use crate::check::Moment;
 use crate::cloud::{Cloud, Life, task};
 use crate::controller::Broken;
 use crate::moves::Move;
 use crate::part::Part;
-use crate::search::violated;
+use crate::search::Space;
 use crate::world::{Controller, Ledger, Left, NAME, Row, World};
 use dormouse_core::dns::{self, Zone, wanted::Wanted};
 use dormouse_core::intent;
@@ -91,9 +90,8 @@ fn cloud() -> Cloud {
 impl World {
     /// A move that is part of how a search begins.
     pub fn go(&mut self, one: Move) -> &mut World {
-        let (next, effect) = self.after(&one);
-        let moment = Moment { before: self, effect: effect.as_ref(), after: &next };
-        if let Some((id, what)) = violated(&moment) {
+        let (next, wrong) = self.tried(&one);
+        if let Some((id, what)) = wrong {
             panic!("{id}: {what}");
         }
         *self = next;

@@ -1,6 +1,7 @@
 //! What holds, and that it would be noticed if it did not.
 
 use crate::controller::Broken;
+use crate::group::{Group, Left};
 use crate::scenarios::SCENARIOS;
 use crate::search::{Report, search};
 use crate::world::World;
@@ -55,6 +56,29 @@ hold! {
     the_service_dies: "the service dies",
 }
 
+/// Where searches of a group of instances begin.
+fn groups() -> [(&'static str, Group); 5] {
+    let left = Left { wants: 0, ends: 0, leads: 1, losses: 0, passes: 0 };
+    [
+        ("one waits, then another", Group::empty(Left { wants: 2, losses: 1, ..left })),
+        ("two wait, nothing is protected", Group::bare(Left { wants: 2, ..left })),
+        ("another waits, one ends", Group::of(1, Left { wants: 1, ends: 1, passes: 1, ..left })),
+        ("one too many, and one comes", Group::shrinking(Left { wants: 1, passes: 1, ..left })),
+        ("one too many, an answer is lost", Group::shrinking(Left { losses: 1, passes: 2, ..left })),
+    ]
+}
+
+#[test]
+fn a_group_of_instances_holds() {
+    for (name, start) in groups() {
+        let Report { worlds, moves, levels, violation } = search(start, depth());
+        println!("{name}: depth {}, {worlds} worlds, {moves} moves, {levels:?}", depth());
+        if let Some(violation) = violation {
+            panic!("{name}\n{violation}");
+        }
+    }
+}
+
 /// The first of all scenarios in which something is found.
 fn found(change: impl Fn(&mut World), depth: usize) -> Option<(&'static str, String)> {
     SCENARIOS.iter().find_map(|(name, start)| {
@@ -77,6 +101,32 @@ fn a_shell_that_is_wrong_is_found() {
     for (broken, id) in broken {
         let found = found(|world| world.broken = broken, 8);
         assert_eq!(found.map(|(id, _)| id), Some(id), "{broken:?}");
+    }
+}
+
+/// Faults in the plan of the capacity, by whichever beginning brings them to light.
+#[cfg(feature = "mutants")]
+#[test]
+fn planted_faults_of_a_group_are_found() {
+    use dormouse_state::planted::{Fault::*, plant};
+    let planted = [
+        (AboveMaximum, "S8"),
+        (ScaleInByDesired, "S8"),
+        (ZeroUntilPlaced, "S8"),
+        (Unprotected, "S9"),
+        (NoDraining, "S7"),
+        (KillsBusy, "S7"),
+        (LastWriteWins, "S7"),
+    ];
+    for (fault, id) in planted {
+        let found = groups().into_iter().find_map(|(name, start)| {
+            plant(Some(fault));
+            let violation = search(start, DEPTH).violation;
+            plant(None);
+            println!("{fault:?}: {name}: {}", violation.as_ref().map_or("-".into(), ToString::to_string));
+            Some(violation?.id)
+        });
+        assert_eq!(found, Some(id), "{fault:?}");
     }
 }
 
