@@ -7,7 +7,7 @@ mod nowhere;
 
 use async_trait::async_trait;
 use dormouse::engine::{Engine, EnginePlane, Parts};
-use dormouse::plane::{Asked, Plane, StandbyReport};
+use dormouse::plane::{Asked, Plane, StandbyAnswer, StandbyReport};
 use dormouse::replicas::follow;
 use dormouse::replicas::link::{Broken, Feed, Link, News};
 use dormouse_core::view::ServiceView;
@@ -31,11 +31,11 @@ struct Way(EnginePlane);
 
 #[async_trait]
 impl Link for Way {
-    async fn report(&self, report: &StandbyReport) -> Result<(), Broken> {
+    async fn report(&self, report: &StandbyReport) -> Result<StandbyAnswer, Broken> {
         sleep(WAY).await;
         let heard = self.0.hear_standby(report.clone()).await;
         sleep(WAY).await;
-        heard.then_some(()).ok_or_else(|| Broken("it does not lead".to_owned()))
+        heard.ok_or_else(|| Broken("it does not lead".to_owned()))
     }
 
     async fn news(&self) -> Result<Box<dyn Feed>, Broken> {
