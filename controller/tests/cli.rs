@@ -473,6 +473,20 @@ fn logs_are_followed() {
 }
 
 #[test]
+fn what_one_command_tells_another_one_takes() {
+    let shell = shell();
+    let told = shell.run(&["get", "-o", "name"]).with(0, "service/hello\nservice/up\n", "");
+    for name in told.stdout.lines() {
+        for command in ["describe", "why", "events", "logs", "wake", "sleep", "delete"] {
+            let ran = shell.run(&[command, name]);
+            assert_eq!(ran.code, 0, "{command} {name}: {ran:?}");
+            assert!(!ran.stdout.contains("service/service/"), "{command} {name}: {ran:?}");
+        }
+    }
+    shell.run(&["why", "service/a/b"]).with(2, "", "\"a/b\" is no service's name");
+}
+
+#[test]
 fn what_needs_no_server() {
     let schema = Ran::of(program().arg("schema").output().unwrap()).with(0, "$schema", "");
     let schema: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();

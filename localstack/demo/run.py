@@ -78,6 +78,8 @@ def start_aws(work: Path) -> subprocess.Popen:
 
 
 def start_controller(work: Path) -> subprocess.Popen:
+    if is_up(API + "/healthz"):
+        raise SystemExit(f"another controller answers at {API}: end it first")
     endpoint = json.loads((work / "ready.json").read_text())["endpoint"]
     with urllib.request.urlopen(endpoint + "/_local/world") as answer:
         world = json.load(answer)

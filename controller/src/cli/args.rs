@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use dormouse_core::logs::Part;
 use jiff::Timestamp;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -164,18 +165,21 @@ pub(super) struct GetArgs {
 #[derive(Debug, Args)]
 pub(super) struct NameArgs {
     /// The service
+    #[arg(value_parser = named)]
     pub(super) name: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
     /// The service; `template/NAME` for a template
+    #[arg(value_parser = named)]
     pub(super) name: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
     /// Only of this service
+    #[arg(value_parser = named)]
     pub(super) name: Option<String>,
     /// How to show them
     #[arg(short, long, value_enum, default_value = "table")]
@@ -185,6 +189,7 @@ pub(super) struct EventsArgs {
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The service
+    #[arg(value_parser = named)]
     pub(super) name: String,
     /// Go on with lines as they are written, through sleeps and wakes
     #[arg(short, long)]
@@ -245,6 +250,7 @@ pub(super) struct WaitArgs {
 #[derive(Debug, Args)]
 pub(super) struct WakeArgs {
     /// The service
+    #[arg(value_parser = named)]
     pub(super) name: String,
     /// Keep it awake this long at least, used or not
     #[arg(long = "for", value_parser = duration, value_name = "DURATION")]
@@ -256,6 +262,7 @@ pub(super) struct WakeArgs {
 #[derive(Debug, Args)]
 pub(super) struct SleepArgs {
     /// The service
+    #[arg(value_parser = named)]
     pub(super) name: String,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
@@ -264,7 +271,7 @@ pub(super) struct SleepArgs {
 #[derive(Debug, Args)]
 pub(super) struct DeleteArgs {
     /// The services; `template/NAME` for a template
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", value_parser = named)]
     pub(super) names: Vec<String>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
@@ -275,6 +282,11 @@ fn resolver(text: &str) -> Result<SocketAddr, String> {
     const PORT: u16 = 53;
     let bare = || text.parse::<IpAddr>().map(|address| (address, PORT).into());
     text.parse().or_else(|_| bare()).map_err(|_| "give an IP address, with or without a port".to_owned())
+}
+
+/// A service by its name, or as this program writes it, so that what one command tells another one takes.
+fn named(text: &str) -> Result<String, Infallible> {
+    Ok(text.strip_prefix("service/").unwrap_or(text).to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
