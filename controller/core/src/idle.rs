@@ -93,9 +93,10 @@ pub fn idle_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let IdleAfter::After(after) = record.spec.idle_after else { return None };
+    let is_needed = dependents_awake && !planted!(DependenciesSleep);
     if planted!(NoIdleDetection)
         || record.desired == Desired::Asleep
-        || dependents_awake && !planted!(DependenciesSleep)
+        || is_needed
         // Its users are still at the pair before, whose use is not counted.
         || record.retiring.iter().any(Pair::serves_on)
         || usage.in_flight > 0
