@@ -121,9 +121,9 @@ fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/
 	cd sidecars/fuzz && for target in parse forward; do \
 	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
 
-mutants: ## Plants faults into the product's decisions, one at a time, and fails when one is not found (half an hour)
+mutants: ## Plants faults into the product's decisions, one at a time, and fails when one is not found (some minutes, after the builds)
 	CARGO_TARGET_DIR="$(CURDIR)/target/mutants" cargo run --locked --profile sim -p dormouse-sim --features mutants -- \
-	  --mutants --seeds 0..32 --jobs 2 --table controller/sim/MUTANTS.md
+	  --mutants --seeds 0..16 --jobs 2 --table controller/sim/MUTANTS.md
 	CARGO_TARGET_DIR="$(CURDIR)/target/mutants" cargo test --locked -p dormouse-core --features mutants --test interleaved planted
 
 schema: ## Renews the manifest's JSON Schema

@@ -73,7 +73,7 @@ pub fn main(args: &[String]) -> ExitCode {
     if args.has("--mutants") {
         let names = args.value("--mutants").filter(|names| !names.starts_with("--"));
         let names: Vec<String> = names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
-        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..32);
+        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..16);
         let table = args.value("--table").map(std::path::Path::new);
         let all = crate::mutants::main(&names, &seeds, args.number("--jobs").unwrap_or(2), table);
         return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -1,7 +1,7 @@
 //! Faults planted into the product's decisions, one at a time: each has to be found.
 //!
-//! Every fault meets the same seeds. What these do not show meets the named scenarios, then a crash at every effect of
-//! them, then more seeds. Faults in what a run does not have, such as the adapters, meet the tests that are there for it.
+//! Every fault meets the same seeds. What these do not show meets the named scenarios, then more seeds, then a crash at
+//! every effect of the scenarios, which takes longest. Faults in what a run does not have, such as the adapters, meet the tests that are there for it.
 
 use crate::driver::{Options, run};
 use crate::scenario::{NAMES, crash_everywhere, scenario};
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Seeds that are tried beyond those that every fault meets, for what nothing else shows.
-const MORE_SEEDS: u64 = 400;
+const MORE_SEEDS: u64 = 200;
 
 /// Tests of a crate.
 #[derive(Debug, Clone, Copy)]
@@ -95,13 +95,16 @@ pub fn main(named: &[String], seeds: &Range<u64>, jobs: usize, table: Option<&Pa
         eprintln!("seed {seed} fails without a fault");
         return false;
     }
+    // Cargo builds for one at a time: what tests are to find comes last.
+    let mut order: Vec<usize> = (0..faults.len()).collect();
+    order.sort_by_key(|index| faults.get(*index).and_then(by_tests).is_some());
     let fates = Mutex::new(Fates::new());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
                     let Some(fault) = faults.get(index) else { return };
                     let fate = look_for(*fault, seeds);
                     eprintln!("{}", row(*fault, &fate));
@@ -130,7 +133,7 @@ fn show(faults: &[Fault], fates: &Fates, seeds: &Range<u64>) -> String {
          Written by `make mutants`, which plants each fault of `state/src/planted.rs` into the product's decisions and \
          fails\nwhen one is not found. {found} of {} were found. Each meets the seeds {}..{}, which are quiet without \
          it; how many of\nthem show it is in the fourth column. What they do not show meets the named scenarios, then \
-         crashes in them, then\n{MORE_SEEDS} more seeds. What a run does not have is for tests to find. The first \
+         {MORE_SEEDS} more\nseeds, then crashes in the scenarios. What a run does not have is for tests to find. The first \
          fifteen are of the kind that systems like\nthis have got wrong.\n\n\
          | fault | what is wrong | what did not hold | seeds | first shown by |\n|---|---|---|---|---|\n",
         faults.len(),
@@ -151,9 +154,13 @@ fn row(fault: Fault, fate: &Fate) -> String {
     format!("| `{fault:?}` | {} | {} | {seeds} | {first} |", fault.what(), fate.invariants())
 }
 
+fn by_tests(fault: &Fault) -> Option<&'static Tests> {
+    BY_TESTS.iter().find(|(known, _)| known == fault).map(|(_, tests)| tests)
+}
+
 fn look_for(fault: Fault, seeds: &Range<u64>) -> Fate {
     let mut fate = Fate::default();
-    if let Some((_, tests)) = BY_TESTS.iter().find(|(known, _)| *known == fault) {
+    if let Some(tests) = by_tests(&fault) {
         if !passes(None, tests) {
             eprintln!("`{}` of {} fails without a fault", tests.filter, tests.package);
         } else if !passes(Some(fault), tests) {
@@ -174,16 +181,16 @@ fn look_for(fault: Fault, seeds: &Range<u64>) -> Fate {
             fate.note(violated, || format!("scenario `{name}`"));
         }
     }
+    for seed in seeds.end..seeds.end + MORE_SEEDS {
+        if fate.first.is_none() {
+            fate.note(violations(&Script::draw(seed)), || format!("seed {seed}"));
+        }
+    }
     for name in NAMES {
         if fate.first.is_none() {
             let harms = crash_everywhere(name, 0, 3, 1).harms;
             let violated = harms.iter().flat_map(|harm| &harm.violations).map(|found| found.id.to_owned());
             fate.note(violated.collect(), || format!("crashes in `{name}`"));
-        }
-    }
-    for seed in seeds.end..seeds.end + MORE_SEEDS {
-        if fate.first.is_none() {
-            fate.note(violations(&Script::draw(seed)), || format!("seed {seed}"));
         }
     }
     plant(None);
