@@ -15,7 +15,7 @@ use std::time::Duration;
 const USAGE: &str = "\
 usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N]
        dormouse-sim --seed N [--services N] [--hours N] [--trace] [--shrink]
-       dormouse-sim --scenario NAME [--trace]
+       dormouse-sim --scenario NAME [--crash WHEN:N[,WHEN:N]] [--read HOW:N] [--trace]
        dormouse-sim [--crashes] [--pairs] [--reads] [--only NAME] [--jobs N]
        dormouse-sim --faults | --invariants
        dormouse-sim --mutants [NAME,NAME…] [--seeds A..B] [--jobs N] [--table FILE]
@@ -24,7 +24,8 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
 --seed      runs one; --trace prints its timeline, --shrink looks for the shortest run that fails the same way
 --services  so many services instead of as many as the seed says; --hours: at least so long
 --most      stops after so many failures
---scenario  runs a named scenario
+--scenario  runs a named scenario; --crash before:37,after:52: with crashes around these effects of it;
+            --read missed:9 (or stale:9): with this read of it gone wrong
 --crashes   a crash at every effect of every scenario, before it and after it
 --pairs     crashes at every two effects of a wake and of a falling asleep
 --reads     every read of every scenario gone wrong: not answered, or a minute old
@@ -50,6 +51,15 @@ impl Args<'_> {
 
     fn size(&self) -> Size {
         Size { services: self.number("--services"), hours: self.number("--hours") }
+    }
+
+    /// What is asked of one run. Effects and reads that cannot be read are none.
+    fn options(&self) -> Options {
+        Options {
+            trace: self.has("--trace"),
+            crash: self.value("--crash").and_then(|text| scenario::crashes_of(text)),
+            read: self.value("--read").and_then(|text| scenario::read_of(text)),
+        }
     }
 }
 
@@ -84,10 +94,10 @@ pub fn main(args: &[String]) -> ExitCode {
         return everywhere(systematic.map(|name| args.has(name)), one.as_deref(), jobs);
     }
     if let Some(name) = args.value("--scenario") {
-        return scenario(name).map_or(ExitCode::from(2), |script| play(0, &script, args.has("--trace")));
+        return scenario(name).map_or(ExitCode::from(2), |script| play(5, &script, &args.options()));
     }
     if let Some(seed) = args.number("--seed") {
-        return one(seed, args.size(), args.has("--trace"), args.has("--shrink"));
+        return one(seed, args.size(), &args.options(), args.has("--shrink"));
     }
     let Some(Range { start: from, end: to }) = args.value("--seeds").and_then(|text| range(text)) else {
         eprint!("{USAGE}");
@@ -101,7 +111,7 @@ fn range(text: &str) -> Option<Range<u64>> {
     Some(from.parse().ok()?..to.parse().ok()?)
 }
 
-fn one(seed: u64, size: Size, trace: bool, shorter: bool) -> ExitCode {
+fn one(seed: u64, size: Size, options: &Options, shorter: bool) -> ExitCode {
     let mut script = Script::of(seed, size);
     if shorter {
         let first = run(&script, &Options::default());
@@ -110,19 +120,19 @@ fn one(seed: u64, size: Size, trace: bool, shorter: bool) -> ExitCode {
             println!("{script:#?}");
         }
     }
-    play(seed, &script, trace)
+    play(seed, &script, options)
 }
 
-fn play(seed: u64, script: &Script, trace: bool) -> ExitCode {
-    let outcome = run(script, &Options { trace, ..Options::default() });
-    if trace {
+fn play(seed: u64, script: &Script, options: &Options) -> ExitCode {
+    let outcome = run(script, options);
+    if options.trace {
         println!("{:#?}", script.profile);
     }
     outcome.lines.iter().for_each(|line| println!("{line}"));
     report(seed, &outcome);
     println!(
-        "hash {:016x}, {:?}, {} mutating calls, {} events",
-        outcome.hash, outcome.answers, outcome.mutations, outcome.events
+        "hash {:016x}, {:?}, {} mutating calls, {} events, {} effects, {} reads",
+        outcome.hash, outcome.answers, outcome.mutations, outcome.events, outcome.effects, outcome.reads
     );
     if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

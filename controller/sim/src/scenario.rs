@@ -248,7 +248,7 @@ pub fn scenario(name: &str) -> Option<Script> {
 /// What was tried and did harm.
 #[derive(Debug, Clone)]
 pub struct Harm {
-    /// What went wrong, in words.
+    /// What went wrong, as the program takes it.
     pub tried: String,
     /// What it did.
     pub violations: Vec<Violation>,
@@ -285,10 +285,32 @@ fn with_crashes(script: &Script, crashes: &[(u64, bool)]) -> Outcome {
     run(script, &Options { crash: Some(crashes.to_vec()), ..Options::default() })
 }
 
+/// Crashes in the words that the program takes: `before:37,after:52`.
 fn words(crashes: &[(u64, bool)]) -> String {
     let word =
-        |(effect, after): &(u64, bool)| format!("{} {effect}", if *after { "after" } else { "before" });
-    format!("a crash {}", crashes.iter().map(word).collect::<Vec<_>>().join(" and "))
+        |(effect, after): &(u64, bool)| format!("{}:{effect}", if *after { "after" } else { "before" });
+    crashes.iter().map(word).collect::<Vec<_>>().join(",")
+}
+
+/// What `words` gives, read again; `None`: it is nothing of the kind.
+pub fn crashes_of(words: &str) -> Option<Vec<(u64, bool)>> {
+    let crash = |word: &str| {
+        let (when, effect) = word.split_once(':')?;
+        let after = matches!(when, "before" | "after").then_some(when == "after")?;
+        Some((effect.parse().ok()?, after))
+    };
+    words.split(',').map(crash).collect()
+}
+
+/// A read that goes wrong, in the words that the program takes: `missed:9`.
+pub fn read_of(word: &str) -> Option<(u64, Odd)> {
+    let (how, read) = word.split_once(':')?;
+    let odd = match how {
+        "missed" => Odd::Missed,
+        "stale" => Odd::Stale,
+        _ => return None,
+    };
+    Some((read.parse().ok()?, odd))
 }
 
 /// Crashes at every `stride`-th effect of a scenario in turn, before it and after it.
@@ -301,7 +323,7 @@ pub fn crash_everywhere(name: &str, first: u64, stride: usize, jobs: usize) -> T
         .flat_map(|effect| [(effect, false), (effect, true)])
         .collect();
     let mut tried = side_by_side(jobs, &at, |crash, tried| {
-        tried.add(|| words(&[*crash]), with_crashes(&script, &[*crash]));
+        tried.add(|| format!("--crash {}", words(&[*crash])), with_crashes(&script, &[*crash]));
     });
     tried.add(|| "no crash".to_owned(), plain);
     tried
@@ -319,7 +341,7 @@ pub fn crash_in_pairs(name: &str, jobs: usize) -> Tried {
         for second in first.0 + 1..alone.effects {
             for after in [false, true] {
                 let both = [*first, (second, after)];
-                tried.add(|| words(&both), with_crashes(&script, &both));
+                tried.add(|| format!("--crash {}", words(&both)), with_crashes(&script, &both));
             }
         }
     })
@@ -334,7 +356,10 @@ pub fn odd_reads(name: &str, first: u64, stride: usize, jobs: usize) -> Tried {
         .step_by(stride.max(1))
         .flat_map(|read| [(read, Odd::Missed), (read, Odd::Stale)])
         .collect();
-    side_by_side(jobs, &odd, |read, tried| tried.add(|| format!("read {} {:?}", read.0, read.1), with(*read)))
+    side_by_side(jobs, &odd, |read, tried| {
+        let how = if read.1 == Odd::Missed { "missed" } else { "stale" };
+        tried.add(|| format!("--read {how}:{}", read.0), with(*read));
+    })
 }
 
 /// Tries everything of a list, in its order whoever comes first.

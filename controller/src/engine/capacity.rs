@@ -43,7 +43,9 @@ impl Engine {
                 return Some(AGAIN);
             }
             let group = &self.settings.group;
-            match self.store.put_capacity(group, &plan.memory, version, self.fence()).await {
+            let written = self.store.put_capacity(group, &plan.memory, version, self.fence()).await;
+            self.records.heed(&written);
+            match written {
                 Ok(version) => {
                     let mut world = self.world();
                     world.capacity = plan.memory;

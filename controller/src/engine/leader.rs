@@ -48,6 +48,10 @@ impl Engine {
         let ended = tokio::select! {
             biased;
             ended = self.keep(&mut held, stop) => ended,
+            () = self.records.overtaken() => {
+                warn!("a later leader has written the table");
+                Ended::Lost
+            }
             () = self.take_over(stop) => Ended::Asked,
         };
         // Nothing that is under way may act any more.

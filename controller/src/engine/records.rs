@@ -5,6 +5,7 @@ use super::dependents::Dependents;
 use dormouse_state::{ServiceRecord, Store, StoreError, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::Notify;
 
 /// How often a write is decided again after somebody else's came first.
 const TRIES: usize = 8;
@@ -45,12 +46,14 @@ pub struct Records {
     store: Arc<dyn Store>,
     ledger: Arc<dyn Ledger>,
     cache: RwLock<Cache>,
+    /// Raised when a write is refused for a later leader's.
+    overtaken: Notify,
 }
 
 impl Records {
     /// An empty cache; [`Records::refresh`] fills it.
     pub fn new(store: Arc<dyn Store>, ledger: Arc<dyn Ledger>) -> Records {
-        Records { store, ledger, cache: RwLock::default() }
+        Records { store, ledger, cache: RwLock::default(), overtaken: Notify::new() }
     }
 
     /// One record.
@@ -166,6 +169,18 @@ impl Records {
         result
     }
 
+    /// Waits until a write was refused because a later leader wrote the row: whoever is told that leads no more.
+    pub async fn overtaken(&self) {
+        self.overtaken.notified().await;
+    }
+
+    /// Takes note of what any write of a leader was answered, be it of a record or not.
+    pub fn heed<T>(&self, written: &Result<T, StoreError>) {
+        if matches!(written, Err(StoreError::Fenced { .. })) {
+            self.overtaken.notify_one();
+        }
+    }
+
     /// Puts other words into a cached record without writing it, if it is still at this version.
     pub fn reword(&self, version: Version, record: ServiceRecord) {
         let mut cache = self.write_lock();
@@ -208,6 +223,7 @@ impl Records {
     }
 
     fn answered<T>(&self, name: &str, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.heed(&written);
         if matches!(written, Err(StoreError::Unavailable(_))) {
             self.write_lock().doubted.insert(name.to_owned());
         }
@@ -261,9 +277,9 @@ mod tests {
     use async_trait::async_trait;
     use dormouse_manifests::ServiceSpec;
     use dormouse_state::{CapacityMemory, Lease, MemoryStore, Templates, Versioned};
+    use futures::FutureExt as _;
     use jiff::Timestamp;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use tokio::sync::Notify;
 
     /// A store whose scan takes its picture and then waits, and whose writes are not answered if so wished.
     #[derive(Default)]
@@ -370,6 +386,19 @@ mod tests {
         store.is_silent.store(false, Ordering::Relaxed);
         records.update("a", None, |_| Some(record("a"))).await.unwrap();
         assert!(!records.is_doubted("a"));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_is_refused_for_a_later_leaders_tells_that_another_leads() {
+        let records = Records::new(Arc::new(MemoryStore::new()), Arc::new(Nobody));
+        let change = |known: Option<&ServiceRecord>| {
+            let generation = known.map_or(1, |known| known.generation + 1);
+            Some(ServiceRecord { generation, ..record("a") })
+        };
+        for (epoch, overtaken) in [(None, false), (Some(2), false), (Some(1), true), (Some(2), false)] {
+            let _ = records.update("a", epoch, change).await;
+            assert_eq!(records.overtaken().now_or_never().is_some(), overtaken, "{epoch:?}");
+        }
     }
 
     #[tokio::test]

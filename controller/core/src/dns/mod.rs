@@ -24,7 +24,7 @@ pub use zone::{Change, Zone};
 
 use crate::intent::{later, since};
 use crate::settings::Settings;
-use dormouse_state::{DnsChange, DnsMemory, ServiceRecord, planted};
+use dormouse_state::{DnsChange, DnsMemory, PairId, ServiceRecord, planted};
 use jiff::Timestamp;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,7 +153,10 @@ fn service(
         });
         memory.withdrawn_at = (address.is_none() && planted!(BelievesWithdrawal)).then_some(now);
     };
-    let pending = memory.pending.clone().filter(|pending| pending.address == address);
+    // An address is given again: what is remembered for another pair says nothing of this one's record.
+    let is_own = |known: PairId| address.is_none() || known == pair;
+    let pending = memory.pending.clone().filter(|pending| pending.address == address && is_own(pending.pair));
+    let stands = memory.published == address && memory.published_pair.is_none_or(is_own);
     match (pending, changes) {
         // Accepted, on its way to the name servers.
         (Some(DnsChange { change_id: Some(id), .. }), None) => {
@@ -175,7 +178,7 @@ fn service(
         }
         (None, None) => match &address {
             // The change before was replaced by one that asks for what already stands there.
-            Some(_) if memory.published != address || memory.pending.is_some() => {
+            Some(_) if !stands || memory.pending.is_some() => {
                 memory = DnsMemory {
                     published: address.clone(),
                     published_pair: Some(pair),
@@ -209,7 +212,7 @@ fn service(
         }
         (pending, Some(changes)) => {
             let undone = match &pending {
-                None => memory.published == address,
+                None => stands,
                 Some(pending) => pending.change_id.is_some() || pending.seen,
             };
             // What says whose it is stands as it was: its record was taken out, whoever's stood there meanwhile.

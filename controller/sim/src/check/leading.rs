@@ -1,13 +1,22 @@
 //! S11 and S12: the lease and its fence.
 
 use super::{LEASE, Moment};
+use crate::profile::SECOND;
 use crate::sim::Sim;
 
-/// At each write and call of a leader: its epoch is not behind that of the row, its lease is still good; and the
-/// lease itself is renewed and released by its holder, and taken by others when its time is over.
+/// At each write and call of a leader: its epoch is not behind that of the row, its lease is still good, and it was not
+/// told that a later one leads; and the lease itself is renewed and released by its holder, and taken by others when its time is over.
 pub fn s11_fence(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     match *moment {
         Moment::Call { controller, operation, changes: true, .. } => {
+            let running = sim.audit.running.get(&controller);
+            // An answer is on its way for a moment, and so is one that came while the process was frozen.
+            let told = running.and_then(|running| Some(running.overtaken_at?.max(running.since)));
+            if told.is_some_and(|at| sim.now > at + SECOND) {
+                return Some(format!(
+                    "{operation} by controller {controller}, which knows of a later leader"
+                ));
+            }
             let good = sim.audit.leases.get(&controller).is_some_and(|began| sim.now < began + LEASE);
             (!good).then(|| format!("{operation} after the lease of controller {controller} ran out"))
         }

@@ -136,7 +136,9 @@ fn is_crowded(sim: &Sim) -> bool {
 pub fn l2_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     match moment {
         Moment::Tick => sim.audit.rows.values().find_map(|row| {
-            if sim.audit.lasts(&format!("asleep {}", row.name), sim.now) > time_to_sleep(sim, row)
+            // Whoever comes to lead lets every wait that is under way begin again by its own clock.
+            let asleep = sim.audit.lasts(&format!("asleep {}", row.name), sim.now);
+            if asleep.min(sim.audit.led_for(sim.now)) > time_to_sleep(sim, row)
                 && let Some(task) = tasks_of(sim, &row.name).next()
             {
                 return Some(format!("{} is to sleep for long, and {} is there", row.name, task.seen.arn));

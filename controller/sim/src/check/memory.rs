@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct Running {
     /// Since when it runs without a break.
     pub since: Ms,
+    /// When a write of it was first refused for a later leader's.
+    pub overtaken_at: Option<Ms>,
     /// Parts of the cloud that it has read completely.
     pub read: BTreeSet<&'static str>,
     /// Service → newest epoch that it has read or written.

@@ -164,6 +164,12 @@ pub fn capacity_written(sim: &mut Sim, memory: &CapacityMemory) {
     look(sim, &Moment::Capacity(memory));
 }
 
+/// A controller's write was refused, since a later leader wrote the row.
+pub fn overtaken(sim: &mut Sim, controller: usize) {
+    let now = sim.now;
+    sim.audit.running.entry(controller).or_default().overtaken_at.get_or_insert(now);
+}
+
 /// The lease was written.
 pub fn lease_written(sim: &mut Sim, controller: usize, began: Ms, before: Option<&Lease>, next: &Lease) {
     look(sim, &Moment::Lease { controller, began, before, next });

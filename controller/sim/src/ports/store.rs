@@ -71,8 +71,12 @@ impl SimStore {
         }
         if crash != Some(false) {
             let result = now(effect);
-            if let Ok(value) = &result {
-                written(&mut self.port.world.sim(), value);
+            match &result {
+                Ok(value) => written(&mut self.port.world.sim(), value),
+                Err(StoreError::Fenced { .. }) => {
+                    check::overtaken(&mut self.port.world.sim(), self.port.controller);
+                }
+                Err(_) => {}
             }
             if crash.is_none() {
                 pause(after).await;

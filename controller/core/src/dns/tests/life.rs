@@ -116,6 +116,48 @@ fn a_lost_change_id_is_made_up_for_by_waiting() {
     }
 }
 
+/// Public addresses are given again. What is remembered of an address is of the pair that it was for: the record of the
+/// next one would count as given to nobody after a restart, and be taken out while its tasks are only not listed yet.
+#[test]
+fn a_record_for_the_same_address_and_another_pair_is_another_change() {
+    let (next, pair) = (wanted("hello", 2, "192.0.2.1"), Some(wanted("hello", 2, "").pair));
+    // Intended and never made; made, without an answer; INSYNC.
+    let intended = {
+        let (mut scene, zone, want) = fresh();
+        scene.record.dns = plan_hello(&scene, Some(&want), &zone).memories["hello"].clone();
+        (scene, zone)
+    };
+    let made = {
+        let (mut scene, mut zone, want) = fresh();
+        step(&mut scene, Some(&want), &mut zone, None);
+        (scene, zone)
+    };
+    let known = {
+        let (scene, zone, _) = published();
+        (scene, zone)
+    };
+    for (mut scene, mut zone) in [intended, made, known] {
+        let plan = step(&mut scene, Some(&next), &mut zone, Some("C2"));
+        assert_eq!(plan.groups.len(), 1, "its TXT names the pair");
+        assert_eq!(scene.record.dns.pending.as_ref().map(|pending| pending.pair), pair);
+        assert_eq!(scene.record.dns.repaired_at, None, "nobody took anything out");
+        settled(&mut scene.record.dns, scene.now);
+        assert_eq!(scene.record.dns.published_pair, pair);
+        assert_eq!(plan_hello(&scene, Some(&next), &zone), Plan::default());
+    }
+}
+
+/// Its change overtook the intent's: the zone has the next pair's record already.
+#[test]
+fn a_record_that_stands_for_another_pair_than_is_remembered_is_that_pairs() {
+    let (mut scene, mut zone, want) = published();
+    let next = wanted("hello", 2, &want.address);
+    let plan = plan_hello(&scene, Some(&next), &zone);
+    apply(&mut zone, &plan.groups);
+    step(&mut scene, Some(&next), &mut zone, None);
+    assert_eq!(scene.record.dns.published_pair, Some(next.pair));
+}
+
 #[test]
 fn a_change_that_somebody_undid_has_no_id_any_more() {
     let (mut scene, mut zone, want) = fresh();
