@@ -147,6 +147,9 @@ pub struct Pair {
     /// When it was first ready to be used through its record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
+    /// Since when its service has been ready, where that is longer: it took over from a pair that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_before: Option<Timestamp>,
     /// Since when the pair is to end, and why. Never taken back: a wake after it makes a new pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condemned: Option<(Timestamp, String)>,
@@ -174,6 +177,11 @@ impl Pair {
         let from = self.ready_at.map_or(from, |ready| ready.min(from));
         let ends = tasks.filter_map(|intent| intent.end.as_ref().map(|end| end.at));
         Some((from, ends.max().unwrap_or(from)))
+    }
+
+    /// Since when its service has been ready, through this pair and those that it took over from.
+    pub fn service_ready_at(&self) -> Option<Timestamp> {
+        self.ready_before.or(self.ready_at)
     }
 
     /// The intent of one role.

@@ -212,6 +212,7 @@ async fn every_field_survives(store: Arc<dyn Store>) {
         generation: 4,
         runs: Some(Runs { version: "a1".into(), port: 80, protocol: Protocol::Tcp }),
         ready_at: Some(at(5)),
+        ready_before: Some(at(3)),
         condemned: Some((at(6), "idle".into())),
         replaced: true,
         drain_at: Some(at(7)),

@@ -31,6 +31,7 @@ fn main() {
         probed: None,
         conflict: None,
         refusal: None,
+        stop_refusal: None,
         spot_is_short: false,
         compared: false,
     };

@@ -41,7 +41,7 @@ pub struct Use {
     pub is_known: bool,
 }
 
-/// Puts together what the record, the two sidecars and the activator know.
+/// Puts together what the record, the serving pair's two sidecars and the activator know.
 pub fn usage(
     record: &ServiceRecord,
     proxy: Option<&Beat>,
@@ -62,16 +62,21 @@ pub fn usage(
         is_known = since(now, beat.at) <= FRESH;
         in_flight = in_flight.saturating_add(open(&activity));
         sockets = activity.open_sockets;
-        // A proxy that was never used is idle since its start: that is no use.
-        if activity.requests > 0 || activity.open_sockets > 0 || activity.bytes > 0 {
-            last = last.max(used_at(beat, &activity));
-        }
+        last = last.max(last_use(beat, now).unwrap_or(Timestamp::MIN));
     }
     if in_flight > 0 {
         last = last.max(now);
     }
     let busy = service.is_some_and(|beat| beat.busy == Some(true) && since(now, beat.at) <= BUSY_FOR);
     Use { in_flight, sockets, busy, last, is_known }
+}
+
+/// When a proxy was last used, if it ever was, by its own report; `now` while something is open. One that was never used
+/// is idle since its start: that is no use.
+pub fn last_use(beat: &Beat, now: Timestamp) -> Option<Timestamp> {
+    let activity = beat.activity?;
+    let was_used = activity.requests > 0 || activity.open_sockets > 0 || activity.bytes > 0;
+    if open(&activity) > 0 { Some(now) } else { was_used.then(|| used_at(beat, &activity)) }
 }
 
 /// When a proxy was last used, by its own report.
@@ -104,8 +109,9 @@ pub fn idle_at(
     {
         return None;
     }
-    // Waking takes its time; the clock starts when there is something to use.
-    let usable_at = match record.pair.as_ref().and_then(|pair| pair.ready_at) {
+    // Waking takes its time; the clock starts when there is something to use. A changed manifest that comes into use is
+    // no use: a service that is changed every few minutes must fall asleep, too.
+    let usable_at = match record.pair.as_ref().and_then(|pair| pair.service_ready_at()) {
         Some(ready_at) => usage.is_known.then_some(ready_at)?,
         // It does not come up. Tries cost money too: they end when nobody has asked for long. Without a record
         // in the zone, whoever asks is seen at the activator.

@@ -32,7 +32,7 @@ pub fn record(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
         let is_under_way = pair.condemned.is_some() || pair.ready_at.is_none();
         tasks(pair, |at| wait(at, is_under_way));
         wait(&mut pair.intended_at, false);
-        pair.ready_at.iter_mut().for_each(|at| wait(at, false));
+        pair.ready_at.iter_mut().chain(&mut pair.ready_before).for_each(|at| wait(at, false));
         pair.condemned.iter_mut().for_each(|(at, _)| wait(at, true));
         pair.drain_at.iter_mut().for_each(|at| wait(at, true));
     }

@@ -16,6 +16,8 @@ use tracing::{info, warn};
 const AGAIN: Duration = Duration::from_millis(500);
 /// Calls to Route 53 that are kept for changes.
 const ZONE_RESERVE: u32 = 2;
+/// Others of the account use Route 53's quota up: users may wait for this change.
+const THROTTLED: Duration = Duration::from_secs(1);
 /// After a refusal: the zone was read anew, and is not asked more often than this.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
@@ -70,11 +72,7 @@ impl Engine {
         }
         let zone = self.settings.zone.clone();
         let mut again = sooner(requeue, self.awaits_standbys(&mut groups));
-        let changed = !groups.is_empty();
         again = sooner(again, self.change_all(&zone, groups).await);
-        if changed {
-            again = sooner(again, Some(AGAIN));
-        }
         again = sooner(again, self.poll_wildcard().await);
         for (id, names) in polls {
             again = sooner(again, self.poll(&id, &names).await);
@@ -146,7 +144,9 @@ impl Engine {
                 .await
             {
                 Ok(ChangeAnswer::Accepted { change_id }) => {
-                    self.accepted(zone, &groups, &changes, &change_id).await
+                    self.accepted(zone, &groups, &changes, &change_id).await;
+                    // On to whether it is INSYNC.
+                    again = sooner(again, Some(AGAIN));
                 }
                 Ok(ChangeAnswer::Busy) => again = sooner(again, Some(AGAIN)),
                 Ok(ChangeAnswer::Refused(why)) => match batch::halves(groups) {
@@ -165,7 +165,8 @@ impl Engine {
                 }
                 Err(error) => {
                     warn!(owner = owners, %error, "records could not be changed");
-                    again = sooner(again, Some(AFTER_REFUSAL));
+                    let is_throttled = matches!(error, CloudError::Throttled { .. });
+                    again = sooner(again, Some(if is_throttled { THROTTLED } else { AFTER_REFUSAL }));
                 }
             }
         }

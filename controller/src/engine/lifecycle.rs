@@ -352,14 +352,18 @@ impl Engine {
         match self.cloud.tasks.stop(cluster, arn, reason).await {
             Ok(()) => {
                 info!(service = name, task = arn, reason, "task stopped");
-                if let Some(task) = self.world().tasks.by_arn.get_mut(arn) {
+                let mut world = self.world();
+                world.accept_stop(name);
+                if let Some(task) = world.tasks.by_arn.get_mut(arn) {
                     task.stopping = true;
                 }
+                drop(world);
                 self.nudge.notify_one();
             }
             Err(error) => {
                 warn!(service = name, %error, "call failed");
                 self.world().refuse_stop(name, error.to_string(), self.now());
+                // Planned once more, it knows when the next try is due.
                 self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
             }
         }

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// ECS said an instance has no room although it looked so: believed for this long.
 const FULL_FOR: Duration = Duration::from_secs(60);
 
+/// StopTasks that were refused count as refused in a row while no more than this lies between two of them.
+const IN_A_ROW: Duration = Duration::from_secs(60);
+
 /// A new task stands in a listing after this.
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -55,6 +58,8 @@ pub struct World {
     pub probes: BTreeMap<String, (Timestamp, String)>,
     /// Service → last refused call.
     pub refusals: BTreeMap<String, Refusal>,
+    /// Service → StopTasks for it that were refused since one was accepted.
+    stop_refusals: BTreeMap<String, Refusal>,
     /// Service → the halves whose RunTask was refused, and has not succeeded since.
     runs_refused: BTreeMap<String, BTreeSet<Role>>,
     /// Zone and owner → the last refused change of its records.
@@ -160,9 +165,17 @@ impl World {
         self.refusals.insert(service.to_owned(), refusal);
     }
 
-    /// StopTask was refused: it is made again soon, however often, and puts off no call that is made less often.
+    /// StopTask was refused: its tries are spaced by themselves, and put off no call that is made less often.
     pub fn refuse_stop(&mut self, service: &str, why: String, now: Timestamp) {
+        let lately = self.stop_refusals.get(service).filter(|known| since(now, known.at) < IN_A_ROW);
+        let refusal = Refusal::again(lately, why.clone(), now);
+        self.stop_refusals.insert(service.to_owned(), refusal);
         self.refusals.entry(service.to_owned()).or_insert_with(|| Refusal::again(None, why, now));
+    }
+
+    /// StopTask was accepted.
+    pub fn accept_stop(&mut self, service: &str) {
+        self.stop_refusals.remove(service);
     }
 
     /// RunTask was refused for a half of a service.
@@ -303,6 +316,7 @@ impl World {
             probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),
             conflict: self.conflicts.get(&record.name).map(String::as_str),
             refusal: self.refusals.get(&record.name),
+            stop_refusal: self.stop_refusals.get(&record.name),
             spot_is_short: self.spot_short_at.is_some(),
             compared: self.planned.get(&record.name) == Some(&record.created_at),
         }
@@ -337,6 +351,20 @@ mod tests {
             world.fleet_read(at(began), fleet(desired));
             assert_eq!(world.fleet.as_ref().unwrap().1.group.desired, known, "read from second {began} on");
         }
+    }
+
+    #[test]
+    fn stops_are_refused_in_a_row_until_one_is_accepted_or_a_minute_has_passed() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut world = World::default();
+        let refuse = |world: &mut World, second| {
+            world.refuse_stop("a", "an outage".into(), at(second));
+            world.stop_refusals["a"].tries
+        };
+        assert_eq!([0, 1, 60, 121].map(|second| refuse(&mut world, second)), [1, 2, 3, 1]);
+        assert_eq!(refuse(&mut world, 122), 2);
+        world.accept_stop("a");
+        assert_eq!(refuse(&mut world, 123), 1);
     }
 
     #[test]

@@ -175,6 +175,8 @@ fn note_requests(next: &mut ServiceRecord, view: &View<'_>) {
 /// of writes.
 fn remember_use(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let step = match next.spec.idle_after {
+        // Nobody but the record remembers it once that pair is gone.
+        _ if next.retiring.iter().any(|pair| pair.replaced) => Duration::ZERO,
         IdleAfter::After(after) => after / 4,
         IdleAfter::Never => Duration::from_secs(3600),
     };

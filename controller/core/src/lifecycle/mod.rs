@@ -35,6 +35,9 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// A StopTask that failed is made again within this, however often it has.
+const STOP_AGAIN_WITHIN: Duration = Duration::from_secs(15);
+
 /// A call that was refused or went unanswered, and how often in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -55,6 +58,11 @@ impl Refusal {
     /// When the call may be tried again.
     pub fn retry_at(&self) -> Timestamp {
         later(self.at, backoff(self.tries.saturating_sub(1)))
+    }
+
+    /// The same of a StopTask: what is to end is paid for, and somebody may wait for its place.
+    pub fn stop_again_at(&self) -> Timestamp {
+        later(self.at, Duration::from_secs(1 << self.tries.saturating_sub(1).min(6)).min(STOP_AGAIN_WITHIN))
     }
 }
 
@@ -78,6 +86,8 @@ pub struct View<'a> {
     pub conflict: Option<&'a str>,
     /// The last refusal of a call made for it.
     pub refusal: Option<&'a Refusal>,
+    /// The last StopTask for it that was refused, if none was accepted since.
+    pub stop_refusal: Option<&'a Refusal>,
     /// Fargate Spot lately had no capacity.
     pub spot_is_short: bool,
     /// Whether its definitions were compared under these very settings, with the generation that its record has
@@ -104,7 +114,13 @@ impl View<'_> {
     /// Use of a service.
     pub fn usage(&self, record: &ServiceRecord, now: Timestamp) -> Use {
         let beat = |role| self.beat(&record.name, record.pair.as_ref()?, role);
-        idle::usage(record, beat(Role::Proxy), beat(Role::Service), self.activator, now)
+        let mut usage = idle::usage(record, beat(Role::Proxy), beat(Role::Service), self.activator, now);
+        // Whoever is still led to a pair whose place was taken uses the service.
+        let replaced = record.retiring.iter().filter(|pair| pair.replaced);
+        let used =
+            replaced.filter_map(|pair| idle::last_use(self.beat(&record.name, pair, Role::Proxy)?, now));
+        usage.last = used.fold(usage.last, Timestamp::max);
+        usage
     }
 }
 
@@ -221,6 +237,7 @@ fn requeue(
         template::expires_at(next),
         next.retry_at.filter(|_| next.desired == Desired::Awake && next.pair.is_none()),
         view.refusal.map(Refusal::retry_at),
+        view.stop_refusal.map(Refusal::stop_again_at),
         rest.and(next.dns.withdrawn_at).map(|at| later(at, settings.dns_ttl)),
         rest.and_then(|rest| rest.drain_at).map(|at| later(at, next.spec.drain)),
         // Windows open and close on the minute.

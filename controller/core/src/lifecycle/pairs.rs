@@ -143,6 +143,7 @@ fn retire(
     steps: &mut Vec<Step>,
 ) {
     let ending = |arn: &String| view.tasks.by_arn.get(arn).is_some_and(|task| task.is_ending());
+    let is_put_off = view.stop_refusal.is_some_and(|refusal| now < refusal.stop_again_at());
     let dns = &next.dns;
     let forgotten_at = |address: Option<&String>| forgotten_at(settings, dns, address);
     let may_be_found = |address: Option<&String>| forgotten_at(address).is_none_or(|at| now < at);
@@ -169,7 +170,7 @@ fn retire(
                 Role::Service => has_its_half || young && !known.any(is_half),
             }
         });
-        if waits {
+        if waits || is_put_off {
             continue;
         }
         let (arn, cluster) = (arn.clone(), cluster.clone());
@@ -223,7 +224,7 @@ fn retire(
         let Some(arn) = intent.task_arn.clone().filter(|_| intent.is_open()) else { continue };
         let cluster = intent.parameters.cluster.clone();
         intent.stop_at.get_or_insert(now);
-        if !ending(&arn) {
+        if !ending(&arn) && !is_put_off {
             steps.push(Step::Stop { cluster, arn, reason: format!("dormouse: {why}") });
         }
     }
@@ -310,6 +311,7 @@ pub(super) fn new(
             protocol: next.spec.protocol,
         }),
         ready_at: None,
+        ready_before: None,
         condemned: None,
         replaced: false,
         drain_at: None,

@@ -122,6 +122,7 @@ pub(super) fn keep_up(next: &mut ServiceRecord) {
 fn take_over(next: &mut ServiceRecord, now: Timestamp) {
     let Some(mut pair) = next.successor.take() else { return };
     pair.ready_at = Some(now);
+    pair.ready_before = next.pair.as_ref().and_then(|old| old.service_ready_at());
     let generation = pair.generation;
     let old = next.pair.replace(pair);
     next.failures = 0;

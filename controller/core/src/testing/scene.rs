@@ -32,6 +32,7 @@ pub(crate) struct Scene {
     pub probed: Option<(Timestamp, String)>,
     pub conflict: Option<String>,
     pub refusal: Option<Refusal>,
+    pub stop_refusal: Option<Refusal>,
     pub spot_is_short: bool,
     pub now: Timestamp,
 }
@@ -57,6 +58,7 @@ impl Scene {
             probed: None,
             conflict: None,
             refusal: None,
+            stop_refusal: None,
             spot_is_short: false,
             now: at(0),
         };
@@ -101,6 +103,7 @@ impl Scene {
             probed: self.probed.as_ref().map(|(at, address)| (*at, address.as_str())),
             conflict: self.conflict.as_deref(),
             refusal: self.refusal.as_ref(),
+            stop_refusal: self.stop_refusal.as_ref(),
             spot_is_short: self.spot_is_short,
             compared: false,
         }

@@ -358,6 +358,7 @@ fn view<'a>(own: &'a Controller, room: &'a Room) -> View<'a> {
         probed: own.probed.as_ref().map(|(at, address): &(Timestamp, String)| (*at, address.as_str())),
         conflict: None,
         refusal: own.refusal.as_ref(),
+        stop_refusal: None,
         spot_is_short: false,
         compared: true,
     }

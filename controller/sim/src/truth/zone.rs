@@ -18,6 +18,7 @@ type Sets = BTreeMap<SetKey, RecordSet>;
 pub struct Pending {
     /// Its id.
     pub id: String,
+    made_at: Ms,
     changes: Vec<Change>,
 }
 
@@ -141,7 +142,7 @@ impl Sim {
         let id = format!("change-{}", self.truth.number());
         let zone = self.zone(which);
         zone.sets = next;
-        zone.pending.push(Pending { id: id.clone(), changes: ordered.clone() });
+        zone.pending.push(Pending { id: id.clone(), made_at: now, changes: ordered.clone() });
         zone.history.push(now, zone.sets.values().cloned().collect());
         let after = self.span(self.profile.insync);
         self.plan(after, Event::Insync(id.clone()));
@@ -236,6 +237,18 @@ impl Sim {
             return None;
         }
         Some(zone.last_served.get(&(name.to_owned(), address.to_owned())).copied().unwrap_or(0))
+    }
+
+    /// When a record was taken out that some name server may still have; `None`: there is no such, or it stands.
+    pub fn taken_out_at(&self, name: &str, address: &str) -> Option<Ms> {
+        let zone = &self.truth.zone;
+        let is_it = |set: &RecordSet| set.name == name && set.values.iter().any(|value| value == address);
+        if zone.sets.get(&(name.to_owned(), "A".to_owned())).is_some_and(is_it) {
+            return None;
+        }
+        let deletes = |change: &Change| matches!(change, Change::Delete(set) if is_it(set));
+        let last = zone.pending.iter().rev().find(|pending| pending.changes.iter().any(deletes))?;
+        Some(last.made_at)
     }
 
     /// An operator's change of a name: puts a record of theirs there, or takes it away.

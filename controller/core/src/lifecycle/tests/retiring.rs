@@ -1,10 +1,11 @@
 //! A dead pair's way out.
 
-use crate::intent::since;
-use crate::lifecycle::outcome;
-use crate::observed::TaskStatus;
+use crate::intent::{later, since};
+use crate::lifecycle::{Refusal, outcome};
+use crate::observed::{Task, TaskStatus};
 use crate::testing::scene::{Scene, public, stops};
 use crate::testing::secs;
+use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Role, SidecarState};
 
 /// The service died; the proxy lives, and its record stands.
@@ -25,6 +26,41 @@ fn a_proxy_stays_while_its_record_stands() {
     assert_eq!(stops(&scene.step()), Vec::<&str>::new(), "resolvers remember it");
     scene.pass(1);
     assert_eq!(stops(&scene.step()), [proxy]);
+}
+
+/// Of a pair that is to end, and of a task that no pair names.
+#[test]
+fn a_stop_that_failed_is_made_again_later_and_later() {
+    let retiring = {
+        let mut scene = bereaved();
+        scene.withdraw();
+        scene.pass(10);
+        scene
+    };
+    let stray = {
+        let mut scene = Scene::ready();
+        let task = scene.make(Role::Service);
+        let identity = Identity { attempt: 0, ..task.identity.clone().unwrap() };
+        scene
+            .tasks
+            .by_arn
+            .insert("task/old".into(), Task { arn: "task/old".into(), identity: Some(identity), ..task });
+        scene.pass(120);
+        scene
+    };
+    for mut scene in [retiring, stray] {
+        assert_eq!(stops(&scene.step()).len(), 1);
+        let failed_at = scene.now;
+        for (tries, seconds) in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 15), (6, 15), (1000, 15)] {
+            scene.stop_refusal = Some(Refusal { at: failed_at, tries, why: "an outage".into() });
+            scene.now = later(failed_at, secs(seconds - 1));
+            let plan = scene.plan();
+            assert_eq!(stops(&plan.steps), Vec::<&str>::new(), "{tries}");
+            assert!(plan.requeue.is_some_and(|after| after <= secs(2)), "{tries}: {:?}", plan.requeue);
+            scene.now = later(failed_at, secs(seconds));
+            assert_eq!(stops(&scene.plan().steps).len(), 1, "{tries}");
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! A changed manifest comes into use: beside the pair that serves, and in its check.
 
-use crate::intent;
+use crate::intent::{self, since};
 use crate::lifecycle::rollout::{ORIGIN, TRIES};
 use crate::observed::TaskStatus;
 use crate::testing::scene::{Scene, public, runs, stops};
 use crate::testing::secs;
-use crate::{dns, peering, view};
+use crate::{dns, idle, peering, testing, view};
 use dormouse_manifests::{IdleAfter, Service, ServiceSpec};
 use dormouse_peer::wire::{Activity, Role, SidecarState};
 use dormouse_state::{ConditionType, Desired, DnsMemory, Pair, PairId, Phase};
@@ -162,6 +162,39 @@ fn what_the_activator_forwards_is_waited_for_too() {
     assert_eq!(stops(&scene.step()), Vec::<&str>::new());
     scene.activator.in_flight = 0;
     assert_eq!(stops(&scene.step()).len(), 1);
+}
+
+/// Ready since second 30, its new pair took over at second 90, and resolvers forget the old one at second 100.
+#[test]
+fn to_take_over_is_no_use() {
+    // Second at which the old pair was last used, and at which the new one was → idle since.
+    for (old, new, idle_since) in
+        [(None, None, 30), (Some(60), None, 60), (Some(95), None, 95), (Some(60), Some(99), 99)]
+    {
+        let mut scene = taken_over();
+        scene.publish();
+        let report = |scene: &mut Scene, used: Option<i64>| {
+            let idle =
+                used.filter(|at| testing::at(*at) <= scene.now).map(|at| since(scene.now, testing::at(at)));
+            scene.count(u64::from(idle.is_some()), 0, idle.unwrap_or_default().as_secs());
+        };
+        while !scene.record.retiring.is_empty() {
+            report(&mut scene, new);
+            let serving = scene.record.pair.replace(Box::new(scene.record.retiring[0].clone()));
+            report(&mut scene, old);
+            scene.record.pair = serving;
+            scene.step();
+            scene.pass(5);
+            if scene.record.retiring.first().is_some_and(|pair| pair.proxy.stop_at.is_some()) {
+                scene.record.retiring.clear();
+            }
+        }
+        scene.pass(5);
+        report(&mut scene, new);
+        let usage = scene.view().usage(&scene.record, scene.now);
+        let idle_at = idle::idle_at(&scene.record, &usage, false, scene.now);
+        assert_eq!(idle_at, Some(testing::at(idle_since + 900)), "{old:?} {new:?}");
+    }
 }
 
 #[test]

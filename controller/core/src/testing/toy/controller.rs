@@ -88,6 +88,7 @@ impl Toy {
             probed: seen.probes.get(name).map(|(at, address)| (*at, address.as_str())),
             conflict: None,
             refusal: seen.refusals.get(name),
+            stop_refusal: None,
             spot_is_short: false,
             compared: false,
         }
