@@ -75,11 +75,11 @@ pub(super) fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
     let task = |role| super::tasks::task_of(sim, row, pair.id, role);
     let (proxy, service) = (task(Role::Proxy)?, task(Role::Service)?);
     let on = service.seen.container_instance.as_ref()?;
-    let joined = sim.truth.fleet.members.values().find(|member| member.arn == *on)?.joined_at;
+    let connected = sim.truth.fleet.members.values().find(|member| member.arn == *on)?.connected_at;
     // Another's task may have had to make room first.
     let before = sim.truth.tasks.values().filter(|task| task.seen.container_instance.as_ref() == Some(on));
     let freed = before.filter_map(|task| task.stopped_at).filter(|at| *at <= service.created).max();
-    let placed = service.created.saturating_sub(woken.max(joined).max(freed.unwrap_or(0)));
+    let placed = service.created.saturating_sub(woken.max(connected).max(freed.unwrap_or(0)));
     let up = service.sidecar.answers_at.max(proxy.sidecar.started_at);
     Some(placed + sim.now.saturating_sub(up))
 }

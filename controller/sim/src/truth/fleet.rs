@@ -30,8 +30,8 @@ pub struct SimMember {
     pub active: bool,
     /// Since when DRAINING.
     pub draining_since: Option<Ms>,
-    /// When it joined the cluster.
-    pub joined_at: Ms,
+    /// When it joined the cluster, or its agent came back.
+    pub connected_at: Ms,
     /// Since when InService.
     pub in_service_at: Option<Ms>,
     /// What it has.
@@ -122,7 +122,7 @@ impl Sim {
             connected: false,
             active: false,
             draining_since: None,
-            joined_at: 0,
+            connected_at: 0,
             in_service_at: None,
             size: SIZE,
             step: 0,
@@ -161,12 +161,13 @@ impl Sim {
             }
             "InService" if !member.joined => {
                 (member.joined, member.connected, member.active) = (true, true, true);
-                member.joined_at = self.now;
+                member.connected_at = self.now;
                 self.trace.note(self.now, format_args!("{id} joins as {}", member.arn));
             }
             "InService" => {
                 // Its agent is back.
                 member.connected = true;
+                member.connected_at = self.now;
             }
             _ => {
                 let arn = member.arn.clone();
