@@ -7,7 +7,7 @@ use crate::sim::World;
 use crate::truth::requests::Request;
 use dormouse::plane::{Asked, Plane as _, PlaneError};
 use dormouse_core::naming;
-use dormouse_manifests::Service;
+use dormouse_manifests::{Service, ServiceTemplate};
 use dormouse_peer::wire::Role;
 use dormouse_state::Desired;
 use std::time::Duration;
@@ -24,6 +24,18 @@ pub fn declare(_world: &World, process: &Process, manifest: Service) {
     process.spawn(async move {
         while let Err(PlaneError::Unavailable(_) | PlaneError::Conflict(_)) =
             plane.declare(manifest.clone()).await
+        {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+}
+
+/// Declares a template until that is done.
+pub fn declare_template(process: &Process, manifest: ServiceTemplate) {
+    let plane = process.plane.clone();
+    process.spawn(async move {
+        while let Err(PlaneError::Unavailable(_) | PlaneError::Conflict(_)) =
+            plane.declare_template(manifest.clone()).await
         {
             sleep(Duration::from_secs(1)).await;
         }
@@ -83,7 +95,7 @@ fn at_proxy(world: &World, name: &str, address: &str, takes: Ms) {
 fn at_activator(world: &World, process: &Process, name: String, takes: Ms) {
     let plane = process.plane.clone();
     let world = world.clone();
-    let Some(view) = plane.service(&name) else {
+    let Some(view) = plane.wakeable(&name) else {
         world.sim().audit.answers.refused += 1;
         return;
     };

@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::profile::{Ms, SECOND};
 use crate::queue::{Event, Queue, Report};
 use crate::rng::Rng;
-use crate::script::{Script, name_of};
+use crate::script::{MADE, Script, name_of};
 use crate::sim::{CrashAt, Odd, ReadAt, Sim, World};
 use crate::time::{Passed, Time};
 use crate::trace::Trace;
@@ -17,8 +17,9 @@ use crate::truth::Truth;
 use crate::truth::requests::Answers;
 use dormouse::plane::Plane as _;
 use dormouse_core::settings::{PrivateZone, Settings};
-use dormouse_manifests::{IdleAfter, Service, ServiceSpec};
+use dormouse_manifests::{IdleAfter, Service, ServiceSpec, ServiceTemplate};
 use dormouse_state::MemoryStore;
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +28,8 @@ use tokio::time::sleep_until;
 
 /// What a clock that is too fast or too slow takes from, or adds to, the spans that it measures.
 const DRIFT: Ms = 5 * SECOND;
+/// The one template.
+const TEMPLATE: &str = "preview";
 /// Time between two looks at what time alone can break.
 const AUDIT: Ms = 15 * SECOND;
 
@@ -104,7 +107,8 @@ struct Driver {
     processes: Vec<Option<Process>>,
     clocks: Vec<Arc<SimClock>>,
     script: Script,
-    versions: Vec<u32>,
+    versions: BTreeMap<usize, u32>,
+    template_version: u32,
     /// The world was left alone by everybody for long enough.
     rested: bool,
     events: u64,
@@ -140,6 +144,7 @@ impl Driver {
         }
         let mut truth = Truth {
             services: (0..script.services).map(name_of).collect(),
+            made: (0..script.made).map(|nth| name_of(MADE + nth)).collect(),
             activator: settings.wildcard.clone().unwrap_or_default().concat(),
             ..Truth::default()
         };
@@ -187,7 +192,8 @@ impl Driver {
             rows: Arc::new(MemoryStore::new()),
             processes: (0..script.controllers).map(|_| None).collect(),
             clocks,
-            versions: vec![0; script.services],
+            versions: BTreeMap::new(),
+            template_version: 0,
             rested: false,
             events: 0,
             script: script.clone(),
@@ -301,10 +307,13 @@ impl Driver {
             sim.trace.note(now, format_args!("controller {controller} starts"));
         }
         let process = Process::start(&self.world, &self.rows, controller, self.clocks[controller].clone());
-        if self.versions.iter().all(|version| *version == 0) {
-            for index in 0..self.versions.len() {
-                self.versions[index] = 1;
+        if self.versions.is_empty() {
+            for index in 0..self.script.services {
+                self.versions.insert(index, 1);
                 client::declare(&self.world, &process, self.manifest(index));
+            }
+            if self.script.made > 0 {
+                client::declare_template(&process, self.template());
             }
         }
         self.processes[controller] = Some(process);
@@ -323,11 +332,24 @@ impl Driver {
             spec.cpu = 1200;
         }
         spec.proxy.spot = rng.chance(200);
-        spec.env.insert("VERSION".to_owned(), self.versions[index].to_string());
+        spec.env.insert("VERSION".to_owned(), self.versions.get(&index).copied().unwrap_or(0).to_string());
         if index > 0 && (self.script.chained || rng.chance(200)) {
             spec.depends_on = vec![name_of(0)];
         }
         Service::new(name_of(index), spec)
+    }
+
+    /// What the template is declared as.
+    fn template(&self) -> ServiceTemplate {
+        let version = self.template_version;
+        let mut spec = ServiceSpec::defaults_for("demo");
+        spec.idle_after = IdleAfter::After(Duration::from_secs(120));
+        spec.drain = Duration::from_secs(5);
+        spec.env.insert("VERSION".to_owned(), version.to_string());
+        let mut template = ServiceTemplate::new(TEMPLATE, "preview-*", spec);
+        template.spec.expire_after = Duration::from_secs(60 * u64::from(3 + version % 3));
+        template.spec.max = 2 + version % 2;
+        template
     }
 
     /// The controller that answers: the leader as a rule.

@@ -61,7 +61,10 @@ pub const FAULTS: &[(&str, &str)] = &[
         "what one says to another is late, breaks the connection, or does not come through for up to 5 min",
     ),
     ("controllers", "one to three, any of them may be replaced"),
-    ("operators", "wake, put to sleep, declare anew (also half-way through a wake), delete"),
+    (
+        "operators",
+        "wake, put to sleep, declare anew (also half-way through a wake), delete; services and templates",
+    ),
     ("addresses reused", "released public addresses go to other proxies, or to strangers"),
     ("requests", "at any time, through resolvers with caches; answers take up to a minute"),
 ];

@@ -4,14 +4,14 @@
 use crate::check::Violation;
 use crate::driver::{Options, Outcome, run};
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
-use crate::script::{Act, Aws, Script};
+use crate::script::{Act, Aws, MADE, Script};
 use crate::sim::Odd;
 use dormouse_peer::wire::Role;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 42] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -49,6 +49,7 @@ pub const NAMES: [&str; 41] = [
     "row-lost-with-its-tasks",
     "lease-lost",
     "zone-outage",
+    "made-and-expired",
     "takeover",
     "takeover-by-another-clock",
     "split-brain",
@@ -64,7 +65,7 @@ pub fn scenario(name: &str) -> Option<Script> {
     // Ready since a while, and not asleep for idleness yet: of these the first falls asleep after two minutes.
     let up = 3 * MINUTE;
     let ask = |at: Ms, count: u64, gap: Ms| (at, Act::Ask { service: 0, count, gap, takes: 200 });
-    let (mut services, mut controllers, mut chained, mut private) = (1, 1, false, false);
+    let (mut services, mut made, mut controllers, mut chained, mut private) = (1, 0, 1, false, false);
     let mut skew = 0;
     let acts = match name {
         "wake-cold" => vec![wake, ask(21 * SECOND, 3, 10 * SECOND)],
@@ -181,6 +182,18 @@ pub fn scenario(name: &str) -> Option<Script> {
             (up + 4 * MINUTE, Act::Wake(0)),
         ],
         "zone-outage" => vec![wake, (up, Act::Outage(Aws::Zone, 2 * MINUTE)), (up + SECOND, Act::Sleep(0))],
+        "made-and-expired" => {
+            let asked = |nth: usize, at: Ms| {
+                (at, Act::Ask { service: MADE + nth, count: 3, gap: 5 * SECOND, takes: 200 })
+            };
+            made = 3;
+            vec![
+                asked(0, 20 * SECOND),
+                asked(1, MINUTE),
+                asked(0, 12 * MINUTE),
+                (13 * MINUTE, Act::DeleteTemplate),
+            ]
+        }
         "takeover" => {
             controllers = 2;
             vec![
@@ -233,6 +246,7 @@ pub fn scenario(name: &str) -> Option<Script> {
             ..Profile::CALM
         },
         services,
+        made,
         controllers,
         max_instances: 2,
         skew,

@@ -4,11 +4,15 @@ use crate::profile::{MINUTE, Ms, Profile, SECOND};
 use crate::rng::Rng;
 use dormouse_peer::wire::Role;
 
+/// From this index on services are declared by nobody: a template makes them.
+pub const MADE: usize = 1_000_000;
+
 /// Names of services by index. One begins another: nothing may be taken for its neighbour's.
 pub fn name_of(index: usize) -> String {
     match index {
         0 => "shop".to_owned(),
         1 => "shop2".to_owned(),
+        MADE.. => format!("preview-{}", index - MADE),
         _ => format!("shop2-{index}"),
     }
 }
@@ -81,6 +85,10 @@ pub enum Act {
     Spot(usize),
     /// Somebody sets, or with `false` removes, a record of its name in the private zone.
     PrivateRecord(usize, bool),
+    /// An operator declares the template, again or anew, with another environment and other limits.
+    DeclareTemplate,
+    /// An operator deletes it.
+    DeleteTemplate,
 }
 
 /// A service of AWS.
@@ -134,12 +142,14 @@ impl Act {
             | Act::Poison(service)
             | Act::PrivateRecord(service, _)
             | Act::Record(service, _)
-            | Act::Undo(service, ..) => *service < services,
+            | Act::Undo(service, ..) => *service < services || *service >= MADE,
             Act::Crash(controller, _)
             | Act::Freeze(controller, _)
             | Act::Replace(controller)
             | Act::Jump(controller, _) => *controller < controllers,
             Act::LoseLease
+            | Act::DeclareTemplate
+            | Act::DeleteTemplate
             | Act::Split(_)
             | Act::Part(_)
             | Act::Break(_)
@@ -160,6 +170,8 @@ pub struct Script {
     pub profile: Profile,
     /// How many services are declared at the start.
     pub services: usize,
+    /// For how many names beside them there is a template.
+    pub made: usize,
     /// How many controllers there are.
     pub controllers: usize,
     /// Largest size of the group.
@@ -251,6 +263,11 @@ impl Script {
                 acts.push((rare.between(MINUTE, calm_at - MINUTE), Act::Part(span)));
             }
         }
+        let mut apart = Rng::new(seed ^ 0x7E_3A11);
+        let made = if apart.chance(150) { 1 + apart.index(6) } else { 0 };
+        for _ in 0..if made > 0 { apart.between(4, 16) } else { 0 } {
+            acts.push((apart.between(MINUTE, calm_at - MINUTE), act_on_made(&mut apart, made)));
+        }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.sort_by_key(|(at, _)| *at);
@@ -263,6 +280,7 @@ impl Script {
             seed,
             profile,
             services,
+            made,
             controllers,
             max_instances: u32::try_from(rng.between(1, 4) + many).unwrap_or(1),
             skew,
@@ -273,6 +291,28 @@ impl Script {
             calm_at,
             end_at: calm_at + 62 * MINUTE,
         }
+    }
+}
+
+/// What people do with names that a template is for.
+fn act_on_made(rng: &mut Rng, made: usize) -> Act {
+    let service = MADE + rng.index(made);
+    let role = if rng.chance(500) { Role::Proxy } else { Role::Service };
+    match rng.below(20) {
+        0..=9 => Act::Ask {
+            service,
+            count: rng.between(1, 10),
+            gap: rng.between(200, 30 * SECOND),
+            takes: rng.between(5, 5 * SECOND),
+        },
+        10 | 11 => Act::Wake(service),
+        12 => Act::Sleep(service),
+        13 => Act::Delete(service),
+        14 => Act::Declare(service),
+        15 => Act::Kill(service, role),
+        16 => Act::LoseRow(service),
+        17 => Act::DeleteTemplate,
+        _ => Act::DeclareTemplate,
     }
 }
 

@@ -69,8 +69,8 @@ fn taken_for_gone(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Opt
     })
 }
 
-/// Of each kind at most half of AWS's sustained rate over any minute, for a process; a retry of RunTask and a new
-/// pair in place of a lost one come later each time; terminations are one in ten a minute, one at least.
+/// Of each kind at most half of AWS's sustained rate over any minute, for a process; a retry of RunTask or StopTask and a
+/// new pair in place of a lost one come later each time; terminations are one in ten a minute, one at least.
 pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     match *moment {
         Moment::Call { controller, kind, .. } => {
@@ -92,16 +92,12 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             (ago < spacing(tries))
                 .then(|| format!("RunTask {}, try {}, {ago} ms after the last", call.identity, tries + 2))
         }
-        Moment::Row { row, .. } => {
-            let pair = row.pair.as_ref()?;
-            let (last, generation, at, lost) = sim.audit.tries.get(&row.name)?;
-            let again = *last != pair.id && last.epoch == pair.id.epoch && *generation == row.generation;
-            let ago = sim.now - at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
-            let slept = sim.audit.desired_since.get(&row.name).is_some_and(|since| since > at);
-            (again && !slept && row.desired == Desired::Awake && ago < spacing(*lost)).then(|| {
-                format!("pair {} of {} comes {} ms after pair {last}", pair.id, row.name, sim.now - at)
-            })
+        Moment::StopCalled(controller, arn) => {
+            let stops = sim.audit.running.get(&controller)?.stops.get(arn)?;
+            let lately = stops.iter().filter(|at| **at + MINUTE > sim.now).count();
+            (lately >= STOPS).then(|| format!("StopTask {arn}, {} times within a minute", lately + 1))
         }
+        Moment::Row { row, .. } => comes_too_soon(sim, row).or_else(|| super::made::too_many(sim, moment)),
         Moment::Terminate(id) => {
             let fresh = sim.audit.terminated.iter().all(|(_, known)| known != id);
             let lately =
@@ -113,6 +109,21 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         _ => None,
     }
 }
+
+/// A new pair in place of a lost one comes later each time.
+fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
+    let pair = row.pair.as_ref()?;
+    let (last, generation, at, lost) = sim.audit.tries.get(&row.name)?;
+    let again = *last != pair.id && last.epoch == pair.id.epoch && *generation == row.generation;
+    let ago = sim.now - at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
+    let slept = sim.audit.desired_since.get(&row.name).is_some_and(|since| since > at);
+    (again && !slept && row.desired == Desired::Awake && ago < spacing(*lost))
+        .then(|| format!("pair {} of {} comes {} ms after pair {last}", pair.id, row.name, sim.now - at))
+}
+
+/// A StopTask that fails is made again after 1, 2, 4, 8, 15 s, and then every 15 s; and a few times more when another's
+/// was accepted meanwhile, or a clock jumped.
+const STOPS: usize = 16;
 
 /// 5, 10, 20 … 300 s.
 fn spacing(tries: u32) -> Ms {

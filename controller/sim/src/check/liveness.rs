@@ -11,7 +11,7 @@ use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
 use dormouse_manifests::IdleAfter;
 use dormouse_peer::wire::Role;
-use dormouse_state::{ConditionType, Desired, Phase, ServiceRecord};
+use dormouse_state::{ConditionType, Desired, Pair, Phase, ServiceRecord};
 
 /// Whether nothing was changed and nothing wished for long enough, without faults: nothing more will come.
 pub fn is_at_rest(sim: &Sim) -> bool {
@@ -144,8 +144,10 @@ pub fn l2_sleep(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 return Some(format!("{} is to sleep for long, and {} is there", row.name, task.seen.arn));
             }
             let IdleAfter::After(after) = row.spec.idle_after else { return None };
-            let unused = sim.audit.lasts(&unused(row), sim.now);
-            (unused > millis(after) + 2 * MINUTE)
+            let unused = sim.audit.lasts(&unused(sim, row), sim.now);
+            // Until nobody can be led to the pair before any more, it is not known who comes there.
+            let moves = row.retiring.iter().any(|pair| pair.replaced);
+            (!moves && unused > millis(after) + 2 * MINUTE)
                 .then(|| format!("{} is awake, and nobody has used it for {} s", row.name, unused / SECOND))
         }),
         Moment::End => sim.audit.rows.values().filter(|row| row.desired == Desired::Asleep).find_map(|row| {
@@ -322,8 +324,8 @@ pub fn l9_no_leak(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             let known = |name: &String| {
                 *name == wildcard || sim.audit.rows.keys().any(|row| naming::owner_name(row, domain) == *name)
             };
-            let (name, _) = sim.truth.zone.ours.iter().find(|(name, kind)| kind == "TXT" && !known(name))?;
-            Some(format!("{name} is left in the zone"))
+            let left = sim.truth.zone.ours.iter().find(|(name, kind)| kind == "TXT" && !known(name));
+            left.map(|(name, _)| format!("{name} is left in the zone")).or_else(|| super::made::overdue(sim))
         }
         _ => None,
     }
@@ -356,7 +358,7 @@ pub fn keep_time(sim: &mut Sim) {
             held.push(format!("asleep {name}"));
         }
         if awake && ready && is_unused(sim, row) {
-            held.push(unused(row));
+            held.push(unused(sim, row));
         }
         if awake && row.pair.as_ref().is_some_and(|pair| is_over(sim, row, pair.id)) {
             held.push(format!("broken {name} is to be awake, and its pair is over"));
@@ -406,21 +408,26 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         && sim.audit.desired_since.get(&row.name) == Some(&woken)
 }
 
-/// The property of a pair that nobody uses: one that took over is unused since then.
-fn unused(row: &ServiceRecord) -> String {
-    let pair = row.pair.as_ref().map(|pair| pair.id).unwrap_or_default();
-    format!("unused {} {pair}", row.name)
+/// The property of a service that nobody uses: to take over is no use, but a pair in place of a lost one begins anew.
+fn unused(sim: &Sim, row: &ServiceRecord) -> String {
+    let first = sim.audit.first_pairs.get(&row.name).copied().unwrap_or_default();
+    format!("unused {} {first}", row.name)
 }
 
 fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
-    let proxy = row.pair.as_ref().and_then(|pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?));
-    let Some(proxy) = proxy else { return false };
+    let proxy = |pair: &Pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?);
+    if row.pair.as_deref().and_then(proxy).is_none() {
+        return false;
+    }
     let needed = sim.audit.rows.values().any(|other| {
         let busy = other.desired == Desired::Awake || other.phase != Phase::Asleep;
         busy && other.spec.depends_on.contains(&row.name)
     });
     let asked = sim.truth.requests.values().any(|request| request.service == row.name);
-    let lately = proxy.sidecar.used_at + 16 * SECOND > sim.now;
+    let lately = row.pairs().filter_map(proxy).any(|proxy| {
+        let sidecar = &proxy.sidecar;
+        sidecar.requests > 0 && sidecar.used_at + 16 * SECOND > sim.now
+    });
     !needed && !asked && !lately && row.awake_until.is_none() && row.spec.awake.is_empty()
 }
 

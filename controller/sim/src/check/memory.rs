@@ -11,7 +11,9 @@ use dormouse_core::observed::RecordSet;
 use dormouse_manifests::ServiceSpec;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
-use dormouse_state::{CapacityMemory, Definition, Desired, Pair, PairId, RunParameters, ServiceRecord};
+use dormouse_state::{
+    CapacityMemory, Definition, Desired, Pair, PairId, RunParameters, ServiceRecord, Templates,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A controller as a process.
@@ -27,6 +29,8 @@ pub struct Running {
     pub epochs: BTreeMap<String, u64>,
     /// Its calls of the last minute.
     pub calls: BTreeMap<Kind, VecDeque<Ms>>,
+    /// Task → when StopTask was called for it.
+    pub stops: BTreeMap<String, Vec<Ms>>,
     /// RunTask, with the incarnation that it is for → when it was last called, and how often before that.
     pub runs: BTreeMap<(Identity, String), (Ms, u32)>,
 }
@@ -71,6 +75,12 @@ pub struct Audit {
     pub apart: Ms,
     /// Rows as they were last written.
     pub rows: BTreeMap<String, ServiceRecord>,
+    /// The templates as they were last written.
+    pub(super) templates: Templates,
+    /// Services that an operator has deleted.
+    pub(super) deleted_by_hand: BTreeSet<String>,
+    /// Service → since when it is to sleep, or was made.
+    pub(super) asleep_since: BTreeMap<String, Ms>,
     /// When each was made, or made anew.
     pub(super) made: BTreeMap<String, Ms>,
     /// The capacity row as it was last written.
@@ -127,6 +137,8 @@ pub struct Audit {
     pub(super) planned_ends: BTreeMap<(String, String), Ms>,
     /// Service → pairs of one epoch and generation: when the newest was intended, and how many were lost.
     pub(super) tries: BTreeMap<String, (PairId, u64, Ms, u32)>,
+    /// Service → the pair that its serving pair took over from, or the one before that, and so on.
+    pub(super) first_pairs: BTreeMap<String, PairId>,
     /// Service → when a call was last made for it.
     pub(super) tried: BTreeMap<String, Ms>,
     pub(super) wildcard_served: bool,
@@ -198,6 +210,10 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
             running.runs.insert(run, (now, tries));
             sim.audit.tried.insert(call.identity.service.clone(), now);
         }
+        Moment::StopCalled(controller, arn) => {
+            let stops = &mut sim.audit.running.entry(controller).or_default().stops;
+            stops.entry(arn.to_owned()).or_default().push(now);
+        }
         Moment::Register(hash) => {
             if let Some(service) = sim.audit.hashes.get(hash).cloned() {
                 sim.audit.tried.insert(service, now);
@@ -223,6 +239,8 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
         Moment::Row { controller, fence, before, row } => written(sim, controller, fence, before, row),
         Moment::Removed(_, name) => {
             sim.audit.rows.remove(name);
+            sim.audit.deleted_by_hand.remove(name);
+            sim.audit.asleep_since.remove(name);
             sim.audit.fences.remove(name);
             sim.audit.drains.retain(|(service, _), _| service != name);
             sim.audit.running.values_mut().for_each(|running| {
@@ -350,6 +368,9 @@ fn written(
     }
     if row.desired == Desired::Awake {
         sim.audit.flips.remove(name);
+        sim.audit.asleep_since.remove(name);
+    } else {
+        sim.audit.asleep_since.entry(name.clone()).or_insert(now);
     }
     let audit = &mut sim.audit;
     audit.specs.insert(name.clone(), row.spec.clone());
@@ -397,6 +418,13 @@ fn written(
             && let Some((_, _, _, lost)) = audit.tries.get_mut(name)
         {
             *lost = 0;
+        }
+    }
+    if let Some(pair) = row.pair.as_ref() {
+        let old = before.and_then(|before| before.pair.as_ref()).map(|old| old.id);
+        let took_over = row.retiring.iter().any(|known| known.replaced && Some(known.id) == old);
+        if old != Some(pair.id) && !took_over {
+            audit.first_pairs.insert(name.clone(), pair.id);
         }
     }
     note_drains(audit, row, now);

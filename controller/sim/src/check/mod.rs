@@ -8,6 +8,7 @@
 //! - [`moment`]: the moments at which they look
 //! - [`memory`]: what they remember of a run
 //! - `names`, `tasks`, `fleet`, `leading`, `calls`, `intents`, `answers`: S1 to S17
+//! - `made`: what S6, S14 and L9 ask of services that templates make
 //! - `liveness`: L1 to L9
 //! - `report`: how ports, driver and truth tell of moments
 
@@ -17,6 +18,7 @@ mod fleet;
 mod intents;
 mod leading;
 mod liveness;
+mod made;
 pub mod memory;
 pub mod moment;
 mod names;
@@ -84,7 +86,8 @@ invariants! {
     S4 "one pair" tasks::s4_one_pair,
     /// A proxy drains once nobody finds it, and is stopped once nothing is in flight or its drain is over; then its service.
     S5 "no cut" tasks::s5_no_cut,
-    /// Only what carries this installation's mark is stopped, terminated or deregistered.
+    /// Only what carries this installation's mark is stopped, terminated or deregistered; only what expired is deleted
+    /// without being told to.
     S6 "only ours" tasks::s6_only_ours,
     /// An instance is terminated after 15 s of DRAINING, with nothing on it and nobody waiting for it.
     S7 "no busy kill" fleet::s7_no_busy_kill,
@@ -100,7 +103,8 @@ invariants! {
     S12 "split brain" leading::s12_split_brain,
     /// Nothing is created, destroyed or taken for gone that an incomplete reading does not show.
     S13 "unknown is not absent" calls::s13_unknown_is_not_absent,
-    /// Half of AWS's rates over any minute; retries of RunTask 5, 10, 20 … 300 s apart; one removal in ten a minute.
+    /// Half of AWS's rates over any minute; retries of RunTask 5, 10, 20 … 300 s apart; one removal in ten a minute; no
+    /// more services of a template than it may make.
     S14 "budget" calls::s14_budget,
     /// Every call that creates or destroys has a durable intent from before it.
     S15 "intent first" intents::s15_intent_first,

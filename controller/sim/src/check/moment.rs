@@ -35,6 +35,8 @@ pub enum Moment<'a> {
     Drain(&'a [String]),
     /// TerminateInstance takes effect.
     Terminate(&'a str),
+    /// StopTask is called.
+    StopCalled(usize, &'a str),
     /// StopTask takes effect.
     Stop(&'a str),
     /// A task has changed.

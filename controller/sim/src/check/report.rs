@@ -12,7 +12,7 @@ use dormouse_core::budget::Kind;
 use dormouse_core::dns::Change;
 use dormouse_core::observed::RecordSet;
 use dormouse_manifests::IdleAfter;
-use dormouse_state::{CapacityMemory, Lease, ServiceRecord};
+use dormouse_state::{CapacityMemory, Lease, ServiceRecord, Templates};
 
 impl Audit {
     /// The controller that wrote the lease last, and may act on it.
@@ -104,6 +104,11 @@ pub fn before_terminate(sim: &mut Sim, id: &str) {
     look(sim, &Moment::Terminate(id));
 }
 
+/// StopTask is called.
+pub fn stop_called(sim: &mut Sim, controller: usize, arn: &str) {
+    look(sim, &Moment::StopCalled(controller, arn));
+}
+
 /// StopTask is about to take effect.
 pub fn before_stop(sim: &mut Sim, arn: &str) {
     look(sim, &Moment::Stop(arn));
@@ -155,6 +160,16 @@ pub fn row_removed(sim: &mut Sim, controller: Option<usize>, name: &str) {
     let now = sim.now;
     sim.trace.note(now, format_args!("{name}: its row is removed"));
     look(sim, &Moment::Removed(controller, name));
+}
+
+/// The templates were written.
+pub fn templates_written(sim: &mut Sim, templates: &Templates) {
+    sim.audit.templates.clone_from(templates);
+}
+
+/// An operator asks for a service to be deleted.
+pub fn delete_asked(sim: &mut Sim, name: &str) {
+    sim.audit.deleted_by_hand.insert(name.to_owned());
 }
 
 /// The capacity row was written.

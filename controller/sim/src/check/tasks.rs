@@ -300,7 +300,10 @@ fn takes_down(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
     let of_this_pair = format!("pair={}\"", pair.id);
     let txt = sim.truth.zone.sets.get(&txt);
     let leads_there = txt.is_some_and(|txt| txt.values.iter().any(|value| value.ends_with(&of_this_pair)));
-    let serves = works && proxy.sidecar.knows_peer() && !proxy.sidecar.draining;
+    // One that has its name reports, too, and says that it drains.
+    let mut others = sim.truth.tasks.values().filter(|task| task.is_there() && is_forgotten(sim, task));
+    let is_doubled = others.any(|task| task.seen.identity == proxy.seen.identity);
+    let serves = works && proxy.sidecar.knows_peer() && !proxy.sidecar.draining && !is_doubled;
     (serves && steady && leads_there)
         .then(|| format!("{} is taken out and its pair {} serves", set.name, pair.id))
 }

@@ -1,6 +1,6 @@
 //! What people, machines and bad luck do, and the end of it.
 
-use super::Driver;
+use super::{Driver, TEMPLATE};
 use crate::check;
 use crate::client;
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
@@ -62,17 +62,33 @@ impl Driver {
                 return;
             }
             Act::Declare(service) => {
-                self.versions[service] += 1;
+                *self.versions.entry(service).or_default() += 1;
                 let manifest = self.manifest(service);
                 if let Some(process) = self.front() {
                     client::declare(&self.world, process, manifest);
                 }
                 return;
             }
+            Act::DeclareTemplate => {
+                self.template_version += 1;
+                if let Some(process) = self.front() {
+                    client::declare_template(process, self.template());
+                }
+                return;
+            }
+            Act::DeleteTemplate => {
+                let Some(process) = self.front() else { return };
+                let plane = process.plane.clone();
+                process.spawn(async move { drop(plane.delete_template(TEMPLATE).await) });
+                return;
+            }
             Act::Delete(service) | Act::Wake(service) | Act::Sleep(service) => {
                 let name = name_of(service);
                 let Some(process) = self.front() else { return };
                 let plane = process.plane.clone();
+                if matches!(act, Act::Delete(_)) {
+                    check::delete_asked(&mut self.world.sim(), &name);
+                }
                 process.spawn(async move {
                     let asked = Asked { origin: "api", reason: "an operator".to_owned() };
                     // Whatever comes of it: an operator would look, and try again.
@@ -181,7 +197,7 @@ impl Driver {
         sim.truth.split = None;
         sim.truth.parted_until = now;
         sim.truth.poisoned.clear();
-        for name in sim.truth.services.clone() {
+        for name in [sim.truth.services.clone(), sim.truth.made.clone()].concat() {
             let record = naming::record_name(&name, &domain);
             if !sim.truth.zone.ours.contains(&(record.clone(), "A".to_owned())) {
                 sim.operator_record(Which::Public, &record, None);
@@ -224,10 +240,10 @@ impl Sim {
 
     /// The newest task of a service's role that is there.
     fn newest(&self, service: usize, role: Role) -> Option<String> {
-        let name = self.truth.services.get(service)?;
+        let name = name_of(service);
         let of_role = self.truth.tasks.values().filter(|task| task.is_there() && task.role() == Some(role));
         of_role
-            .filter(|task| task.service() == Some(name))
+            .filter(|task| task.service() == Some(&name))
             .max_by_key(|task| task.created)
             .map(|task| task.seen.arn.clone())
     }

@@ -66,14 +66,14 @@ impl Tasks for Port {
     }
 
     async fn stop(&self, _cluster: &str, arn: &str, reason: &str) -> Result<(), CloudError> {
-        let (arn, reason) = (arn.to_owned(), reason.to_owned());
+        let (owned, reason) = (arn.to_owned(), reason.to_owned());
         self.change(
             "ecs:StopTask",
             Kind::Modify,
-            |_| {},
+            |sim| check::stop_called(sim, self.controller, arn),
             move |sim| {
-                check::before_stop(sim, &arn);
-                sim.stop_task(&arn, true, &reason);
+                check::before_stop(sim, &owned);
+                sim.stop_task(&owned, true, &reason);
                 Ok(())
             },
         )

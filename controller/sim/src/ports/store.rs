@@ -147,13 +147,19 @@ impl Store for SimStore {
         .await
     }
 
-    // Nobody declares templates here: reading that there are none goes well, and moves no die.
     async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
-        self.rows.templates().await
+        // Where nobody declares any, reading that there are none goes well, and moves no die.
+        if self.port.world.sim().truth.made.is_empty() {
+            return self.rows.templates().await;
+        }
+        self.read(self.rows.templates()).await
     }
 
     async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {
-        self.rows.put_templates(templates, expected).await
+        self.write("put_templates", self.rows.put_templates(templates, expected), |sim, _| {
+            check::templates_written(sim, templates);
+        })
+        .await
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {

@@ -57,6 +57,8 @@ pub struct Truth {
     pub services: Vec<String>,
     /// Numbers for names.
     pub counter: u64,
+    /// Names that nobody declares at the start, and that a template is for.
+    pub made: Vec<String>,
     /// Address of the activator.
     pub activator: String,
     /// The controller that leads, by the table, and its epoch.
