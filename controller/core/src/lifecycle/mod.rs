@@ -250,6 +250,7 @@ fn requeue(
         next.pair.as_ref().and_then(|pair| pair.ready_at).map(|at| later(at, rollout::CHECKED_FOR)),
         next.rollout.as_ref().filter(|_| awake).and_then(|rollout| rollout.retry_at),
         (!next.strays.is_empty()).then(|| later(next.created_at, pairs::WITHDRAW_FIRST)),
+        (!next.strays.is_empty()).then(|| later(next.created_at, next.spec.drain)),
         next.dns.withdrawn_at.filter(|_| !next.strays.is_empty()).map(|at| later(at, settings.dns_ttl)),
     ];
     let serving =

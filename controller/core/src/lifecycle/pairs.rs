@@ -150,6 +150,8 @@ fn retire(
     // A row that somebody deleted left tasks that users may still be led to: what stands in the zone goes first. A proxy
     // that serves nobody is not kept for that for ever.
     let young = since(now, next.created_at) < WITHDRAW_FIRST;
+    // The activator may have led somebody straight to its service.
+    let drains = view.activator.in_flight > 0 && now < later(next.created_at, next.spec.drain);
     let stray =
         |arn: &String| view.tasks.by_arn.get(arn).and_then(|task| Some((task, task.identity.as_ref()?)));
     for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn) && !planted!(StraysStay)) {
@@ -167,7 +169,7 @@ fn retire(
                     (unknown || may_be_found(task.public_address.as_ref())) && (young || has_its_half)
                 }
                 // A listing may show one half and not yet the other.
-                Role::Service => has_its_half || young && !known.any(is_half),
+                Role::Service => has_its_half || drains || young && !known.any(is_half),
             }
         });
         if waits || is_put_off {

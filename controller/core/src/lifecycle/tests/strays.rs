@@ -148,6 +148,23 @@ fn a_lost_row_s_service_goes_after_its_proxy() {
     assert_eq!(stops(&scene.step()), [service]);
 }
 
+/// (Requests at the activator, seconds since the row was made anew, whether the service is stopped): its proxy is gone,
+/// and a request may have been led straight to it.
+#[test]
+fn a_lost_row_s_service_answers_what_the_activator_led_to_it() {
+    for (in_flight, seconds, stopped) in [(0, 10, true), (1, 10, false), (1, 29, false), (1, 30, true)] {
+        let mut scene = Scene::asleep();
+        scene.record.created_at = scene.now;
+        let [proxy, service] = [Role::Proxy, Role::Service].map(|role| task(&mut scene, "hello", role, 4));
+        scene.step();
+        scene.task(&proxy).stopping = true;
+        scene.activator.in_flight = in_flight;
+        scene.pass(seconds);
+        let expected = if stopped { vec![service] } else { Vec::new() };
+        assert_eq!(stops(&scene.step()), expected, "{in_flight} after {seconds} s");
+    }
+}
+
 #[test]
 fn a_row_that_was_lost_uses_no_name_twice() {
     let mut scene = Scene::asleep();
