@@ -9,7 +9,7 @@ use crate::observed::{Beat, TaskStatus};
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{
-    Condition, ConditionType as Type, Desired, Launch, Pair, Phase, ServiceRecord, planted,
+    Condition, ConditionType as Type, Desired, Event, Launch, Pair, Phase, ServiceRecord, planted,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub(crate) fn update(
     }
     if found.get(&Type::Ready).is_some_and(|(ready, ..)| *ready) {
         became_ready(next, now);
+    } else if let Some((_, _, why)) = found.get(&Type::Degraded) {
+        became_slow(next, why, now);
     }
     next.phase = phase(next, &found);
     next.conditions = merge(&next.conditions, found, now);
@@ -318,6 +320,15 @@ fn became_ready(next: &mut ServiceRecord, now: Timestamp) {
     wake.duration_ms = Some(milliseconds);
     next.took(milliseconds);
     next.note(now, "Ready", format!("ready {:.1} s after the wake", took.as_secs_f64()));
+}
+
+/// A wait that takes too long is an event once, whatever it waits for.
+fn became_slow(next: &mut ServiceRecord, why: &str, now: Timestamp) {
+    let Some(waits_since) = not_ready_since(next).filter(|_| next.desired == Desired::Awake) else { return };
+    let is_told = |event: &Event| event.reason == "SlowWake" && event.at >= waits_since;
+    if since(now, waits_since) >= SLOW && !next.events.iter().any(is_told) {
+        next.note(now, "SlowWake", why);
+    }
 }
 
 fn phase(next: &ServiceRecord, found: &BTreeMap<Type, Finding>) -> Phase {

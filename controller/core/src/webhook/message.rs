@@ -18,7 +18,7 @@ pub enum Kind {
     Ready,
     /// It is not wanted awake any more.
     Slept,
-    /// Its tasks were lost, or a changed manifest did not come into use.
+    /// Its tasks were lost, it is not ready long after its wake, or a changed manifest did not come into use.
     Failed,
 }
 
@@ -29,7 +29,7 @@ impl Kind {
             "Woken" => Some(Kind::Woken),
             "Ready" => Some(Kind::Ready),
             "Slept" => Some(Kind::Slept),
-            "PairLost" | "RolloutFailed" | "RolledBack" => Some(Kind::Failed),
+            "PairLost" | "SlowWake" | "RolloutFailed" | "RolledBack" => Some(Kind::Failed),
             _ => None,
         }
     }

@@ -41,6 +41,7 @@ fn the_oldest_news_first() {
         (&["Declared", "Woken", "Ready", "Slept"], 2, Some((3, "service.ready"))),
         (&["Declared", "Woken", "Ready", "Slept"], 3, Some((4, "service.slept"))),
         (&["TaskEnded", "PairLost", "Woken"], 0, Some((2, "service.failed"))),
+        (&["Woken", "SlowWake"], 1, Some((2, "service.failed"))),
         (&["RolloutFailed"], 0, Some((1, "service.failed"))),
         (&["RolledBack"], 0, Some((1, "service.failed"))),
     ] {

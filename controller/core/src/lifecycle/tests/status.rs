@@ -192,6 +192,26 @@ fn a_crash_loop_tells_the_last_end() {
     assert_eq!(scene.reason(Type::Ready), Some("Waiting"));
 }
 
+/// Whatever a wake waits for, that it takes too long is an event, once a wait.
+#[test]
+fn a_slow_wake_is_an_event_once() {
+    for reason in ["ScalingUp", "AtMaximum"] {
+        let mut scene = Scene::waking();
+        scene.room = Room::No { reason, message: "no instance has room for it".into() };
+        scene.activator.in_flight = 1;
+        let slow = |scene: &mut Scene, seconds: i64| {
+            scene.pass(seconds);
+            scene.step();
+            scene.record.events.iter().filter(|event| event.reason == "SlowWake").count()
+        };
+        assert_eq!(slow(&mut scene, 599), 0, "{reason}");
+        assert_eq!(slow(&mut scene, 1), 1, "{reason}");
+        assert_eq!(slow(&mut scene, 600), 1, "{reason}");
+        let told = scene.record.events.iter().find(|event| event.reason == "SlowWake").unwrap();
+        assert!(told.message.contains("no instance has room for it"), "{}", told.message);
+    }
+}
+
 #[test]
 fn a_slow_wake_is_explained_after_ten_minutes() {
     let mut scene = Scene::waking();
