@@ -1,6 +1,7 @@
 //! Posts to an address that is not AWS's, by the SDK's own HTTP client: it brings the only TLS stack that there is.
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use crate::operation;
+use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
@@ -43,23 +44,8 @@ impl Https {
     pub fn to(config: &SdkConfig, url: &str) -> Https {
         let (origin, path) = origin_and_path(url);
         let path = path.to_owned();
-        let mut operation = Operation::builder()
-            .service_name("http")
-            .operation_name("Post")
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(origin)
-            .no_auth()
-            .no_retry()
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build());
-        if let Some(client) = config.http_client() {
-            operation = operation.http_client(client);
-        }
-        if let Some(sleep) = config.sleep_impl() {
-            operation = operation.sleep_impl(sleep);
-        }
-        if let Some(time) = config.time_source() {
-            operation = operation.time_source(time);
-        }
+        let limits = TimeoutConfig::builder().connect_timeout(CONNECT).build();
+        let operation = operation::begin(config, "http", "Post", origin, limits).no_auth();
         let request = move |posted: Posted| {
             let mut request = HttpRequest::new(SdkBody::from(posted.body));
             request.set_method("POST")?;

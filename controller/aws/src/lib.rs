@@ -18,6 +18,7 @@
 //! - [`ec2`]: public addresses of network interfaces
 //! - [`logs`]: what containers wrote
 //! - [`survey`]: what an installation's settings name
+//! - `operation`: what a call without a service's crate has of the configuration
 //! - `signed`: calls of services of which few are made, without their crates
 //! - `dates`: AWS's clock, as its answers are dated
 //! - `https`: posts to addresses that are not AWS's
@@ -49,6 +50,8 @@ mod grants;
 mod https;
 #[cfg(feature = "sdk")]
 pub mod logs;
+#[cfg(feature = "sdk")]
+mod operation;
 pub mod ports;
 #[cfg(feature = "sdk")]
 pub mod route53;

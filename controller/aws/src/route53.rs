@@ -98,7 +98,8 @@ impl Zones for Route53Zones {
     }
 }
 
-fn batch(changes: &[Change], comment: &str) -> Result<ChangeBatch, CloudError> {
+/// A batch of changes as Route 53 takes it.
+pub(crate) fn batch(changes: &[Change], comment: &str) -> Result<ChangeBatch, CloudError> {
     let changes = changes.iter().map(|change| {
         let (action, set) = match change {
             Change::Create(set) => (ChangeAction::Create, set),

@@ -5,8 +5,9 @@
 
 use crate::count::Calls;
 use crate::dates::Dates;
+use crate::operation;
 use crate::ports::CloudError;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_smithy_runtime::client::identity::IdentityCache;
@@ -66,32 +67,18 @@ impl Signed {
     /// `AWS_ENDPOINT_URL_<ID>`, else `AWS_ENDPOINT_URL`, else the service's own of the region.
     pub fn new(config: &SdkConfig, service: Service, calls: Arc<Calls>) -> Signed {
         let region = config.region().map_or("us-east-1", |region| region.as_ref());
-        let mut operation = Operation::builder()
-            .service_name(service.signing)
-            .operation_name("Call")
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&endpoint(config, service, region))
-            .no_retry()
-            .timeout_config(config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
-            .runtime_plugin(signing(config, service, region));
-        if let Some(client) = config.http_client() {
-            operation = operation.http_client(client);
-        }
-        if let Some(sleep) = config.sleep_impl() {
-            operation = operation.sleep_impl(sleep);
-        }
-        if let Some(time) = config.time_source() {
-            operation = operation.time_source(time);
-        }
+        let limits = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
         let dates = Arc::new(Dates::default());
         let noted = dates.clone();
-        let operation = operation
-            .serializer(|body: Body| request(body).map_err(Into::into))
-            .deserializer(move |response: &HttpResponse| {
-                noted.note(response.headers().get("date"));
-                read(response)
-            })
-            .build();
+        let operation =
+            operation::begin(config, service.signing, "Call", &endpoint(config, service, region), limits)
+                .runtime_plugin(signing(config, service, region))
+                .serializer(|body: Body| request(body).map_err(Into::into))
+                .deserializer(move |response: &HttpResponse| {
+                    noted.note(response.headers().get("date"));
+                    read(response)
+                })
+                .build();
         Signed { operation, calls, dates }
     }
 

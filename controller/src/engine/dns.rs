@@ -213,36 +213,43 @@ impl Engine {
     }
 
     async fn poll(&self, id: &str, names: &[String]) -> Option<Duration> {
+        if let Some(again) = self.not_insync(id, AFTER_REFUSAL).await {
+            return Some(again);
+        }
+        let now = self.now();
+        for name in names {
+            let result = self
+                .records
+                .update(name, self.fence(), |record| {
+                    let mut next = record?.clone();
+                    let pending = next.dns.pending.as_ref()?;
+                    (pending.change_id.as_deref() == Some(id)).then(|| {
+                        dns::settled(&mut next.dns, now);
+                        next
+                    })
+                })
+                .await;
+            if let Err(error) = result {
+                warn!(service = name, %error, "INSYNC could not be remembered");
+            }
+            self.schedule(name);
+        }
+        None
+    }
+
+    /// Asks whether a change is on every name server; if that is not known, answers when to ask again: after
+    /// `unanswered` when there was no answer.
+    pub(super) async fn not_insync(&self, id: &str, unanswered: Duration) -> Option<Duration> {
         // A look at a change may wait; the changes of wakes go first.
         if let Err(wait) = self.pace.try_take(Kind::Zone, 1, ZONE_RESERVE) {
             return Some(wait);
         }
         match self.cloud.zones.is_insync(id).await.map(|arrived| arrived || planted!(BelievesInsync)) {
-            Ok(true) => {
-                let now = self.now();
-                for name in names {
-                    let result = self
-                        .records
-                        .update(name, self.fence(), |record| {
-                            let mut next = record?.clone();
-                            let pending = next.dns.pending.as_ref()?;
-                            (pending.change_id.as_deref() == Some(id)).then(|| {
-                                dns::settled(&mut next.dns, now);
-                                next
-                            })
-                        })
-                        .await;
-                    if let Err(error) = result {
-                        warn!(service = name, %error, "INSYNC could not be remembered");
-                    }
-                    self.schedule(name);
-                }
-                None
-            }
+            Ok(true) => None,
             Ok(false) => Some(AGAIN),
             Err(error) => {
                 warn!(change = id, %error, "the change could not be asked about");
-                Some(AFTER_REFUSAL)
+                Some(unanswered)
             }
         }
     }

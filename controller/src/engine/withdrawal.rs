@@ -4,7 +4,6 @@
 use super::replicas::Standby;
 use super::{Engine, Key};
 use crate::plane::{StandbyAnswer, StandbyReport};
-use dormouse_core::budget::Kind;
 use dormouse_core::dns::{self, withdrawal};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -12,8 +11,6 @@ use tracing::{info, warn};
 
 /// Between two looks.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Calls to Route 53 that are kept for changes.
-const ZONE_RESERVE: u32 = 2;
 
 /// The newest change of the wildcard record that was made here.
 #[derive(Debug, Clone)]
@@ -104,22 +101,13 @@ impl Engine {
             let open = world.wildcard_change.as_ref().filter(|change| change.everywhere_since.is_none());
             open.filter(|_| waits)?.id.clone()
         };
-        if let Err(wait) = self.pace.try_take(Kind::Zone, 1, ZONE_RESERVE) {
-            return Some(wait);
+        if let Some(again) = self.not_insync(&id, AGAIN).await {
+            return Some(again);
         }
-        match self.cloud.zones.is_insync(&id).await {
-            Ok(true) => {
-                let mut world = self.world();
-                if let Some(change) = world.wildcard_change.as_mut().filter(|change| change.id == id) {
-                    change.everywhere_since = Some(Instant::now());
-                }
-                None
-            }
-            Ok(false) => Some(AGAIN),
-            Err(error) => {
-                warn!(change = id, %error, "the change could not be asked about");
-                Some(AGAIN)
-            }
+        let mut world = self.world();
+        if let Some(change) = world.wildcard_change.as_mut().filter(|change| change.id == id) {
+            change.everywhere_since = Some(Instant::now());
         }
+        None
     }
 }

@@ -4,11 +4,13 @@
 
 use super::Survey;
 use crate::ports::CloudError;
+use crate::route53;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, ContainerInstanceStatus, LaunchType, NetworkConfiguration,
 };
-use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType};
+use dormouse_core::dns::Change;
 use dormouse_core::doctor::{Reading, Site};
+use dormouse_core::observed::RecordSet;
 use std::collections::BTreeMap;
 
 /// Id of no task, and of no container instance.
@@ -94,14 +96,9 @@ impl Survey {
     async fn delete_nothing(&self, site: &Site) -> Result<(), CloudError> {
         // No service's name begins like this.
         let name = format!("_nothing._dormouse.{}", site.domain);
-        let value = ResourceRecord::builder().value(NO_ADDRESS).build();
-        let set = value.and_then(|value| {
-            ResourceRecordSet::builder().name(name).r#type(RrType::A).ttl(1).resource_records(value).build()
-        });
-        let change = set
-            .and_then(|set| Change::builder().action(ChangeAction::Delete).resource_record_set(set).build());
-        let batch = change.and_then(|change| ChangeBatch::builder().changes(change).build());
-        let Ok(batch) = batch else { return Ok(()) };
+        let values = vec![NO_ADDRESS.to_owned()];
+        let set = RecordSet { name, kind: "A".to_owned(), ttl: Some(1), values, special: false };
+        let batch = route53::batch(&[Change::Delete(set)], "dormouse: may records be changed?")?;
         let delete = self.zones.change_resource_record_sets().hosted_zone_id(&site.zone).change_batch(batch);
         self.calls.settle("route53:ChangeResourceRecordSets", delete.send().await).map(drop)
     }
