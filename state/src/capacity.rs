@@ -27,6 +27,16 @@ pub struct InstanceSize {
     pub memory: u32,
 }
 
+/// An instance could not be launched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lack {
+    /// When that was last seen.
+    pub at: Timestamp,
+    /// AWS's words.
+    pub why: String,
+}
+
 /// The remembered side of one Auto Scaling group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -40,6 +50,9 @@ pub struct CapacityMemory {
     /// The largest instance that was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<InstanceSize>,
+    /// Why the group last failed to launch an instance, for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lack: Option<Lack>,
     /// EC2 instance id → its removal.
     pub removals: BTreeMap<String, Removal>,
     /// EC2 instance id → since when no task was seen on it.

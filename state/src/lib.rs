@@ -31,7 +31,7 @@ pub mod rollout;
 pub mod store;
 pub mod template;
 
-pub use capacity::{CapacityMemory, InstanceSize, Removal};
+pub use capacity::{CapacityMemory, InstanceSize, Lack, Removal};
 pub use condition::{Condition, ConditionType, Event};
 pub use counted::{Access, Counted};
 pub use lease::Lease;

@@ -40,24 +40,12 @@ impl EcsInstances {
     pub fn new(read: Client, write: Client, calls: Arc<Calls>) -> EcsInstances {
         EcsInstances { read, write, calls }
     }
-
-    async fn list(&self, cluster: &str) -> Result<Vec<String>, CloudError> {
-        // Without a status, ECS lists all but the INACTIVE ones.
-        let list = self.read.list_container_instances().cluster(cluster);
-        let mut pages = list.into_paginator().page_size(LIST_PAGE).send();
-        let mut arns = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = self.calls.settle(LIST, page)?;
-            arns.extend(page.container_instance_arns.unwrap_or_default());
-        }
-        Ok(arns)
-    }
 }
 
 #[async_trait]
 impl Instances for EcsInstances {
     async fn instances(&self, cluster: &str) -> Result<Vec<Instance>, CloudError> {
-        let arns = self.list(cluster).await?;
+        let arns = self.listed(cluster).await?;
         let mut instances = Vec::with_capacity(arns.len());
         for chunk in arns.chunks(DESCRIBE_CHUNK) {
             let describe = self.read.describe_container_instances().cluster(cluster);
@@ -81,6 +69,18 @@ impl Instances for EcsInstances {
             }
         }
         Ok(instances)
+    }
+
+    async fn listed(&self, cluster: &str) -> Result<Vec<String>, CloudError> {
+        // Without a status, ECS lists all but the INACTIVE ones.
+        let list = self.read.list_container_instances().cluster(cluster);
+        let mut pages = list.into_paginator().page_size(LIST_PAGE).send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = self.calls.settle(LIST, page)?;
+            arns.extend(page.container_instance_arns.unwrap_or_default());
+        }
+        Ok(arns)
     }
 
     async fn set_draining(&self, cluster: &str, arns: &[String], draining: bool) -> Result<(), CloudError> {

@@ -137,6 +137,9 @@ pub trait Instances: Send + Sync {
     /// All container instances of a cluster in any state. All pages.
     async fn instances(&self, cluster: &str) -> Result<Vec<Instance>, CloudError>;
 
+    /// Their ARNs only: one call for every 100. All pages.
+    async fn listed(&self, cluster: &str) -> Result<Vec<String>, CloudError>;
+
     /// Sets instances DRAINING (`true`) or ACTIVE.
     async fn set_draining(&self, cluster: &str, arns: &[String], draining: bool) -> Result<(), CloudError>;
 }

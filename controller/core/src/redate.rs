@@ -65,6 +65,9 @@ pub fn capacity(known: &CapacityMemory, now: Timestamp) -> CapacityMemory {
         removal.draining_at = removal.draining_at.map(|_| now);
         removal.terminate_at = removal.terminate_at.map(|_| now);
     }
+    if let Some(lack) = &mut next.lack {
+        lack.at = now.min(lack.at);
+    }
     next.empty_since.values_mut().for_each(|at| *at = now.min(*at));
     next
 }

@@ -7,6 +7,7 @@
 //! - `backends`: where containers answer, for those who wait
 //! - [`world`]: everything observed; `known_zone`: a zone among it
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
+//! - `joining`: looks for an instance that somebody waits for
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
 //! - [`pace`]: the budget of calls
@@ -21,6 +22,7 @@ mod backends;
 mod capacity;
 mod dependents;
 mod dns;
+mod joining;
 mod known_zone;
 mod leader;
 mod lifecycle;

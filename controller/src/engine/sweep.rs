@@ -52,7 +52,7 @@ impl Engine {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.nudge.notified() => tokio::time::sleep(NUDGE_GAP).await,
-                () = tokio::time::sleep_until(next.min(full_due)) => {}
+                () = self.watch_for_instances(next.min(full_due)) => {}
             }
         }
     }

@@ -88,6 +88,9 @@ impl Instances for Nowhere {
     async fn instances(&self, _: &str) -> Result<Vec<Instance>, CloudError> {
         nowhere()
     }
+    async fn listed(&self, _: &str) -> Result<Vec<String>, CloudError> {
+        nowhere()
+    }
     async fn set_draining(&self, _: &str, _: &[String], _: bool) -> Result<(), CloudError> {
         nowhere()
     }

@@ -43,6 +43,16 @@ async fn all_instances_are_listed_and_described_100_at_a_time() {
 }
 
 #[tokio::test]
+async fn their_names_alone_are_one_call_a_page() {
+    let aws = Recorded::new([
+        json(value!({"containerInstanceArns": ["a"], "nextToken": "n"})),
+        json(value!({"containerInstanceArns": ["b"]})),
+    ]);
+    assert_eq!(aws.cloud().instances.listed("services").await.unwrap(), ["a", "b"]);
+    assert_eq!(aws.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn an_instance_is_read() {
     let aws = Recorded::new([
         json(value!({"containerInstanceArns": ["a", "b", "gone"]})),

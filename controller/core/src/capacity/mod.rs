@@ -3,11 +3,15 @@
 //! # Layout
 //!
 //! - [`demand`]: the service tasks that wait for an instance
+//! - [`joining`]: instances that boot, and who waits for them
 //! - [`place`]: which instance has room for which
+//! - `lack`: launches that failed, remembered for a while
 //! - `pack`: how many new ones are needed
 //! - `removal`: an instance's way out, in steps that can be taken back until the last one
 
 pub mod demand;
+pub mod joining;
+mod lack;
 mod pack;
 pub mod place;
 mod removal;
@@ -72,6 +76,7 @@ pub fn plan(
     if let Some(Resources { cpu, memory: mib }) = place::largest(fleet) {
         memory.size = Some(InstanceSize { cpu, memory: mib });
     }
+    lack::remember(fleet, &mut memory, now);
     let placement = place(settings, demand, fleet, &memory, full);
     // What was asked for is asked for again until it is seen, or until nobody waits for it any more: the call
     // may never have been made, and if it was, another controller's reading of the group may be older than it.

@@ -144,7 +144,7 @@ pub fn place(
     let size = largest.or(memory.size.map(from_memory)).unwrap_or(UNKNOWN);
     let new = longest_waiting_first(pack(&tasks, size, limit));
     for (want, instance) in homeless.iter().zip(&new) {
-        placement.rooms.insert(want.service.clone(), on_new(fleet, *instance < most_new));
+        placement.rooms.insert(want.service.clone(), on_new(fleet, memory, *instance < most_new));
     }
     placement.fresh = new.iter().map(|instance| instance.saturating_add(1)).max().unwrap_or(0).min(most_new);
     placement.grow = placement.fresh.saturating_sub(coming);
@@ -162,8 +162,8 @@ fn longest_waiting_first(on: Vec<usize>) -> Vec<u32> {
         .collect()
 }
 
-fn on_new(fleet: &Fleet, may_be: bool) -> Room {
-    match &fleet.launch_failure {
+fn on_new(fleet: &Fleet, memory: &CapacityMemory, may_be: bool) -> Room {
+    match fleet.launch_failure.as_ref().or(memory.lack.as_ref().map(|lack| &lack.why)) {
         _ if !may_be => Room::No {
             reason: "AtMaximum",
             message: format!("all {} instances of the group are full: raise its maximum", fleet.group.max),

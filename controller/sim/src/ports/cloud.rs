@@ -125,6 +125,13 @@ impl Instances for Port {
         .await
     }
 
+    async fn listed(&self, _cluster: &str) -> Result<Vec<String>, CloudError> {
+        self.read("ecs:ListContainerInstances", Kind::Read, |sim| {
+            Ok(sim.describe_instances().into_iter().map(|instance| instance.arn).collect())
+        })
+        .await
+    }
+
     async fn set_draining(&self, _cluster: &str, arns: &[String], draining: bool) -> Result<(), CloudError> {
         let arns = arns.to_vec();
         self.change(

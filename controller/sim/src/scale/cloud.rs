@@ -171,6 +171,10 @@ impl Instances for Still {
         Ok((0..state.instances).map(instance).collect())
     }
 
+    async fn listed(&self, cluster: &str) -> Result<Vec<String>, CloudError> {
+        Ok(self.instances(cluster).await?.into_iter().map(|instance| instance.arn).collect())
+    }
+
     async fn set_draining(&self, _: &str, _: &[String], _: bool) -> Result<(), CloudError> {
         Ok(())
     }

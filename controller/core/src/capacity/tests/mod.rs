@@ -2,7 +2,9 @@
 
 mod demanding;
 mod growing;
+mod joining;
 mod keeping;
+mod lacking;
 mod packing;
 mod placing;
 mod properties;
