@@ -84,9 +84,9 @@ deploy: $(VENV)/.installed ## Deploys into your AWS account: DOMAIN=example.com 
 undeploy: $(VENV)/.installed ## Removes an installation and all that it made from your AWS account
 	@$(VENV)/bin/python manifests/infrastructure/undeploy.py $(INSTALLATION)
 
-images: ## Builds the static programs with their bills of materials and, where Docker runs, the images
-	localstack/images/build
-	localstack/images/build-controller
+images: ## Builds the static programs with their bills of materials and, where Docker runs, the images (ARCH=aarch64)
+	localstack/images/build $(ARCH)
+	localstack/images/build-controller $(ARCH)
 
 bench-wake: setup ## How long a wake takes, and what Dormouse costs in calls and memory
 	cargo build --locked --release --workspace --bins

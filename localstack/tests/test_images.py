@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def test_an_image_is_one_program_that_is_not_root(name: str) -> None:
     assert f'CMD ["/{program}", "healthcheck"]' in final
     for label in ("title", "description", "licenses", "version", "revision"):
         assert f"org.opencontainers.image.{label}=" in final
+
+
+@pytest.mark.parametrize("script", ["build", "build-controller"])
+def test_an_unknown_architecture_is_refused_by_its_name(script: str) -> None:
+    ran = subprocess.run([HERE / script, "riscv64"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "no static programs for 'riscv64': x86_64 and aarch64 are known\n"
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="Cargo says what is linked")
