@@ -17,7 +17,7 @@ use crate::truth::Truth;
 use crate::truth::requests::Answers;
 use dormouse::plane::Plane as _;
 use dormouse_core::settings::{PrivateZone, Settings};
-use dormouse_manifests::{IdleAfter, Service, ServiceSpec, ServiceTemplate};
+use dormouse_manifests::{Fallback, IdleAfter, Service, ServiceSpec, ServiceTemplate};
 use dormouse_state::MemoryStore;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -335,6 +335,10 @@ impl Driver {
         spec.env.insert("VERSION".to_owned(), self.versions.get(&index).copied().unwrap_or(0).to_string());
         if index > 0 && (self.script.chained || rng.chance(200)) {
             spec.depends_on = vec![name_of(0)];
+        }
+        // Drawn last, so that the rest stays as it is.
+        if rng.chance(150) {
+            spec.fallback = Fallback::Fargate;
         }
         Service::new(name_of(index), spec)
     }

@@ -32,6 +32,7 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("Spot", "Fargate Spot takes a proxy back"),
     ("agent disconnect", "an instance's agent is gone for up to 10 min"),
     ("instances", "boot in 30-300 s, never join, break with all that runs there"),
+    ("no capacity", "EC2 has no instance of the group's types for up to 15 min"),
     ("AZ rebalance", "the group launches another instance and takes an unprotected one away"),
     ("strangers' tasks", "somebody runs tasks on our instances"),
     ("Route 53 busy", "PriorRequestNotComplete for up to 10 s"),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 42] = [
+pub const NAMES: [&str; 43] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -40,6 +40,7 @@ pub const NAMES: [&str; 42] = [
     "service-deaf",
     "instance-removal",
     "instance-never-joins",
+    "instances-lacking",
     "instance-breaks",
     "agent-disconnected",
     "rebalance",
@@ -151,6 +152,12 @@ pub fn scenario(name: &str) -> Option<Script> {
             (up + 8 * MINUTE, Act::Sleep(0)),
         ],
         "instance-never-joins" => vec![wake, (up, Act::Wake(0))],
+        "instances-lacking" => {
+            services = 2;
+            let lack = (10 * SECOND, Act::Barren(12 * MINUTE));
+            let short = (30 * SECOND, Act::Wake(1));
+            vec![lack, wake, short, ask(5 * MINUTE, 3, 20 * SECOND), (6 * MINUTE, Act::Sleep(1))]
+        }
         "instance-breaks" => vec![wake, (up, Act::Break(0)), ask(up, 5, 10 * SECOND)],
         "agent-disconnected" => {
             services = 2;

@@ -89,6 +89,8 @@ pub enum Act {
     DeclareTemplate,
     /// An operator deletes it.
     DeleteTemplate,
+    /// No instance of the group's types is to be had for so long.
+    Barren(Ms),
 }
 
 /// A service of AWS.
@@ -156,7 +158,8 @@ impl Act {
             | Act::Disconnect(..)
             | Act::Stranger(_)
             | Act::Outage(..)
-            | Act::Rebalance => true,
+            | Act::Rebalance
+            | Act::Barren(_) => true,
         }
     }
 }
@@ -262,6 +265,10 @@ impl Script {
                 let span = rare.between(SECOND, 5 * MINUTE);
                 acts.push((rare.between(MINUTE, calm_at - MINUTE), Act::Part(span)));
             }
+        }
+        if rare.chance(120) {
+            let span = rare.between(MINUTE, 15 * MINUTE);
+            acts.push((rare.between(SECOND, calm_at - MINUTE), Act::Barren(span)));
         }
         let mut apart = Rng::new(seed ^ 0x7E_3A11);
         let made = if apart.chance(150) { 1 + apart.index(6) } else { 0 };

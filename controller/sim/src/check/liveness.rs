@@ -390,15 +390,18 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
     // With less than a tenth of the calls left, nothing is promised.
     let undisturbed = sim.last_outage() + MINUTE < sim.now && sim.profile.neighbours <= 900;
-    // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place, or an
-    // instance of which ECS hears nothing.
+    // Beyond the group's maximum there is no call to be made, nor while a task that is ending or a stranger's holds the
+    // place, or an instance of which ECS hears nothing.
     let is_held = || {
-        let mut tasks = sim.truth.tasks.values();
-        tasks.any(|task| task.role() == Some(Role::Service) && task.is_there() && task.seen.stopping)
-            || members(sim).any(|member| member.joined && !member.connected)
+        let mut tasks = sim.truth.tasks.values().filter(|task| task.is_there());
+        tasks.any(|task| match task.role() {
+            Some(role) => role == Role::Service && task.seen.stopping,
+            None => true,
+        }) || members(sim).any(|member| member.joined && !member.connected)
     };
-    let no_room =
-        row.conditions.iter().any(|known| known.reason == "AtMaximum") && (is_crowded(sim) || is_held());
+    let says = |reason: &str| row.conditions.iter().any(|known| known.reason == reason);
+    let no_room = says("AtMaximum") && (is_crowded(sim) || is_held())
+        || says("LaunchFailed") && sim.truth.fleet.launch_failed;
     undisturbed
         && !no_room
         && !tried

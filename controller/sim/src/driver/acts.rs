@@ -165,6 +165,7 @@ impl Driver {
             }
             Act::Part(span) => sim.truth.parted_until = sim.now + span,
             Act::Rebalance => sim.rebalance(),
+            Act::Barren(span) => sim.lack_instances(span),
             Act::Spot(service) => {
                 if let Some(arn) = sim.newest(service, Role::Proxy) {
                     sim.interrupt_task(&arn);
@@ -196,6 +197,7 @@ impl Driver {
         sim.truth.outages.values_mut().for_each(|until| *until = now.min(*until));
         sim.truth.split = None;
         sim.truth.parted_until = now;
+        sim.lack_instances(0);
         sim.truth.poisoned.clear();
         for name in [sim.truth.services.clone(), sim.truth.made.clone()].concat() {
             let record = naming::record_name(&name, &domain);

@@ -161,7 +161,10 @@ impl Groups for Port {
     }
 
     async fn launch_failure(&self, _name: &str) -> Result<Option<String>, CloudError> {
-        self.read("autoscaling:DescribeScalingActivities", Kind::Scale, |_| Ok(None)).await
+        self.read("autoscaling:DescribeScalingActivities", Kind::Scale, |sim| {
+            Ok(sim.truth.fleet.launch_failed.then(|| "InsufficientInstanceCapacity".to_owned()))
+        })
+        .await
     }
 
     async fn set_desired(&self, _name: &str, desired: u32) -> Result<(), CloudError> {

@@ -52,6 +52,10 @@ pub struct SimFleet {
     pub max: u32,
     /// Desired capacity.
     pub desired: u32,
+    /// Until then no instance is to be had.
+    barren_until: Ms,
+    /// The newest launch failed.
+    pub launch_failed: bool,
     groups: History<Group>,
     instances: History<Vec<Instance>>,
 }
@@ -83,6 +87,10 @@ impl Sim {
     pub fn group(&mut self) {
         let desired = usize::try_from(self.truth.fleet.desired).unwrap_or(usize::MAX);
         while self.truth.fleet.living() < desired {
+            if self.now < self.truth.fleet.barren_until {
+                self.fail_to_launch();
+                break;
+            }
             self.launch();
         }
         while self.truth.fleet.living() > desired {
@@ -101,7 +109,7 @@ impl Sim {
 
     /// The group moves an instance to another zone: a new one first, then an unprotected one goes.
     pub fn rebalance(&mut self) {
-        if self.truth.fleet.living() == 0 {
+        if self.truth.fleet.living() == 0 || self.now < self.truth.fleet.barren_until {
             return;
         }
         self.trace.note(self.now, format_args!("the group rebalances its zones"));
@@ -109,7 +117,24 @@ impl Sim {
         self.fleet_changed();
     }
 
+    /// EC2 has none for so long; the group tries on by itself.
+    pub fn lack_instances(&mut self, span: Ms) {
+        self.truth.fleet.barren_until = self.now + span;
+        if self.truth.fleet.launch_failed {
+            self.plan(span, Event::Group);
+        }
+    }
+
+    fn fail_to_launch(&mut self) {
+        self.trace.note(self.now, format_args!("no instance can be launched"));
+        if !std::mem::replace(&mut self.truth.fleet.launch_failed, true) {
+            let left = self.truth.fleet.barren_until.saturating_sub(self.now);
+            self.plan(left + SECOND, Event::Group);
+        }
+    }
+
     fn launch(&mut self) {
+        self.truth.fleet.launch_failed = false;
         let number = self.truth.number();
         let id = format!("i-{number}");
         self.trace.note(self.now, format_args!("{id} is launched"));
