@@ -81,7 +81,7 @@ def _teach_functions() -> None:
 
 
 def _teach_change_sets() -> None:
-    apply = ChangeSet.apply
+    apply, diff = ChangeSet.apply, ChangeSet.diff
 
     def apply_whole(change_set: ChangeSet) -> None:
         apply(change_set)
@@ -95,7 +95,21 @@ def _teach_change_sets() -> None:
         slots = stack.template_dict.get("Parameters") or {}
         return {name: stack.parameters.get(name, slot.get("Default")) for name, slot in slots.items()}
 
+    def wanted(change_set: ChangeSet) -> list[Any]:
+        """What changes; moto also tells of resources that are left out by their condition."""
+        known = change_set.stack.resource_map
+        asked = parsing.ResourceMap(
+            known.stack_id, change_set.stack_name, change_set.parameters, {}, known._region_name, known._account_id,
+            change_set.template_dict, None,
+        )  # fmt: skip
+        asked.load_parameters()
+        asked.load_conditions()
+        of = {name: resource.get("Condition") for name, resource in change_set.template_dict["Resources"].items()}
+        met = asked.lazy_condition_map
+        return [one for one in diff(change_set) if not (name := of.get(one.logical_resource_id)) or met[name]]
+
     ChangeSet.apply = apply_whole
+    ChangeSet.diff = wanted
     Stack.stack_parameters = property(parameters)
 
 

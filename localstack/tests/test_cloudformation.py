@@ -43,3 +43,20 @@ def test_a_stack_is_a_world(start) -> None:
     change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
     dns.change_resource_record_sets(HostedZoneId=made["Zone"], ChangeBatch=change)
     assert dns.list_resource_record_sets(HostedZoneId=made["Zone"])["ResourceRecordSets"][-1]["Name"] == "a.stack.test."
+
+
+def test_a_change_set_names_only_what_is_made(start) -> None:
+    stacks = start(seed={"empty": True}).client("cloudformation")
+    cluster = {"Type": "AWS::ECS::Cluster", "Condition": "Second", "Properties": {"ClusterName": "second"}}
+    template = {
+        "Parameters": {"Two": {"Type": "String", "Default": "false"}},
+        "Conditions": {"Second": {"Fn::Equals": [{"Ref": "Two"}, "true"]}},
+        "Resources": {"One": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "first"}}, "Two": cluster},
+    }
+    for two, expected in (("false", ["One"]), ("true", ["One", "Two"])):
+        given = {"StackName": f"stack-{two}", "ChangeSetName": "changes", "ChangeSetType": "CREATE"}
+        parameters = [{"ParameterKey": "Two", "ParameterValue": two}]
+        stacks.create_change_set(**given, TemplateBody=json.dumps(template), Parameters=parameters)
+        del given["ChangeSetType"]
+        changes = stacks.describe_change_set(**given)["Changes"]
+        assert sorted(one["ResourceChange"]["LogicalResourceId"] for one in changes) == expected

@@ -51,6 +51,7 @@ def parameters(given: argparse.Namespace, account: Account, stack: Stack) -> tup
         if name not in slots or not equals:
             raise Refused(f"--set {one}: give NAME=VALUE; the template has the parameters {', '.join(slots)}")
         now[name] = value
+    refuse_wrong(slots, now)
     before = stack.parameters()
     if "HostedZoneId" not in now | before:
         zone = zone_of(account, now["Domain"])
@@ -73,10 +74,14 @@ def parameters(given: argparse.Namespace, account: Account, stack: Stack) -> tup
     missing = [name for name in slots if name not in whole]
     if missing:
         raise Refused(f"not given: {', '.join(missing)} (SET=NAME=VALUE)")
-    wrong = [f"{name} cannot be {whole[name]!r}: {why}" for name in slots if (why := refusal(slots[name], whole[name]))]
+    refuse_wrong(slots, whole)
+    return whole, now
+
+
+def refuse_wrong(slots: dict[str, Any], given: dict[str, str]) -> None:
+    wrong = [f"{name} cannot be {value!r}: {why}" for name, value in given.items() if (why := refusal(slots[name], value))]
     if wrong:
         raise Refused("; ".join(wrong))
-    return whole, now
 
 
 def refusal(slot: dict[str, Any], value: str) -> str | None:
