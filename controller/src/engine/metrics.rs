@@ -1,7 +1,7 @@
 //! The control plane's own numbers.
 
 use super::Engine;
-use super::records::Ledger;
+use super::records::{Ledger, Stirring};
 use crate::metrics::{Label, Metrics, Page, moments, observe, seconds};
 use dormouse_core::observed::Fleet;
 use dormouse_core::transition::{self, Transition};
@@ -172,9 +172,13 @@ impl Engine {
             (Phase::Awake, "awake"),
             (Phase::Draining, "draining"),
         ];
-        let records = self.records.all();
+        // Those that are sound asleep have no condition that holds, and nothing that is to be told.
+        let Stirring { records, others: sound, .. } = self.records.stirring();
         let count = |is: &dyn Fn(&ServiceRecord) -> bool| records.iter().filter(|record| is(record)).count();
-        let phases = PHASES.map(|(phase, word)| (word, count(&|record| record.phase == phase)));
+        let phases = PHASES.map(|(phase, word)| {
+            let asleep = if phase == Phase::Asleep { sound } else { 0 };
+            (word, asleep + count(&|record| record.phase == phase))
+        });
         page.gauges("dormouse_services", "Declared services by phase", "phase", phases)?;
         let holds = |kind: ConditionType| {
             count(&|record| record.conditions.iter().any(|known| known.kind == kind && known.status))
