@@ -4,6 +4,7 @@ use crate::activator::{self, Activator};
 use crate::api;
 use crate::clock::SystemClock;
 use crate::config::{ControllerConfig, Policy};
+use crate::doctor::telling::Told;
 use crate::doctor::{self, Examine};
 use crate::engine::{Ended, Engine, EnginePlane, Parts};
 use crate::files;
@@ -83,17 +84,20 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         architecture: settings.architecture,
         controller,
     };
-    let doctor: Arc<dyn Examine> = Arc::new(doctor::Inside::new(
-        survey,
-        config.installation.site(),
-        settings.clone(),
-        Arc::new(SystemClock),
-    ));
     let api_budget = config.api_budget.share(sdk.endpoint_url().is_some());
     let logs = settings.log_group.clone().map(|group| {
         let port = Arc::new(CloudWatchLogs::new(&sdk, cloud.calls.clone()));
         Arc::new(LogReader::new(port, group, api_budget))
     });
+    let address = config.webhook.as_ref().map(|webhook| webhook.url.clone());
+    let told = Told { webhook: address, logs: logs.clone() };
+    let doctor: Arc<dyn Examine> = Arc::new(doctor::Inside::new(
+        survey,
+        config.installation.site(),
+        settings.clone(),
+        told,
+        Arc::new(SystemClock),
+    ));
     let controller_url = settings.controller_url.clone();
     let engine = Engine::new(Parts {
         settings,

@@ -127,6 +127,12 @@ fn wrong_usage_ends_with_2() {
         (&["frobnicate"][..], "unrecognized subcommand"),
         (&["get", "things"], "invalid value 'things'"),
         (&["get", "-o", "xml"], "invalid value 'xml'"),
+        (
+            &["get", "-l", "team within (web)"],
+            "\"team within (web)\" is no condition on labels: give KEY, !KEY, ",
+        ),
+        (&["get", "-l", "a=b", "services", "hello"], "cannot be used with"),
+        (&["get", "instances", "-l", "a=b"], "only services and templates have labels (-l)"),
         (&["get", "instances", "-w"], "only services can be watched"),
         (&["describe"], "<NAME>"),
         (&["describe", "Hello"], "\"Hello\" is no service's name"),
@@ -282,6 +288,80 @@ fn services_are_listed_in_every_form() {
     shell.run(&["events"]).with(0, "Woken", "");
     shell.run(&["describe", "up"]).with(0, "Last wake:", "");
     shell.run(&["why", "up"]).with(0, "up is awake: woken ", "");
+}
+
+#[test]
+fn several_are_listed_by_their_names() {
+    let shell = shell();
+    let both = shell.run(&["get", "services", "up", "service/hello"]).with(0, "NAME ", "");
+    let names: Vec<&str> = both.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["NAME", "up", "hello"], "in the order that was asked for");
+    let json = shell.run(&["get", "services", "up", "hello", "-o", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["kind"], &json["items"][1]["metadata"]["name"]),
+        (&"ServiceList".into(), &"hello".into())
+    );
+    // One that is missing takes nothing from the others.
+    let some = shell.run(&["get", "services", "up", "nobody", "no-one", "-o", "name"]);
+    assert_eq!(
+        (some.code, some.stdout.as_str(), some.stderr.as_str()),
+        (
+            3,
+            "service/up\n",
+            "error: no service `nobody` is declared\nerror: no service `no-one` is declared\n"
+        )
+    );
+    shell.run(&["get", "services", "nobody", "no-one", "-o", "json"]).with(3, "", "no service `nobody`");
+    shell.run(&["get", "services", "nobody", "up", "-w"]).with(3, "", "no service `nobody` is declared");
+    shell.run(&["get", "instances", "i-1", "i-2"]).with(3, "i-1 ", "there is no instance `i-2`");
+    shell.run(&["events", "hello", "up"]).with(0, "Woken", "");
+    shell.run(&["events", "hello", "nobody"]).with(3, "Woken", "no service `nobody` is declared");
+}
+
+#[test]
+fn labels_select() {
+    let shell = shell();
+    let label = |name: &str, labels: &[(&str, &str)]| {
+        shell.plane.update(name, |view| {
+            let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            view.metadata.labels = labels.collect();
+        });
+    };
+    label("hello", &[("team", "web"), ("tier", "front")]);
+    label("up", &[("team", "data")]);
+    for (selector, names) in [
+        ("team=web", "service/hello\n"),
+        ("team!=web", "service/up\n"),
+        ("team in (web, data)", "service/hello\nservice/up\n"),
+        ("team notin (data)", "service/hello\n"),
+        ("tier", "service/hello\n"),
+        ("!tier", "service/up\n"),
+        ("team,tier=front", "service/hello\n"),
+        ("team=nobody", ""),
+    ] {
+        let ran = shell.run(&["get", "-l", selector, "-o", "name"]);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, names, ""), "{selector}");
+    }
+    shell.run(&["get", "--selector=team=nobody"]).with(0, "", "nothing has these labels\n");
+    shell.run(&["get", "-l", "team=nobody", "-o", "json"]).with(0, "\"items\": []", "");
+    shell.run(&["get", "-l", "tier", "-o", "wide"]).with(0, "team=web,tier=front\n", "");
+
+    // Those that get the label are shown, and nobody else.
+    let mut child = shell
+        .command(&["get", "-w", "-l", "tier", "-o", "name"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "service/hello");
+    shell.plane.make_ready("up");
+    label("up", &[("tier", "back")]);
+    assert_eq!(next(), "service/up");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

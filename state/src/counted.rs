@@ -1,6 +1,8 @@
 //! A store that counts what it is asked: reads and writes of the table are paid for by the call.
 
-use crate::{CapacityMemory, Lease, ServiceRecord, Store, StoreError, Templates, Version, Versioned};
+use crate::{
+    CapacityMemory, IsKnown, Lease, Listed, ServiceRecord, Store, StoreError, Templates, Version, Versioned,
+};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,6 +74,10 @@ impl Store for Counted {
 
     async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
         self.asked(Access::ReadAll).services().await
+    }
+
+    async fn changed_services(&self, known: IsKnown<'_>) -> Result<Vec<Listed>, StoreError> {
+        self.asked(Access::ReadAll).changed_services(known).await
     }
 
     fn unreadable(&self) -> Vec<String> {

@@ -21,7 +21,7 @@ mod write;
 use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
 use crate::record::ServiceRecord;
-use crate::store::{Store, StoreError, Version, Versioned};
+use crate::store::{IsKnown, Listed, Store, StoreError, Version, Versioned};
 use crate::template::Templates;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -138,6 +138,11 @@ impl Store for DynamoDbStore {
     }
 
     async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
+        let all = self.changed_services(&|_, _| false).await?.into_iter();
+        Ok(all.filter_map(|row| Some(Versioned { value: row.record?, version: row.version })).collect())
+    }
+
+    async fn changed_services(&self, known: IsKnown<'_>) -> Result<Vec<Listed>, StoreError> {
         let scan = self
             .client
             .scan()
@@ -151,16 +156,21 @@ impl Store for DynamoDbStore {
             let page = page.map_err(|error| StoreError::Unavailable(words(&error)))?;
             for item in page.items.unwrap_or_default() {
                 let row = text(&item, KEY).unwrap_or_default();
-                let name = row.strip_prefix(SERVICES).unwrap_or(row);
-                match read_service(&Key::service(name), &item) {
+                let name = row.strip_prefix(SERVICES).unwrap_or(row).to_owned();
+                let at = version(Some(&item));
+                if known(&name, at) {
+                    services.push(Listed { name, version: at, record: None });
+                    continue;
+                }
+                match read_service(&Key::service(&name), &item) {
                     Ok(Versioned { value, version }) => {
-                        services.push(Versioned { value: Arc::new(value), version });
+                        services.push(Listed { name, version, record: Some(Arc::new(value)) });
                     }
-                    Err(_) => unreadable.push(name.to_owned()),
+                    Err(_) => unreadable.push(name),
                 }
             }
         }
-        services.sort_by(|a, b| a.value.name.cmp(&b.value.name));
+        services.sort_by(|a, b| a.name.cmp(&b.name));
         unreadable.sort();
         *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = unreadable;
         Ok(services)

@@ -42,5 +42,5 @@ pub use record::{
     Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord, WakeCount,
 };
 pub use rollout::{Good, Rollout};
-pub use store::{Store, StoreError, Version, Versioned, admit};
+pub use store::{IsKnown, Listed, Store, StoreError, Version, Versioned, admit};
 pub use template::{KnownTemplate, MadeFrom, Templates};

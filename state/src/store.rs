@@ -20,6 +20,20 @@ pub struct Versioned<T> {
     pub version: Version,
 }
 
+/// Whether a service's row is known at its version.
+pub type IsKnown<'a> = &'a (dyn for<'n> Fn(&'n str, Version) -> bool + Send + Sync);
+
+/// A service's row among all, as [`Store::changed_services`] reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The service.
+    pub name: String,
+    /// The row's version: at least 1.
+    pub version: Version,
+    /// What it holds, unless that was known.
+    pub record: Option<Arc<ServiceRecord>>,
+}
+
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -82,7 +96,18 @@ pub trait Store: Send + Sync {
     /// A row of ours that cannot be read is passed over too: see [`Store::unreadable`].
     async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError>;
 
-    /// Names of the services that the last [`Store::services`] passed over because their rows cannot be read.
+    /// The same, but what is `known` at its version need not be made anew of its row: most rows are as they were when they
+    /// were last read.
+    async fn changed_services(&self, known: IsKnown<'_>) -> Result<Vec<Listed>, StoreError> {
+        let rows = self.services().await?.into_iter();
+        let listed = rows.map(|Versioned { value, version }| {
+            let is_known = known(&value.name, version);
+            Listed { name: value.name.clone(), version, record: (!is_known).then_some(value) }
+        });
+        Ok(listed.collect())
+    }
+
+    /// Names of the services that the last read of all passed over because their rows cannot be read.
     /// They are declared all the same: nothing of theirs may be taken for nobody's.
     fn unreadable(&self) -> Vec<String> {
         Vec::new()

@@ -284,6 +284,12 @@ async fn services_are_listed_in_order(store: Arc<dyn Store>) {
     let services = store.services().await.unwrap();
     let found: Vec<_> = services.iter().map(|s| (s.value.name.as_str(), s.version)).collect();
     assert_eq!(found, [("a", 1), ("a-10", 1), ("a-2", 1), ("b", 2)]);
+    // What is known at its version need not be told again; what is known at another one is.
+    let known = |name: &str, version: Version| (name, version) == ("a", 1) || (name, version) == ("b", 1);
+    let listed = store.changed_services(&known).await.unwrap();
+    let told: Vec<_> = listed.iter().map(|s| (s.name.as_str(), s.version, s.record.is_some())).collect();
+    assert_eq!(told, [("a", 1, false), ("a-10", 1, true), ("a-2", 1, true), ("b", 2, true)]);
+    assert_eq!(listed[3].record.as_ref().unwrap(), &services[3].value);
     assert_eq!(store.unreadable(), Vec::<String>::new());
 }
 

@@ -16,6 +16,7 @@
 //! - [`lifecycle`]: a service's pairs: run, adopt, retire, stop
 //! - [`keepers`]: who or what keeps a service awake
 //! - [`peering`]: what a sidecar is answered
+//! - [`sound`]: which services are sound asleep
 //! - [`status`]: phase and conditions, derived from what is observed
 //! - [`dns`]: wanted records against a zone
 //! - [`capacity`]: wanted service tasks against instances
@@ -50,6 +51,7 @@ pub mod observed;
 pub mod peering;
 pub mod redate;
 pub mod settings;
+pub mod sound;
 pub mod status;
 pub mod template;
 pub mod transition;

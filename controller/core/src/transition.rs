@@ -1,9 +1,16 @@
 //! What happened to a service between two of its records, for those who count it.
 
 use crate::intent::{later, since};
+use crate::lifecycle::rollout;
 use dormouse_state::{Condition, ConditionType as Type, Desired, ServiceRecord};
 use jiff::Timestamp;
 use std::time::Duration;
+
+/// Who wakes services.
+pub const WAKE_ORIGINS: [&str; 6] = ["request", "page", "api", "schedule", "dependency", rollout::ORIGIN];
+
+/// Who or what puts them to sleep.
+pub const SLEEP_ORIGINS: [&str; 6] = ["idle", "api", "container", "maxAwake", "delete", rollout::ORIGIN];
 
 /// Something that is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]

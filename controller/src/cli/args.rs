@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use super::selector::Selector;
 use crate::config::ControllerArgs;
 use crate::logs::MOST;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -152,8 +153,13 @@ pub(super) struct GetArgs {
     /// What to list
     #[arg(value_enum, default_value = "services")]
     pub(super) what: What,
-    /// Only this service (or template, or instance)
-    pub(super) name: Option<String>,
+    /// Only these services (or templates, or instances; events: of these services)
+    #[arg(value_name = "NAME", value_parser = named)]
+    pub(super) names: Vec<String>,
+    /// Only services, or templates, with these labels: team=web, team!=web, 'team in (web, data)', team, '!team', and
+    /// several of these with commas between
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = Selector::parse, conflicts_with = "names")]
+    pub(super) selector: Option<Selector>,
     /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Format,
@@ -178,9 +184,9 @@ pub(super) struct DescribeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
-    /// Only of this service
-    #[arg(value_parser = named)]
-    pub(super) name: Option<String>,
+    /// Only of these services
+    #[arg(value_name = "NAME", value_parser = named)]
+    pub(super) names: Vec<String>,
     /// How to show them
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Format,

@@ -1,6 +1,6 @@
 //! From what was typed to what is done.
 
-use super::args::{Cli, Command, GetArgs, What};
+use super::args::{Cli, Command, EventsArgs, GetArgs, What};
 use super::failure::Failure;
 use super::output::Output;
 use super::{apply, controller, cost, delete, describe, diff, doctor, flip, get, logs, manifests, why};
@@ -73,7 +73,8 @@ async fn call(command: Command, client: &Client, out: Output) -> Result<Exit, Fa
         Command::Diff(args) => diff::run(&args, client, out).await,
         Command::Get(args) => get::run(&args, client, out).await,
         Command::Events(args) => {
-            let args = GetArgs { what: What::Events, name: args.name, output: args.output, watch: false };
+            let EventsArgs { names, output } = args;
+            let args = GetArgs { what: What::Events, names, selector: None, output, watch: false };
             get::run(&args, client, out).await
         }
         Command::Describe(args) => describe::run(&args, client, out).await,

@@ -12,11 +12,15 @@ use crate::label::is_label;
 use dormouse_core::view::{EventView, InstanceView, ServiceView};
 use http::Method;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 pub(super) async fn run(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    if let Some(name) = args.name.as_deref().filter(|_| args.what != What::Instances) {
-        checked(name)?;
+    if args.what != What::Instances {
+        args.names.iter().try_for_each(|name| checked(name).map(drop))?;
+    }
+    if args.selector.is_some() && !matches!(args.what, What::Services | What::Templates) {
+        return Err(Failure::new(Exit::Usage, "only services and templates have labels (-l)"));
     }
     match args.what {
         What::Services if args.watch => watch::run(args, client, out).await,
@@ -25,6 +29,57 @@ pub(super) async fn run(args: &GetArgs, client: &Client, out: Output) -> Result<
         What::Services => services(args, client, out).await,
         What::Instances => instances(args, client, out).await,
         What::Events => events(args, client, out).await,
+    }
+}
+
+/// What was asked for by name, and in words what of it is not there.
+pub(super) struct Found<T> {
+    pub(super) views: Vec<T>,
+    missing: Vec<String>,
+}
+
+impl<T: DeserializeOwned> Found<T> {
+    /// Everything of a list.
+    pub(super) async fn all(client: &Client, path: &str) -> Result<Found<T>, Failure> {
+        let views = client.json::<List<T>>(Method::GET, path).await?.items;
+        Ok(Found { views, missing: Vec::new() })
+    }
+
+    /// Each of the names; one that is not there takes nothing from the others.
+    pub(super) async fn each(
+        client: &Client,
+        names: &[String],
+        path: impl Fn(&str) -> String,
+    ) -> Result<Found<T>, Failure> {
+        let mut found = Found { views: Vec::new(), missing: Vec::new() };
+        for name in names {
+            match client.json(Method::GET, &path(name)).await {
+                Ok(view) => found.views.push(view),
+                Err(error) if error.exit() == Exit::NotFound => found.missing.push(error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl<T> Found<T> {
+    /// Once what is there was shown.
+    pub(super) fn end(&self) -> Result<Exit, Failure> {
+        if self.missing.is_empty() {
+            return Ok(Exit::Done);
+        }
+        Err(Failure::new(Exit::NotFound, self.missing.join("\nerror: ")))
+    }
+}
+
+impl<T: Serialize> Found<T> {
+    /// As a document: one that was asked for alone as it is, all else as a list.
+    pub(super) fn document(&self, args: &GetArgs, kind: &'static str) -> Result<String, Failure> {
+        match (&args.names[..], &self.views[..]) {
+            ([_], [view]) => document(view, args.output),
+            (_, items) => document(&Items { kind, items }, args.output),
+        }
     }
 }
 
@@ -52,65 +107,89 @@ pub(super) fn document<T: Serialize>(value: &T, format: Format) -> Result<String
 }
 
 async fn services(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    let views: Vec<ServiceView> = match &args.name {
-        Some(name) => vec![client.json(Method::GET, &format!("/v1/services/{name}")).await?],
-        None => client.json::<List<ServiceView>>(Method::GET, "/v1/services").await?.items,
+    let mut found: Found<ServiceView> = if args.names.is_empty() {
+        Found::all(client, "/v1/services").await?
+    } else {
+        Found::each(client, &args.names, |name| format!("/v1/services/{name}")).await?
     };
-    let now = SystemClock.now();
-    match (args.output, args.name.is_some(), views.first()) {
-        (Format::Table | Format::Wide, false, None) => out.say("no service is declared"),
-        (Format::Table, ..) => out.data(&table::services(&views, now, false)),
-        (Format::Wide, ..) => out.data(&table::services(&views, now, true)),
-        (Format::Name, ..) => {
+    if let Some(selector) = &args.selector {
+        found.views.retain(|view| selector.matches(&view.metadata.labels));
+    }
+    let (views, now) = (&found.views, SystemClock.now());
+    match args.output {
+        Format::Table | Format::Wide if views.is_empty() => nothing(args, "no service is declared", out),
+        Format::Table | Format::Wide => {
+            out.data(&table::services(views, now, args.output == Format::Wide));
+        }
+        Format::Name => {
             out.data(
                 &views.iter().map(|view| format!("service/{}\n", view.metadata.name)).collect::<String>(),
             );
         }
-        (format, true, Some(view)) => out.data(&document(view, format)?),
-        (format, ..) => out.data(&document(&Items { kind: "ServiceList", items: &views }, format)?),
+        // Data of nothing but what is missing would look like an answer.
+        Format::Json | Format::Yaml if views.is_empty() && !args.names.is_empty() => {}
+        Format::Json | Format::Yaml => out.data(&found.document(args, "ServiceList")?),
     }
-    Ok(Exit::Done)
+    found.end()
+}
+
+/// Says why a table would be empty. Names that are missing speak for themselves.
+pub(super) fn nothing(args: &GetArgs, words: &str, out: Output) {
+    if args.selector.is_some() {
+        out.say("nothing has these labels");
+    } else if args.names.is_empty() {
+        out.say(words);
+    }
 }
 
 /// A list as a document.
 #[derive(Serialize)]
-pub(super) struct Items<'a, T> {
-    pub(super) kind: &'static str,
-    pub(super) items: &'a [T],
+struct Items<'a, T> {
+    kind: &'static str,
+    items: &'a [T],
 }
 
 async fn instances(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    let mut views = client.json::<List<InstanceView>>(Method::GET, "/v1/instances").await?.items;
-    if let Some(id) = &args.name {
-        views.retain(|view| view.id == *id);
-        if views.is_empty() {
-            return Err(Failure::new(Exit::NotFound, format!("there is no instance `{id}`")));
-        }
+    let mut found: Found<InstanceView> = Found::all(client, "/v1/instances").await?;
+    if !args.names.is_empty() {
+        let is_missing = |id: &&String| found.views.iter().all(|view| view.id != **id);
+        let missing = args.names.iter().filter(is_missing);
+        found.missing = missing.map(|id| format!("there is no instance `{id}`")).collect();
+        found.views.retain(|view| args.names.contains(&view.id));
     }
+    let views = &found.views;
     match args.output {
-        Format::Table | Format::Wide if views.is_empty() => out.say("there is no instance"),
-        Format::Table | Format::Wide => out.data(&table::instances(&views)),
+        Format::Table | Format::Wide if views.is_empty() => nothing(args, "there is no instance", out),
+        Format::Table | Format::Wide => out.data(&table::instances(views)),
         Format::Name => {
             out.data(&views.iter().map(|view| format!("instance/{}\n", view.id)).collect::<String>())
         }
-        format => out.data(&document(&Items { kind: "InstanceList", items: &views }, format)?),
+        Format::Json | Format::Yaml if views.is_empty() && !args.names.is_empty() => {}
+        format => out.data(&document(&Items { kind: "InstanceList", items: views }, format)?),
     }
-    Ok(Exit::Done)
+    found.end()
 }
 
 async fn events(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    let path = match &args.name {
-        Some(name) => format!("/v1/services/{name}/events"),
-        None => "/v1/events".to_owned(),
+    let found: Found<List<EventView>> = if args.names.is_empty() {
+        Found::each(client, &[String::new()], |_| "/v1/events".to_owned()).await?
+    } else {
+        Found::each(client, &args.names, |name| format!("/v1/services/{name}/events")).await?
     };
-    let views = client.json::<List<EventView>>(Method::GET, &path).await?.items;
+    let mut views: Vec<&EventView> = found.views.iter().flat_map(|list| &list.items).collect();
+    views.sort_by_key(|view| view.event.at);
     match args.output {
-        Format::Table | Format::Wide if views.is_empty() => out.say("nothing has happened yet"),
+        Format::Table | Format::Wide if views.is_empty() => {
+            if found.missing.is_empty() {
+                out.say("nothing has happened yet");
+            }
+        }
         Format::Table | Format::Wide => out.data(&table::events(&views, SystemClock.now())),
         Format::Name => {
             out.data(&views.iter().map(|view| format!("{}\n", view.event.reason)).collect::<String>())
         }
+        Format::Json | Format::Yaml if found.views.is_empty() => {}
         format => out.data(&document(&json!({"kind": "EventList", "items": views}), format)?),
     }
-    Ok(Exit::Done)
+    found.end()
 }

@@ -5,7 +5,7 @@
 //! - `args`: what can be typed
 //! - `dispatch`: from what was typed to what is done
 //! - `output`: stdout and stderr
-//! - `progress`: how far a service is, while it is waited for
+//! - `progress`: how far a service is, while it is waited for; `selector`: which labels are asked for
 //! - `failure`: how a command fails
 //! - `controller`: `dormouse controller`
 //! - `manifests`: reading `-f`; `declaration`: what they declare, and what the server has
@@ -30,6 +30,7 @@ mod logs;
 mod manifests;
 mod output;
 mod progress;
+mod selector;
 mod table;
 mod templates;
 mod time;

@@ -6,6 +6,7 @@ use dormouse_core::view::{EventView, InstanceView, ServiceView};
 use dormouse_manifests::IdleAfter;
 use dormouse_state::Phase;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// Rows of cells, the titles first.
 pub(super) struct Table(Vec<Vec<String>>);
@@ -47,7 +48,7 @@ impl Table {
 }
 
 const SERVICE: [&str; 7] = ["NAME", "STATE", "READY", "IDLE-IN", "LAST-WAKE", "AGE", "URL"];
-const SERVICE_MORE: [&str; 4] = ["IN-FLIGHT", "IMAGE", "ADDRESS", "PUBLIC"];
+const SERVICE_MORE: [&str; 5] = ["IN-FLIGHT", "IMAGE", "ADDRESS", "PUBLIC", "LABELS"];
 
 /// Wide enough for most services, so that rows of a watch stand below each other.
 pub(super) const SERVICE_WIDTHS: [usize; 6] = [16, 8, 5, 7, 9, 5];
@@ -62,6 +63,11 @@ fn idle_in(view: &ServiceView, now: Timestamp) -> Option<String> {
         (None, IdleAfter::Never, Phase::Waking | Phase::Awake) => Some("never".to_owned()),
         _ => None,
     }
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> Option<String> {
+    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    (!pairs.is_empty()).then(|| pairs.join(","))
 }
 
 /// The titles of a table of services.
@@ -93,6 +99,7 @@ pub(super) fn service_row(view: &ServiceView, now: Timestamp, wide: bool) -> Vec
             or_dash(image),
             or_dash(status.service.as_ref().and_then(|task| task.address.clone())),
             or_dash(status.proxy.as_ref().and_then(|task| task.public_address.clone())),
+            or_dash(labels(&view.metadata.labels)),
         ]);
     }
     row
@@ -124,7 +131,7 @@ pub(super) fn instances(views: &[InstanceView]) -> String {
 }
 
 /// Events.
-pub(super) fn events(views: &[EventView], now: Timestamp) -> String {
+pub(super) fn events(views: &[&EventView], now: Timestamp) -> String {
     let mut table = Table::new(&["AGE", "SERVICE", "REASON", "MESSAGE"]);
     for view in views {
         let event = &view.event;

@@ -21,12 +21,14 @@ c            Awake   True   14m      5m         2h   http://c.example.com:9060
 
 #[test]
 fn wide_has_more() {
-    let text = services(&[asleep("a")], NOW.parse().unwrap(), true);
+    let mut labelled = asleep("a");
+    labelled.metadata.labels = [("team", "web"), ("tier", "")].map(|(k, v)| (k.into(), v.into())).into();
+    let text = services(&[labelled], NOW.parse().unwrap(), true);
     assert_eq!(
         text,
         "\
-NAME  STATE   READY  IDLE-IN  LAST-WAKE  AGE  URL                        IN-FLIGHT  IMAGE    ADDRESS  PUBLIC
-a     Asleep  False  -        -          2h   http://a.example.com:9060  0          nginx:1  -        -
+NAME  STATE   READY  IDLE-IN  LAST-WAKE  AGE  URL                        IN-FLIGHT  IMAGE    ADDRESS  PUBLIC  LABELS
+a     Asleep  False  -        -          2h   http://a.example.com:9060  0          nginx:1  -        -       team=web,tier=
 "
     );
 }

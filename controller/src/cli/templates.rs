@@ -1,9 +1,8 @@
 //! Templates on the command line.
 
 use super::args::{Format, GetArgs};
-use super::declaration::List;
 use super::failure::Failure;
-use super::get::{Items, checked, document};
+use super::get::{Found, checked, nothing};
 use super::output::Output;
 use super::table::{Table, or_dash};
 use super::time::age;
@@ -31,24 +30,27 @@ pub(super) fn path(name: &str) -> String {
 
 /// `dormouse get templates`.
 pub(super) async fn get(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    let views: Vec<TemplateView> = match &args.name {
-        Some(name) => vec![client.json(Method::GET, &path(name)).await?],
-        None => client.json::<List<TemplateView>>(Method::GET, "/v1/templates").await?.items,
+    let mut found: Found<TemplateView> = if args.names.is_empty() {
+        Found::all(client, "/v1/templates").await?
+    } else {
+        Found::each(client, &args.names, path).await?
     };
-    match (args.output, args.name.is_some(), views.first()) {
-        (Format::Table | Format::Wide, false, None) => out.say("no template is declared"),
-        (Format::Table | Format::Wide, ..) => out.data(&table(&views, SystemClock.now())),
-        (Format::Name, ..) => {
+    if let Some(selector) = &args.selector {
+        found.views.retain(|view| selector.matches(&view.metadata.labels));
+    }
+    let views = &found.views;
+    match args.output {
+        Format::Table | Format::Wide if views.is_empty() => nothing(args, "no template is declared", out),
+        Format::Table | Format::Wide => out.data(&table(views, SystemClock.now())),
+        Format::Name => {
             out.data(
                 &views.iter().map(|view| format!("template/{}\n", view.metadata.name)).collect::<String>(),
             );
         }
-        (format, true, Some(view)) => out.data(&document(view, format)?),
-        (format, ..) => {
-            out.data(&document(&Items { kind: "ServiceTemplateList", items: &views }, format)?);
-        }
+        Format::Json | Format::Yaml if views.is_empty() && !args.names.is_empty() => {}
+        Format::Json | Format::Yaml => out.data(&found.document(args, "ServiceTemplateList")?),
     }
-    Ok(Exit::Done)
+    found.end()
 }
 
 fn table(views: &[TemplateView], now: Timestamp) -> String {

@@ -1,5 +1,6 @@
 //! What the controller reads of AWS.
 
+use super::telling::Told;
 use super::{Examine, Report};
 use crate::clock::Clock;
 use async_trait::async_trait;
@@ -17,14 +18,15 @@ pub struct Inside {
     survey: Survey,
     site: Site,
     settings: Settings,
+    told: Told,
     clock: Arc<dyn Clock>,
     busy: Mutex<()>,
 }
 
 impl Inside {
     /// Nothing is read yet.
-    pub fn new(survey: Survey, site: Site, settings: Settings, clock: Arc<dyn Clock>) -> Inside {
-        Inside { survey, site, settings, clock, busy: Mutex::new(()) }
+    pub fn new(survey: Survey, site: Site, settings: Settings, told: Told, clock: Arc<dyn Clock>) -> Inside {
+        Inside { survey, site, settings, told, clock, busy: Mutex::new(()) }
     }
 
     fn wants(&self, services: &[Arc<ServiceView>]) -> Wants {
@@ -62,7 +64,9 @@ impl Examine for Inside {
         let around = self.survey.around(&self.site, &self.settings.install, &facts, images.into_keys()).await;
         let around = around.map_err(|error| error.to_string())?;
         let clocks = Clocks { own: self.clock.now(), aws: self.survey.clock() };
-        let findings = doctor::everything(&self.site, &wants, &facts, &around, clocks);
+        let mut findings = doctor::everything(&self.site, &wants, &facts, &around, clocks);
+        let telling = self.told.look().await.map_err(|error| error.to_string())?;
+        findings.extend(doctor::telling::check(&telling));
         let (zone, name_servers) = match facts.zone {
             Reading::Known(zone) => (zone.name, zone.name_servers),
             _ => (String::new(), Vec::new()),

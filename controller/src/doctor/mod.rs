@@ -3,12 +3,14 @@
 //! # Layout
 //!
 //! - [`outside`]: what the machine sees that asks; `resolver`: one question to a name's resolver
-//! - `inside`: what the controller reads of AWS
+//! - `inside`: what the controller reads of AWS; [`telling`]: whether its webhook and its log group are there
 
 #[cfg(feature = "aws")]
 mod inside;
 pub mod outside;
 mod resolver;
+#[cfg(feature = "aws")]
+pub mod telling;
 
 #[cfg(feature = "aws")]
 pub use inside::Inside;

@@ -22,12 +22,12 @@ impl Engine {
             return Some(AGAIN);
         }
         let now = self.now();
-        let records = self.records.all();
+        let stirring = self.records.stirring();
         let (plan, before, version) = {
             let mut world = self.world();
             world.tasks.listed_at?;
             let full = world.full(now);
-            let demand = world.demand_of_the_group(&records, now);
+            let demand = world.demand_of_the_group(&stirring, now);
             let (_, fleet) = world.fleet.as_ref()?;
             let plan = capacity::plan(&self.settings, &demand, fleet, &world.capacity, &full, now);
             (plan, world.capacity.clone(), world.capacity_version)
@@ -141,13 +141,13 @@ impl Engine {
 
     /// Whether capacity is in motion, so that the sweep reads it often.
     pub(super) fn capacity_moves(&self) -> bool {
-        let records = self.records.all();
+        let stirring = self.records.stirring();
         let world = self.world();
         let joining = world.fleet.as_ref().is_some_and(|(_, fleet)| {
             let active = fleet.instances.iter().filter(|instance| instance.connected).count();
             usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
         });
-        !world.demand_of_the_group(&records, self.now()).waiting.is_empty() || world.is_removing() || joining
+        !world.demand_of_the_group(&stirring, self.now()).waiting.is_empty() || world.is_removing() || joining
     }
 
     /// Hints that capacity may have changed.

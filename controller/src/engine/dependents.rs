@@ -1,6 +1,5 @@
 //! Who depends on whom, the other way round: asked for each plan and each heartbeat of a service that is awake.
 
-use dormouse_state::ServiceRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Service → those that depend on it.
@@ -8,13 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Dependents(BTreeMap<String, BTreeSet<String>>);
 
 impl Dependents {
-    /// Those of these records.
-    pub(super) fn of<'a>(records: impl IntoIterator<Item = &'a ServiceRecord>) -> Dependents {
-        let mut dependents = Dependents::default();
-        records.into_iter().for_each(|record| dependents.changed(&record.name, &[], &record.spec.depends_on));
-        dependents
-    }
-
     /// A service depends on others than before.
     pub(super) fn changed(&mut self, name: &str, before: &[String], after: &[String]) {
         if before == after {

@@ -4,10 +4,11 @@ use super::withdrawal::WildcardChange;
 use super::{Engine, Key};
 use dormouse_aws::ports::{ChangeAnswer, CloudError};
 use dormouse_core::budget::Kind;
+use dormouse_core::dns::owner::claimed;
 use dormouse_core::dns::{self, Change, Group, Plan, WILDCARD, Wanted, batch, wanted};
 use dormouse_core::settings::PrivateZone;
 use dormouse_state::{ServiceRecord, planted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -34,7 +35,7 @@ impl Engine {
 
     async fn reconcile_public(&self) -> Option<Duration> {
         let now = self.now();
-        let records = self.records.all();
+        let records = self.with_records();
         let by_name: BTreeMap<String, Arc<ServiceRecord>> =
             records.iter().map(|record| (record.name.clone(), record.clone())).collect();
         let settings = self.settings_of_all();
@@ -81,7 +82,7 @@ impl Engine {
     }
 
     async fn reconcile_private(&self, zone: &PrivateZone) -> Option<Duration> {
-        let records = self.records.all();
+        let records = self.records.stirring().records;
         let plan = {
             let wants = self.wanted(&records, |record, view| wanted::private(&zone.name, record, view));
             let world = self.world();
@@ -96,6 +97,19 @@ impl Engine {
         let unreadable = self.store.unreadable();
         let groups = plan.groups.into_iter().filter(|group| !unreadable.contains(&group.owner)).collect();
         sooner(plan.requeue, self.change_all(&zone.id, groups).await)
+    }
+
+    /// The services whose records are looked at: all but those that are sound asleep, and have none.
+    fn with_records(&self) -> Vec<Arc<ServiceRecord>> {
+        let mut records = self.records.stirring().records;
+        let known: BTreeSet<&str> = records.iter().map(|record| record.name.as_str()).collect();
+        let world = self.world();
+        let claimed = world.zone.get().into_iter().flat_map(|zone| claimed(&self.settings.domain, zone));
+        let claimed = claimed.filter(|name| !known.contains(name)).filter_map(|name| self.records.get(name));
+        let claimed: Vec<_> = claimed.map(|known| known.record).collect();
+        drop(world);
+        records.extend(claimed);
+        records
     }
 
     /// Applies groups in as few batches as there can be; those that were refused before come last, each on its own.

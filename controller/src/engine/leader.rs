@@ -9,8 +9,8 @@ use dormouse_state::{Lease, ServiceRecord, StoreError, planted};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -107,16 +107,16 @@ impl Engine {
         }
         self.records.refresh().await?;
         let now = self.now();
-        let update = |record: Arc<ServiceRecord>| async move {
-            let written =
-                self.records.update(&record.name, self.fence(), |known| redate::record(known?, now));
+        let update = |name: String| async move {
+            let written = self.records.update(&name, self.fence(), |known| redate::record(known?, now));
             written.await.map(drop)
         };
-        stream::iter(self.records.all()).map(Ok).try_for_each_concurrent(AT_ONCE, update).await
+        stream::iter(self.records.names()).map(Ok).try_for_each_concurrent(AT_ONCE, update).await
     }
 
     /// Reads and reconciles until `stop`.
     async fn work(&self, stop: &CancellationToken) {
+        self.records.unsettle();
         let reconcile = |key: Key| async move {
             let began = Instant::now();
             let word = key.word();
@@ -315,7 +315,7 @@ impl Engine {
             .values()
             .filter(|task| !task.is_ending())
             .filter_map(|task| Some(task.identity.as_ref()?.service.clone()))
-            .filter(|name| self.records.get(name).is_none() && !unreadable.contains(name))
+            .filter(|name| !self.records.contains(name) && !unreadable.contains(name))
             .collect();
         drop(world);
         for name in names {

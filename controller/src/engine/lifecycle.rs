@@ -47,6 +47,7 @@ impl Engine {
         // Before that, a plan looks at nothing.
         let is_listed = self.world().tasks.listed_at.is_some();
         let Plan { record, steps, requeue, spot_short_at } = self.plan(&base.record, now);
+        let rests = steps.is_empty() && record == *base.record;
         if let Some(at) = spot_short_at {
             self.world().spot_was_short(at);
         }
@@ -82,7 +83,10 @@ impl Engine {
         }
         // Not before it is remembered: a plan that somebody's write overtook has compared nothing.
         if is_listed {
-            self.world().planned(&base.record);
+            self.records.planned(&base.record);
+            if rests && !self.world().has_seen(name) {
+                self.records.settle(name, base.version);
+            }
         }
         let acted = self.take(name, version, steps).await;
         self.publish(name);
@@ -92,7 +96,8 @@ impl Engine {
 
     fn plan(&self, record: &ServiceRecord, now: Timestamp) -> Plan {
         let settings = self.settings_of_all();
-        let plan = |view: &View<'_>| lifecycle::plan(&settings, record, view, now);
+        let compared = self.records.is_compared(record);
+        let plan = |view: &View<'_>| lifecycle::plan(&settings, record, &View { compared, ..*view }, now);
         let is_placed = |record: &ServiceRecord| {
             let mut to_serve = record.pair.iter().chain(&record.successor);
             record.desired == Desired::Asleep

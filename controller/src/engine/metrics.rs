@@ -1,10 +1,10 @@
 //! The control plane's own numbers.
 
 use super::Engine;
-use super::records::Ledger;
+use super::records::{Ledger, Stirring};
 use crate::metrics::{Label, Metrics, Page, moments, observe, seconds};
 use dormouse_core::observed::Fleet;
-use dormouse_core::transition::{self, Transition};
+use dormouse_core::transition::{self, SLEEP_ORIGINS, Transition, WAKE_ORIGINS};
 use dormouse_core::webhook;
 use dormouse_state::{Access, ConditionType, Phase, ServiceRecord};
 use prometheus_client::metrics::counter::Counter;
@@ -41,11 +41,19 @@ pub(super) struct Numbers {
     idle: Mutex<Option<(Instant, usize)>>,
 }
 
+/// A counter for each origin, from the start: a series that began with its first count would hide that one from whoever
+/// asks by how much it grew.
+fn from_zero<const N: usize>(origins: [&str; N]) -> Family<Label<String>, Counter> {
+    let family: Family<Label<String>, Counter> = Family::default();
+    origins.iter().for_each(|origin| drop(family.get_or_create(&[("origin", (*origin).to_owned())])));
+    family
+}
+
 impl Numbers {
     pub(super) fn new(has_webhook: bool) -> Numbers {
         Numbers {
-            wakes: Family::default(),
-            sleeps: Family::default(),
+            wakes: from_zero(WAKE_ORIGINS),
+            sleeps: from_zero(SLEEP_ORIGINS),
             took: seconds(),
             phases: Family::new_with_constructor(seconds),
             pairs_lost: Counter::default(),
@@ -172,9 +180,13 @@ impl Engine {
             (Phase::Awake, "awake"),
             (Phase::Draining, "draining"),
         ];
-        let records = self.records.all();
+        // Those that are sound asleep have no condition that holds, and nothing that is to be told.
+        let Stirring { records, others: sound, .. } = self.records.stirring();
         let count = |is: &dyn Fn(&ServiceRecord) -> bool| records.iter().filter(|record| is(record)).count();
-        let phases = PHASES.map(|(phase, word)| (word, count(&|record| record.phase == phase)));
+        let phases = PHASES.map(|(phase, word)| {
+            let asleep = if phase == Phase::Asleep { sound } else { 0 };
+            (word, asleep + count(&|record| record.phase == phase))
+        });
         page.gauges("dormouse_services", "Declared services by phase", "phase", phases)?;
         let holds = |kind: ConditionType| {
             count(&|record| record.conditions.iter().any(|known| known.kind == kind && known.status))
@@ -243,6 +255,17 @@ impl Engine {
 mod tests {
     use super::*;
     use dormouse_core::observed::{Instance, Resources};
+
+    #[test]
+    fn each_origin_is_counted_from_zero() {
+        let numbers = Numbers::new(false);
+        for (family, origins) in [(&numbers.wakes, WAKE_ORIGINS), (&numbers.sleeps, SLEEP_ORIGINS)] {
+            for origin in origins {
+                let counter = family.get(&[("origin", origin.to_owned())]).map(|counter| counter.get());
+                assert_eq!(counter, Some(0), "{origin}");
+            }
+        }
+    }
 
     fn fleet(tasks: &[u32]) -> Fleet {
         let instance = |tasks: &u32| Instance {

@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`scheduler`], [`runner`]: when, and one at a time; generic
-//! - [`records`]: everything remembered, cached; `dependents`: who depends on whom
+//! - [`records`]: everything remembered, cached; `packed`: one that is sound asleep; `dependents`: who depends on whom
 //! - `backends`: where containers answer, for those who wait
 //! - [`world`]: everything observed; `known_zone`: a zone among it
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
@@ -28,6 +28,7 @@ mod leader;
 mod lifecycle;
 mod metrics;
 pub mod pace;
+mod packed;
 mod plane;
 mod probe;
 pub mod records;
@@ -237,9 +238,9 @@ impl Engine {
     /// The same for a service whose task is to be placed: where everybody else's tasks are, and are to be, matters.
     fn with_room<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
         let dependents_awake = self.dependents_awake(record);
-        let all = self.records.all();
+        let stirring = self.records.stirring();
         let mut world = self.world();
-        let room = world.room(&self.settings, &all, record, now);
+        let room = world.room(&self.settings, &stirring, record, now);
         see(&world.view(record, &room, dependents_awake))
     }
 
@@ -287,8 +288,9 @@ impl Engine {
         let changes = self.changes.subscribe();
         if first {
             // Nobody watched, so nothing was kept to tell changes by.
+            let names = self.records.names().into_iter();
             let views =
-                self.records.all().into_iter().map(|record| (record.name.clone(), self.view(&record)));
+                names.filter_map(|name| Some((name.clone(), self.view(&self.records.get(&name)?.record))));
             let views = views.collect();
             *self.lock_views() = views;
         }

@@ -55,7 +55,7 @@ impl Drop for Guard {
             at.in_flight
         });
         // Of a name that nobody declared and nothing was made of, nothing stays: strangers think of many.
-        if left == 0 && engine.records.get(&self.name).is_none() {
+        if left == 0 && !engine.records.contains(&self.name) {
             world.activator.remove(&self.name);
             engine.backends.set(&self.name, None);
         }
@@ -83,7 +83,7 @@ impl Plane for EnginePlane {
     }
 
     fn services(&self) -> Vec<Arc<ServiceView>> {
-        self.0.records.all().iter().map(|record| self.0.view(record)).collect()
+        self.0.records.names().iter().filter_map(|name| self.service(name)).collect()
     }
 
     fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
@@ -103,7 +103,7 @@ impl Plane for EnginePlane {
     }
 
     fn instances(&self) -> Vec<InstanceView> {
-        let records = self.0.records.all();
+        let records = self.0.records.stirring().records;
         let world = self.0.world();
         let Some((_, fleet)) = &world.fleet else { return Vec::new() };
         dormouse_core::view::instances(fleet, &world.tasks, records.iter().map(|record| &**record))

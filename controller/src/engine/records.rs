@@ -1,8 +1,16 @@
 //! Everything remembered, cached: reads come from memory, every write goes through the store under the version
 //! that it was decided from.
+//!
+//! Of services that are sound asleep the cache holds a few bytes each, and they are passed over by whoever looks for
+//! what moves.
 
 use super::dependents::Dependents;
+use super::packed::Packed;
+use dormouse_core::definition::service_resources;
+use dormouse_core::observed::Resources;
+use dormouse_core::sound::is_sound;
 use dormouse_state::{ServiceRecord, Store, StoreError, Version};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
@@ -19,9 +27,58 @@ pub struct Known {
     pub version: Version,
 }
 
+/// What is cached of a row.
+struct Row {
+    version: Version,
+    form: Form,
+    /// When the row was made that was planned here: its definitions were compared under these settings.
+    compared: Option<Timestamp>,
+    /// A plan left it as it is, and nothing was observed of its service.
+    settled: bool,
+}
+
+enum Form {
+    Whole(Arc<ServiceRecord>),
+    /// Of one that is sound asleep.
+    Packed {
+        record: Packed,
+        /// What its task takes.
+        takes: Resources,
+        /// A template made it.
+        made: bool,
+    },
+}
+
+impl Form {
+    fn of(record: Arc<ServiceRecord>) -> Form {
+        match is_sound(&record).then(|| Packed::of(&record)).flatten() {
+            Some(packed) => Form::Packed {
+                record: packed,
+                takes: service_resources(&record.spec),
+                made: record.made_from.is_some(),
+            },
+            None => Form::Whole(record),
+        }
+    }
+
+    fn record(&self) -> Option<Arc<ServiceRecord>> {
+        match self {
+            Form::Whole(record) => Some(record.clone()),
+            Form::Packed { record, .. } => record.unpack().map(Arc::new),
+        }
+    }
+
+    fn whole(&self) -> Option<&Arc<ServiceRecord>> {
+        match self {
+            Form::Whole(record) => Some(record),
+            Form::Packed { .. } => None,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Cache {
-    known: BTreeMap<String, Known>,
+    rows: BTreeMap<Box<str>, Row>,
     dependents: Dependents,
     /// Grows with every write and removal of ours.
     writes: u64,
@@ -29,6 +86,16 @@ struct Cache {
     touched: BTreeMap<String, u64>,
     /// Names whose last write was not answered: it may have been made.
     doubted: BTreeSet<String>,
+}
+
+/// The services that are not sound asleep, and what is to be known of the others beside them.
+pub struct Stirring {
+    /// Their records, by name.
+    pub records: Vec<Arc<ServiceRecord>>,
+    /// How many others there are.
+    pub others: usize,
+    /// The most that the task of any of them takes.
+    pub others_take: Resources,
 }
 
 /// Who keeps account of what is written here.
@@ -58,7 +125,14 @@ impl Records {
 
     /// One record.
     pub fn get(&self, name: &str) -> Option<Known> {
-        self.read().known.get(name).cloned()
+        let cache = self.read();
+        let row = cache.rows.get(name)?;
+        Some(Known { record: row.form.record()?, version: row.version })
+    }
+
+    /// Whether there is such a record.
+    pub fn contains(&self, name: &str) -> bool {
+        self.read().rows.contains_key(name)
     }
 
     /// Whether a write of it was not answered, and it was not read since.
@@ -66,14 +140,44 @@ impl Records {
         self.read().doubted.contains(name)
     }
 
-    /// All records, by name.
+    /// All names, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.read().rows.keys().map(ToString::to_string).collect()
+    }
+
+    /// All records, by name: whoever is sound asleep is unpacked for it.
     pub fn all(&self) -> Vec<Arc<ServiceRecord>> {
-        self.read().known.values().map(|known| known.record.clone()).collect()
+        self.read().rows.values().filter_map(|row| row.form.record()).collect()
+    }
+
+    /// Those that are not sound asleep.
+    pub fn stirring(&self) -> Stirring {
+        let mut stirring = Stirring { records: Vec::new(), others: 0, others_take: Resources::default() };
+        for row in self.read().rows.values() {
+            match &row.form {
+                Form::Whole(record) => stirring.records.push(record.clone()),
+                Form::Packed { takes, .. } => {
+                    stirring.others += 1;
+                    stirring.others_take = stirring.others_take.max(*takes);
+                }
+            }
+        }
+        stirring
+    }
+
+    /// Those that a template made, asleep or not.
+    pub fn made(&self) -> Vec<Arc<ServiceRecord>> {
+        let cache = self.read();
+        let made = cache.rows.values().filter(|row| match &row.form {
+            Form::Whole(record) => record.made_from.is_some(),
+            Form::Packed { made, .. } => *made,
+        });
+        made.filter_map(|row| row.form.record()).collect()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.read().known.len()
+        self.read().rows.len()
     }
 
     /// Whether there is none.
@@ -81,50 +185,75 @@ impl Records {
         self.len() == 0
     }
 
-    /// Whether any record is so.
-    pub fn any(&self, is: impl Fn(&ServiceRecord) -> bool) -> bool {
-        self.read().known.values().any(|known| is(&known.record))
+    /// Whether any record is so. Those that are sound asleep are not asked.
+    pub fn any_stirring(&self, is: impl Fn(&ServiceRecord) -> bool) -> bool {
+        self.read().rows.values().filter_map(|row| row.form.whole()).any(|record| is(record))
     }
 
-    /// Whether any of those that depend on a service is so.
+    /// Whether any of those that depend on a service is so. Those that are sound asleep are not asked.
     pub fn any_dependent(&self, name: &str, is: impl Fn(&ServiceRecord) -> bool) -> bool {
         let cache = self.read();
-        cache.dependents.on(name).filter_map(|by| cache.known.get(by)).any(|known| is(&known.record))
+        let whole = |by: &String| cache.rows.get(by.as_str())?.form.whole();
+        cache.dependents.on(name).filter_map(whole).any(|record| is(record))
     }
 
-    /// How many records are so.
-    pub fn count(&self, is: impl Fn(&ServiceRecord) -> bool) -> usize {
-        self.read().known.values().filter(|known| is(&known.record)).count()
+    /// A plan of a record was remembered: until its manifest changes, its definitions need not be compared again.
+    pub fn planned(&self, record: &ServiceRecord) {
+        if let Some(row) = self.write_lock().rows.get_mut(record.name.as_str()) {
+            row.compared = Some(record.created_at);
+        }
+    }
+
+    /// Whether that is so.
+    pub fn is_compared(&self, record: &ServiceRecord) -> bool {
+        let cache = self.read();
+        cache.rows.get(record.name.as_str()).is_some_and(|row| row.compared == Some(record.created_at))
+    }
+
+    /// A plan left a record as it is, and nothing was observed of its service. If it is sound asleep, it need not be
+    /// planned again until it is due, or something is observed.
+    pub fn settle(&self, name: &str, version: Version) {
+        if let Some(row) = self.write_lock().rows.get_mut(name).filter(|row| row.version == version) {
+            row.settled = row.form.whole().is_none();
+        }
+    }
+
+    /// Whoever leads from now on has planned none of them.
+    pub fn unsettle(&self) {
+        self.write_lock().rows.values_mut().for_each(|row| row.settled = false);
+    }
+
+    /// The names of those that are not settled.
+    pub fn unsettled(&self) -> Vec<String> {
+        let cache = self.read();
+        let unsettled = cache.rows.iter().filter(|(_, row)| !row.settled);
+        unsettled.map(|(name, _)| name.to_string()).collect()
     }
 
     /// Reads the whole table; answers the names of what changed.
     pub async fn refresh(&self) -> Result<Vec<String>, StoreError> {
         let began = self.read().writes;
-        let rows = self.store.services().await?;
+        let is_known = |name: &str, version: Version| {
+            self.read().rows.get(name).is_some_and(|row| row.version == version)
+        };
+        let rows = self.store.changed_services(&is_known).await?;
         let mut cache = self.write_lock();
-        let since: BTreeSet<String> =
-            cache.touched.iter().filter(|(_, at)| **at > began).map(|(name, _)| name.clone()).collect();
         let mut changed = Vec::new();
-        // What was written while the table was read is newer than what was read.
-        let mut next: BTreeMap<String, Known> = cache
-            .known
-            .iter()
-            .filter(|(name, _)| since.contains(*name))
-            .map(|(n, k)| (n.clone(), k.clone()))
-            .collect();
-        for row in rows.into_iter().filter(|row| !since.contains(&row.value.name)) {
-            let name = row.value.name.clone();
-            // Reworded records keep their words.
-            let same = cache.known.get(&name).filter(|known| known.version == row.version).cloned();
-            if same.is_none() {
-                changed.push(name.clone());
+        let mut there = BTreeSet::new();
+        for row in rows {
+            // Reworded records keep their words; and what was written while the table was read is newer than that.
+            let same = cache.rows.get(row.name.as_str()).is_some_and(|known| known.version == row.version);
+            if let Some(record) = row.record.filter(|_| !same && !cache.is_newer(&row.name, began)) {
+                cache.put(&row.name, Known { record, version: row.version });
+                changed.push(row.name.clone());
             }
-            let read = Known { record: row.value, version: row.version };
-            next.insert(name, same.unwrap_or(read));
+            there.insert(row.name);
         }
-        changed.extend(cache.known.keys().filter(|name| !next.contains_key(*name)).cloned());
-        cache.dependents = Dependents::of(next.values().map(|known| &*known.record));
-        cache.known = next;
+        let is_gone = |name: &str| !there.contains(name) && !cache.is_newer(name, began);
+        let gone: Vec<String> =
+            cache.rows.keys().filter(|name| is_gone(name)).map(ToString::to_string).collect();
+        gone.iter().for_each(|name| cache.take(name));
+        changed.extend(gone);
         cache.touched.retain(|_, at| *at > began);
         Ok(changed)
     }
@@ -184,8 +313,8 @@ impl Records {
     /// Puts other words into a cached record without writing it, if it is still at this version.
     pub fn reword(&self, version: Version, record: ServiceRecord) {
         let mut cache = self.write_lock();
-        if let Some(known) = cache.known.get_mut(&record.name).filter(|known| known.version == version) {
-            known.record = Arc::new(record);
+        if let Some(row) = cache.rows.get_mut(record.name.as_str()).filter(|row| row.version == version) {
+            row.form = Form::of(Arc::new(record));
         }
     }
 
@@ -233,18 +362,15 @@ impl Records {
     fn keep(&self, name: &str, new: Known) {
         let mut cache = self.write_lock();
         // Two writes may come back in the other order.
-        if cache.known.get(name).is_none_or(|old| old.version < new.version) {
-            let after = new.record.clone();
-            let before = cache.known.insert(name.to_owned(), new);
-            cache.depends(name, before.as_ref(), &after.spec.depends_on);
+        if cache.rows.get(name).is_none_or(|old| old.version < new.version) {
+            cache.put(name, new);
         }
         cache.touch(name);
     }
 
     fn forget(&self, name: &str) {
         let mut cache = self.write_lock();
-        let before = cache.known.remove(name);
-        cache.depends(name, before.as_ref(), &[]);
+        cache.take(name);
         cache.touch(name);
     }
 
@@ -259,9 +385,25 @@ impl Records {
 }
 
 impl Cache {
-    fn depends(&mut self, name: &str, before: Option<&Known>, after: &[String]) {
-        let before = before.map_or(&[][..], |known| &known.record.spec.depends_on);
-        self.dependents.changed(name, before, after);
+    fn put(&mut self, name: &str, new: Known) {
+        let before = self.rows.get(name);
+        let compared = before.and_then(|row| row.compared);
+        let needed = before.and_then(|row| row.form.record());
+        let needed = needed.as_ref().map_or(&[][..], |record| &record.spec.depends_on);
+        self.dependents.changed(name, needed, &new.record.spec.depends_on);
+        let row = Row { version: new.version, form: Form::of(new.record), compared, settled: false };
+        self.rows.insert(name.into(), row);
+    }
+
+    fn take(&mut self, name: &str) {
+        if let Some(record) = self.rows.remove(name).and_then(|row| row.form.record()) {
+            self.dependents.changed(name, &record.spec.depends_on, &[]);
+        }
+    }
+
+    /// Whether a row was written or removed after the read that began then.
+    fn is_newer(&self, name: &str, began: u64) -> bool {
+        self.touched.get(name).is_some_and(|at| *at > began)
     }
 
     fn touch(&mut self, name: &str) {
@@ -276,7 +418,7 @@ mod tests {
     use super::*;
     use async_trait::async_trait;
     use dormouse_manifests::ServiceSpec;
-    use dormouse_state::{CapacityMemory, Lease, MemoryStore, Templates, Versioned};
+    use dormouse_state::{CapacityMemory, Desired, Lease, MemoryStore, Templates, Versioned};
     use futures::FutureExt as _;
     use jiff::Timestamp;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -399,6 +541,83 @@ mod tests {
             let _ = records.update("a", epoch, change).await;
             assert_eq!(records.overtaken().now_or_never().is_some(), overtaken, "{epoch:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_sound_asleep_is_passed_over_and_comes_back_whole() {
+        let store = Arc::new(MemoryStore::new());
+        let records = Records::new(store.clone(), Arc::new(Nobody));
+        let mut asleep = record("asleep");
+        asleep.spec.cpu = 2048;
+        asleep.spec.depends_on = vec!["awake".into()];
+        let awake = ServiceRecord { desired: Desired::Awake, ..record("awake") };
+        for written in [&asleep, &awake] {
+            records.update(&written.name, None, |_| Some(written.clone())).await.unwrap();
+        }
+        let names = |records: Vec<Arc<ServiceRecord>>| -> Vec<String> {
+            records.iter().map(|record| record.name.clone()).collect()
+        };
+        let stirring = records.stirring();
+        assert_eq!(names(stirring.records), ["awake"]);
+        assert_eq!(stirring.others, 1);
+        assert_eq!(stirring.others_take, service_resources(&asleep.spec));
+        assert_eq!(names(records.all()), ["asleep", "awake"]);
+        assert_eq!(*records.get("asleep").unwrap().record, asleep);
+        assert!(!records.any_dependent("awake", |_| true), "who sleeps needs nobody");
+
+        // It wakes, and what it needs is known; it sleeps again, and needs nobody.
+        for desired in [Desired::Awake, Desired::Asleep] {
+            let flip = |known: Option<&ServiceRecord>| Some(ServiceRecord { desired, ..known?.clone() });
+            records.update("asleep", None, flip).await.unwrap();
+            assert_eq!(records.stirring().records.len() == 2, desired == Desired::Awake);
+            assert_eq!(records.any_dependent("awake", |_| true), desired == Desired::Awake);
+        }
+
+        let other = Records::new(store.clone(), Arc::new(Nobody));
+        assert_eq!(other.refresh().await.unwrap(), ["asleep", "awake"]);
+        assert_eq!(other.refresh().await.unwrap(), Vec::<String>::new());
+        assert_eq!(*other.get("asleep").unwrap().record, asleep);
+        records.remove("asleep", 3, None).await.unwrap();
+        assert_eq!(other.refresh().await.unwrap(), ["asleep"]);
+        assert_eq!((other.names(), other.contains("asleep")), (vec!["awake".to_owned()], false));
+    }
+
+    #[tokio::test]
+    async fn who_is_settled_is_so_until_its_row_changes_or_another_leads() {
+        let store = Arc::new(MemoryStore::new());
+        let records = Records::new(store.clone(), Arc::new(Nobody));
+        records.update("a", None, |_| Some(record("a"))).await.unwrap();
+        records.settle("a", 7);
+        assert_eq!(records.unsettled(), ["a"], "another version was planned");
+        records.settle("a", 1);
+        records.refresh().await.unwrap();
+        assert_eq!(records.unsettled(), Vec::<String>::new());
+        records.unsettle();
+        assert_eq!(records.unsettled(), ["a"]);
+        records.settle("a", 1);
+        let elsewhere = ServiceRecord { generation: 2, ..record("a") };
+        store.put_service(&elsewhere, 1, None).await.unwrap();
+        assert_eq!(records.refresh().await.unwrap(), ["a"]);
+        assert_eq!(records.unsettled(), ["a"]);
+        let wake =
+            |known: Option<&ServiceRecord>| Some(ServiceRecord { desired: Desired::Awake, ..known?.clone() });
+        records.update("a", None, wake).await.unwrap();
+        records.settle("a", 3);
+        assert_eq!(records.unsettled(), ["a"], "it is awake");
+    }
+
+    #[tokio::test]
+    async fn its_definitions_were_compared_until_it_is_made_anew() {
+        let records = Records::new(Arc::new(MemoryStore::new()), Arc::new(Nobody));
+        records.update("a", None, |_| Some(record("a"))).await.unwrap();
+        assert!(!records.is_compared(&record("a")));
+        records.planned(&record("a"));
+        let next = |_: Option<&ServiceRecord>| Some(ServiceRecord { generation: 2, ..record("a") });
+        records.update("a", None, next).await.unwrap();
+        assert!(records.is_compared(&record("a")));
+        let again = ServiceRecord { created_at: Timestamp::MAX, ..record("a") };
+        records.update("a", None, |_| Some(again.clone())).await.unwrap();
+        assert!(!records.is_compared(&again));
     }
 
     #[tokio::test]

@@ -5,7 +5,6 @@ use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::hash::Hash;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 /// A key that becomes due while it runs is run once more afterwards.
 pub async fn run<K, W, F>(scheduler: &Scheduler<K>, at_once: usize, stop: &CancellationToken, work: W)
 where
-    K: Ord + Hash + Clone,
+    K: Ord + Clone,
     W: Fn(K) -> F,
     F: Future<Output = Option<Duration>>,
 {

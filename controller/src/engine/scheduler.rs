@@ -1,7 +1,6 @@
 //! When a key is due: one entry a key, the earliest time wins. Generic; knows nothing of what keys mean.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -10,7 +9,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 struct Queue<K> {
     due: BTreeMap<Instant, BTreeSet<K>>,
-    at: HashMap<K, Instant>,
+    /// No hash table: it would keep the room for all who ever waited at once.
+    at: BTreeMap<K, Instant>,
 }
 
 /// A queue of keys by the time at which they are due.
@@ -20,16 +20,16 @@ pub struct Scheduler<K> {
     changed: Notify,
 }
 
-impl<K: Ord + Hash + Clone> Default for Scheduler<K> {
+impl<K: Ord + Clone> Default for Scheduler<K> {
     fn default() -> Self {
         Scheduler {
-            queue: Mutex::new(Queue { due: BTreeMap::new(), at: HashMap::new() }),
+            queue: Mutex::new(Queue { due: BTreeMap::new(), at: BTreeMap::new() }),
             changed: Notify::new(),
         }
     }
 }
 
-impl<K: Ord + Hash + Clone> Scheduler<K> {
+impl<K: Ord + Clone> Scheduler<K> {
     /// Makes `key` due in `after`, unless it is due earlier already.
     pub fn schedule(&self, key: K, after: Duration) {
         let at = Instant::now() + after;
@@ -86,7 +86,7 @@ impl<K: Ord + Hash + Clone> Scheduler<K> {
     }
 }
 
-impl<K: Ord + Hash> Queue<K> {
+impl<K: Ord> Queue<K> {
     fn remove(&mut self, key: &K, at: Instant) {
         self.at.remove(key);
         if let Some(keys) = self.due.get_mut(&at) {

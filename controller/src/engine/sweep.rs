@@ -59,7 +59,7 @@ impl Engine {
 
     fn slow_interval(&self) -> Duration {
         let slow = self.settings.poll_slow;
-        let quiet = !self.records.any(|record| record.phase != Phase::Asleep);
+        let quiet = !self.records.any_stirring(|record| record.phase != Phase::Asleep);
         let empty = self
             .world()
             .fleet
@@ -70,7 +70,7 @@ impl Engine {
 
     /// Whether anything is in transition.
     fn is_moving(&self) -> bool {
-        self.records.any(is_in_transition) || self.capacity_moves()
+        self.records.any_stirring(is_in_transition) || self.capacity_moves()
     }
 
     /// Everything, all pages. Each part is whole or concludes nothing; one that fails does not hold up the others.
@@ -85,9 +85,7 @@ impl Engine {
         if let Some(private) = &self.settings.private_zone {
             parts.push(self.read_zone(&private.id).await);
         }
-        for record in self.records.all() {
-            self.schedule(&record.name);
-        }
+        self.to_be_looked_at().iter().for_each(|name| self.schedule(name));
         self.scheduler.schedule(Key::Dns, Duration::ZERO);
         self.scheduler.schedule(Key::Capacity, Duration::ZERO);
         let result = parts.into_iter().collect::<Result<(), _>>();
@@ -95,6 +93,18 @@ impl Engine {
             debug!("first complete snapshot");
         }
         result
+    }
+
+    /// Whatever a plan might find something to do for: of the services that are sound asleep, and that the last plan
+    /// left as they are, only those of which something is observed, and those that others need.
+    fn to_be_looked_at(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = self.records.unsettled().into_iter().collect();
+        let stirring = self.records.stirring().records;
+        let needed = stirring.iter().flat_map(|record| &record.spec.depends_on).map(String::as_str);
+        let world = self.world();
+        let seen = world.seen().into_iter().chain(needed).filter(|name| self.records.contains(name));
+        names.extend(seen.map(str::to_owned));
+        names
     }
 
     /// Every task of ours in every cluster.
@@ -138,8 +148,10 @@ impl Engine {
             self.read_fleet().await?;
             self.schedule_capacity();
         }
-        for record in self.records.all() {
-            if is_in_transition(&record) || news.contains(&record.name) {
+        // What is known of nobody's tasks is for the next full look.
+        news.iter().filter(|name| self.records.contains(name)).for_each(|name| self.schedule(name));
+        for record in self.records.stirring().records {
+            if is_in_transition(&record) {
                 self.schedule(&record.name);
             }
         }
@@ -157,7 +169,7 @@ impl Engine {
     fn intended(&self, wanted: impl Fn(Option<&Task>) -> bool) -> BTreeMap<String, BTreeSet<String>> {
         let mut intended: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let world = self.world();
-        for record in self.records.all() {
+        for record in self.records.stirring().records {
             for pair in record.pairs() {
                 for role in Role::ALL {
                     let intent = pair.task(role);

@@ -120,7 +120,7 @@ impl Engine {
     }
 
     fn template_view(&self, templates: &Templates, name: &str) -> Option<TemplateView> {
-        let records = self.records.all();
+        let records = self.records.made();
         let services = records.iter().filter(|record| is_of(record, name)).map(|record| record.name.clone());
         Some(view::template(templates.by_name.get(name)?, services.collect()))
     }
@@ -160,7 +160,7 @@ impl Engine {
     /// Brings the services of templates in step with them.
     async fn follow_templates(&self, fence: Option<u64>) {
         let (templates, now) = (self.templates.get(), self.now());
-        for record in self.records.all() {
+        for record in self.records.made() {
             let name = &record.name;
             if template::follow(&record, &templates.value, now).is_none() {
                 continue;
@@ -200,7 +200,8 @@ impl Engine {
             return Ok(known.map(Cow::Borrowed));
         };
         let title = &template.manifest.metadata.name;
-        let others = self.records.count(|record| is_of(record, title) && record.name != name);
+        let made = self.records.made();
+        let others = made.iter().filter(|record| is_of(record, title) && record.name != name).count();
         Ok(Some(Cow::Owned(template::make(template, name, known, others, now)?)))
     }
 

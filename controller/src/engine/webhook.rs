@@ -40,7 +40,7 @@ impl Engine {
     pub(super) async fn tell_others(&self, stop: &CancellationToken) {
         let Some(webhook) = &self.webhook.webhook else { return stop.cancelled().await };
         // What the leader before did not come to.
-        self.records.all().iter().for_each(|record| self.has_news(&record.name));
+        self.records.stirring().records.iter().for_each(|record| self.has_news(&record.name));
         let tell = |name: String| async move { self.tell_of(webhook, &name).await };
         runner::run(&self.webhook.due, AT_ONCE, stop, tell).await;
     }

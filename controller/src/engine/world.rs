@@ -1,6 +1,7 @@
 //! Everything observed, in one place behind one short lock: tasks, fleet, zones, heartbeats, refusals.
 
 use super::known_zone::KnownZone;
+use super::records::Stirring;
 use super::replicas::Standby;
 use super::withdrawal::WildcardChange;
 use dormouse_core::capacity::{self, Demand, Room, Want};
@@ -15,7 +16,6 @@ use dormouse_peer::wire::Role;
 use dormouse_state::{CapacityMemory, ServiceRecord, planted};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// ECS said an instance has no room although it looked so: believed for this long.
@@ -78,8 +78,6 @@ pub struct World {
     pub standbys: BTreeMap<String, Standby>,
     /// The newest change of the wildcard record that was made here.
     pub wildcard_change: Option<WildcardChange>,
-    /// Service → when the row was made that was planned here: its definitions were compared under these settings.
-    planned: BTreeMap<String, Timestamp>,
 }
 
 impl World {
@@ -252,17 +250,19 @@ impl World {
     }
 
     /// What the records want of the fleet.
-    fn demand(&self, records: &[Arc<ServiceRecord>], now: Timestamp) -> Demand {
+    fn demand(&self, stirring: &Stirring, now: Timestamp) -> Demand {
         let at = self.fleet.as_ref().map(|(at, _)| *at);
-        let mut demand = capacity::demand(records.iter().map(|record| &**record), &self.tasks, at);
+        let records = stirring.records.iter().map(|record| &**record);
+        let mut demand = capacity::demand(records, &self.tasks, at);
+        demand.slot = demand.slot.map(|slot| slot.max(stirring.others_take));
         demand.put_behind(|name| self.refusals.get(name).is_some_and(|refusal| now < refusal.retry_at()));
         demand
     }
 
     /// The same, for the group: tasks that are being started right now come last, since the fleet may have been
     /// read with them in it, and would then make others look homeless.
-    pub fn demand_of_the_group(&self, records: &[Arc<ServiceRecord>], now: Timestamp) -> Demand {
-        let mut demand = self.demand(records, now);
+    pub fn demand_of_the_group(&self, stirring: &Stirring, now: Timestamp) -> Demand {
+        let mut demand = self.demand(stirring, now);
         for want in &mut demand.waiting {
             want.in_flight = self.in_flight.contains(&want.service);
         }
@@ -274,7 +274,7 @@ impl World {
     pub fn room(
         &mut self,
         settings: &Settings,
-        records: &[Arc<ServiceRecord>],
+        stirring: &Stirring,
         record: &ServiceRecord,
         now: Timestamp,
     ) -> Room {
@@ -282,7 +282,7 @@ impl World {
         // Before every plan, as what is believed full is.
         self.spot_short_at = self.spot_short_at.filter(|at| since(now, *at) < pools::SPOT_IS_SHORT_FOR);
         let Some((_, fleet)) = &self.fleet else { return Room::unknown() };
-        let mut demand = self.demand(records, now);
+        let mut demand = self.demand(stirring, now);
         // Its pair may be intended in this very plan: it queues behind those that wait already.
         if demand.waiting.iter().all(|want| want.service != record.name) {
             let resources = service_resources(&record.spec);
@@ -298,14 +298,29 @@ impl World {
         placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)
     }
 
-    /// A plan of a service was remembered: until its manifest changes, its definitions need not be compared again.
-    pub fn planned(&mut self, record: &ServiceRecord) {
-        if self.planned.get(&record.name) != Some(&record.created_at) {
-            self.planned.insert(record.name.clone(), record.created_at);
-        }
+    /// The services of which anything is observed that a plan of theirs would see: one that is sound asleep is planned
+    /// for it.
+    pub fn seen(&self) -> BTreeSet<&str> {
+        let tasks =
+            self.tasks.by_arn.values().filter_map(|task| Some(task.identity.as_ref()?.service.as_str()));
+        let used = self.activator.iter().filter(|(_, at)| at.in_flight > 0).map(|(name, _)| name.as_str());
+        let elsewhere = self.standbys.values().flat_map(|standby| standby.report.in_use.keys());
+        let refused = self.refusals.keys().chain(self.stop_refusals.keys()).chain(self.runs_refused.keys());
+        let others = elsewhere.chain(refused).chain(self.conflicts.keys()).map(String::as_str);
+        tasks.chain(used).chain(others).collect()
     }
 
-    /// One service's view.
+    /// Whether anything is, of one service.
+    pub fn has_seen(&self, name: &str) -> bool {
+        self.tasks.by_arn.of(name).next().is_some()
+            || self.at_activators(name).in_flight > 0
+            || self.refusals.contains_key(name)
+            || self.stop_refusals.contains_key(name)
+            || self.runs_refused.contains_key(name)
+            || self.conflicts.contains_key(name)
+    }
+
+    /// One service's view, in which its definitions are to be compared.
     pub fn view<'a>(&'a self, record: &ServiceRecord, room: &'a Room, dependents_awake: bool) -> View<'a> {
         View {
             tasks: &self.tasks,
@@ -318,7 +333,7 @@ impl World {
             refusal: self.refusals.get(&record.name),
             stop_refusal: self.stop_refusals.get(&record.name),
             spot_is_short: self.spot_short_at.is_some(),
-            compared: self.planned.get(&record.name) == Some(&record.created_at),
+            compared: false,
         }
     }
 }

@@ -67,7 +67,8 @@ pub struct Plan {
     pub requeue: Option<Duration>,
 }
 
-/// Plans the public zone.
+/// Plans the public zone. Services that are settled without a record may be missing from `records`, unless the zone
+/// claims one for them ([`owner::claimed`]).
 pub fn plan<R: Borrow<ServiceRecord>>(
     settings: &Settings,
     records: &BTreeMap<String, R>,
@@ -264,7 +265,7 @@ fn sooner(requeue: &mut Option<Duration>, rest: Duration) {
 }
 
 /// Whether nothing is to be done for a name that is to have no record, if the zone has none.
-fn is_settled_without(memory: &DnsMemory) -> bool {
+pub(crate) fn is_settled_without(memory: &DnsMemory) -> bool {
     memory.withdrawn_at.is_some() && memory.pending.is_none()
 }
 

@@ -12,6 +12,7 @@
 //! - `network`: subnets and security groups
 //! - `machine`: what instances start from
 //! - [`inside`]: what a running controller sees besides
+//! - [`telling`]: its webhook and its log group
 //! - [`clock`]: the controller's clock beside AWS's
 //! - [`delegation`]: whether the world is led to the zone
 
@@ -23,6 +24,7 @@ mod fleet;
 pub mod inside;
 mod machine;
 mod network;
+pub mod telling;
 #[cfg(test)]
 mod tests;
 mod zones;

@@ -2,6 +2,7 @@
 
 mod inside;
 mod settings;
+mod telling;
 
 use super::facts::{Cluster, HostedZone, MachineImage, ScalingGroup, Subnet};
 use super::{Clocks, Facts, Finding, Level, Reading, Site};
