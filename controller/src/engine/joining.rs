@@ -23,8 +23,8 @@ impl Engine {
     }
 
     fn awaits_instance(&self) -> bool {
-        let (records, now, world) = (self.records.all(), self.now(), self.world());
-        let demand = world.demand_of_the_group(&records, now);
+        let (stirring, now, world) = (self.records.stirring(), self.now(), self.world());
+        let demand = world.demand_of_the_group(&stirring, now);
         world.fleet.as_ref().is_some_and(|(_, fleet)| joining::is_awaited(fleet, &demand, now))
     }
 
@@ -42,8 +42,8 @@ impl Engine {
             warn!(%error, "the instances could not be read");
             return;
         }
-        let (records, now) = (self.records.all(), self.now());
-        for want in self.world().demand_of_the_group(&records, now).waiting {
+        let (stirring, now) = (self.records.stirring(), self.now());
+        for want in self.world().demand_of_the_group(&stirring, now).waiting {
             self.schedule(&want.service);
         }
         self.schedule_capacity();
