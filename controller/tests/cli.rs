@@ -140,6 +140,8 @@ fn wrong_usage_ends_with_2() {
         (&["wake", "hello", "--for", "300d"], "for cannot be \"300d\""),
         (&["logs", "up", "-c", "web"], "possible values: all, app, proxy, service"),
         (&["logs", "up", "-n", "-2"], "give a number of lines, 10000 at most"),
+        (&["cost", "--month", "2026"], "give a year and a month, such as 2026-11"),
+        (&["cost", "--month", "2026-13"], "give a year and a month, such as 2026-11"),
         (&["logs", "up", "-f", "-p"], "cannot be used with"),
         (&["logs", "up", "--since", "1h", "--since-time", "2026-01-01T12:00:00Z"], "cannot be used with"),
         (&["apply"], "--file <FILE|DIR|->"),

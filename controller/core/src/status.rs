@@ -279,7 +279,11 @@ fn is_broken(
         return Some((true, reason, message.clone()));
     }
     if next.failures > 0 {
-        let message = format!("{} pairs in a row were lost: {}", next.failures, last_loss(next));
+        let lost = match next.failures {
+            1 => "a pair was lost".to_owned(),
+            several => format!("{several} pairs in a row were lost"),
+        };
+        let message = format!("{lost}: {}", last_loss(next));
         return Some((true, "CrashLoop", message.trim_end_matches(": ").to_owned()));
     }
     let waited = not_ready_since(next).map_or(Duration::ZERO, |at| since(now, at));

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use dormouse_core::logs::Part;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -223,7 +224,7 @@ pub(super) struct LogsArgs {
 #[derive(Debug, Args)]
 pub(super) struct CostArgs {
     /// Only this month, such as 2026-11
-    #[arg(long, value_name = "YYYY-MM")]
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
     pub(super) month: Option<String>,
     /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
@@ -298,6 +299,11 @@ fn named(text: &str) -> Result<String, Infallible> {
 fn duration(text: &str) -> Result<Duration, String> {
     dormouse_manifests::parse_duration(text)
         .map_err(|error| format!("{error}; give a duration such as 30s, 5m or 2h"))
+}
+
+fn month(text: &str) -> Result<String, String> {
+    let is_one = format!("{text}-01").parse::<Date>().is_ok() && text.len() == 7;
+    if is_one { Ok(text.to_owned()) } else { Err("give a year and a month, such as 2026-11".to_owned()) }
 }
 
 fn lines(text: &str) -> Result<usize, String> {

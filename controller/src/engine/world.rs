@@ -354,6 +354,29 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_observed_of_a_service_is_seen() {
+        let now = Timestamp::UNIX_EPOCH;
+        let identity = || Identity { service: "a".into(), role: Role::Proxy, epoch: 1, attempt: 1 };
+        type Case = (&'static str, fn(&mut World, Identity, Timestamp));
+        let cases: [Case; 6] = [
+            ("task", |world, own, now| world.started(Task::made("task/1", "services", Some(own)), now)),
+            ("request", |world, own, _| world.activator.entry(own.service).or_default().in_flight = 1),
+            ("refusal", |world, own, now| world.refuse(&own.service, "an outage".into(), now)),
+            ("stop", |world, own, now| world.refuse_stop(&own.service, "an outage".into(), now)),
+            ("run", |world, own, now| world.refuse_run(&own.service, own.role, "an outage".into(), now)),
+            ("conflict", |world, own, _| drop(world.conflicts.insert(own.service, "taken".into()))),
+        ];
+        for (what, happens) in cases {
+            let mut world = World::default();
+            world.activator.entry("b".into()).or_default().last = Some(now);
+            assert!(world.seen().is_empty() && !world.has_seen("a"), "{what}");
+            happens(&mut world, identity(), now);
+            assert_eq!(world.seen(), ["a"].into(), "{what}");
+            assert!(world.has_seen("a") && !world.has_seen("b"), "{what}");
+        }
+    }
+
+    #[test]
     fn an_older_reading_of_the_fleet_comes_too_late() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         let fleet = |desired| {
