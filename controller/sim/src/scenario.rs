@@ -140,7 +140,7 @@ pub fn scenario(name: &str) -> Option<Script> {
         // Some of them when nobody new is led to the first pair any more.
         "rollout-with-requests-in-flight" => vec![
             wake,
-            (up, Act::Ask { service: 0, count: 60, gap: 2 * SECOND, takes: 25 * SECOND }),
+            (up, Act::Ask { service: 0, count: 110, gap: 2 * SECOND, takes: 25 * SECOND }),
             (up, Act::Declare(0)),
         ],
         "rollout-that-fails" => vec![
