@@ -67,8 +67,11 @@ localstack-test: setup build ## End to end: real programs and processes on the l
 traces: ## Tests of the feature `otel`
 	cargo test --locked --workspace --exclude dormouse-e2e --features dormouse/otel --test traced
 
-simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
-	cargo run --locked --profile sim -p dormouse-sim -- --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
+# One build for both: with the feature, faults can be planted, and none is in the seeds.
+SIMULATION := cargo run --locked --profile sim -p dormouse-sim --features mutants --
+simulation: ## Runs of the simulation, on all cores (SEEDS=A..B); then every planted fault with what showed it last
+	$(SIMULATION) --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
+	$(SIMULATION) --mutants --quick --jobs $$(nproc) --table controller/sim/MUTANTS.md
 
 test: setup lint layers unit simulation localstack-unit localstack-test traces ## All tests
 
@@ -121,10 +124,9 @@ fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/
 	cd sidecars/fuzz && for target in parse forward; do \
 	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
 
-mutants: ## Plants faults into the product's decisions, one at a time, and fails when one is not found (some minutes, after the builds)
-	CARGO_TARGET_DIR="$(CURDIR)/target/mutants" cargo run --locked --profile sim -p dormouse-sim --features mutants -- \
-	  --mutants --seeds 0..16 --jobs 2 --table controller/sim/MUTANTS.md
-	CARGO_TARGET_DIR="$(CURDIR)/target/mutants" cargo test --locked -p dormouse-core --features mutants --test interleaved planted
+mutants: ## Plants faults into the product's decisions, one at a time, looks for each anew, and writes controller/sim/MUTANTS.md
+	$(SIMULATION) --mutants --seeds 0..16 --jobs $$(nproc) --table controller/sim/MUTANTS.md
+	cargo test --locked -p dormouse-core --features mutants --test interleaved planted
 
 schema: ## Renews the manifest's JSON Schema
 	cargo run --locked --bin dormouse -- schema > manifests/schema.json

@@ -15,7 +15,7 @@ use std::fmt;
 pub struct PairId {
     /// The wake epoch that the pair was made for.
     pub epoch: u64,
-    /// Which try within the epoch, from 1.
+    /// Which try within the epoch, from a number of the row's own on: a row that is made anew gives no name again.
     pub attempt: u32,
 }
 

@@ -205,6 +205,14 @@ mod faults {
         /// The desired capacity is raised before that is written down.
         GrowsUnintended,
 
+        // Whom the webhook tells.
+        /// What could not be told counts as told.
+        FailedIsTold,
+        /// The newest event is told first.
+        NewestFirst,
+        /// What is not told when its row is written next is told to nobody.
+        NewsLost,
+
         // The engine.
         /// What was not listed yet is not there.
         BeforeListing,
@@ -252,11 +260,14 @@ mod faults {
 
     /// Whether a fault is planted, in this thread or (`DORMOUSE_MUTANT=Name`) in this process.
     pub fn is_planted(fault: Fault) -> bool {
-        static EVERYWHERE: OnceLock<Option<String>> = OnceLock::new();
-        // Faults are planted by whoever starts a test: there is no configuration to go through.
-        #[allow(clippy::disallowed_methods)]
-        let named = EVERYWHERE.get_or_init(|| std::env::var("DORMOUSE_MUTANT").ok());
-        HERE.get() == Some(fault) || named.as_ref().is_some_and(|name| *name == format!("{fault:?}"))
+        static EVERYWHERE: OnceLock<Option<Fault>> = OnceLock::new();
+        let named = EVERYWHERE.get_or_init(|| {
+            // Faults are planted by whoever starts a test: there is no configuration to go through.
+            #[allow(clippy::disallowed_methods)]
+            let named = std::env::var("DORMOUSE_MUTANT").ok()?;
+            Fault::ALL.iter().find(|fault| format!("{fault:?}") == named).copied()
+        });
+        HERE.get() == Some(fault) || *named == Some(fault)
     }
 }
 

@@ -19,6 +19,7 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
        dormouse-sim [--crashes] [--pairs] [--reads] [--only NAME] [--jobs N]
        dormouse-sim --faults | --invariants
        dormouse-sim --mutants [NAME,NAME…] [--seeds A..B] [--jobs N] [--table FILE]
+       dormouse-sim --mutants --quick [--jobs N] --table FILE
 
 --seeds     runs many seeds and says which of them failed
 --seed      runs one; --trace prints its timeline, --shrink looks for the shortest run that fails the same way
@@ -31,7 +32,7 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
 --reads     every read of every scenario gone wrong: not answered, or a minute old
 --faults    lists what goes wrong in a run; --invariants: what must never be, and what must come true
 --mutants   plants faults into the product, one at a time, and says what finds each (feature `mutants`); --table
-            writes that down
+            writes that down; --quick: only by what the table says, and by more if that shows it no more
 ";
 
 struct Args<'a>(&'a [String]);
@@ -83,8 +84,13 @@ pub fn main(args: &[String]) -> ExitCode {
     if args.has("--mutants") {
         let names = args.value("--mutants").filter(|names| !names.starts_with("--"));
         let names: Vec<String> = names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
-        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..16);
+        let seeds = args.value("--seeds").and_then(|text| range(text)).unwrap_or(0..crate::mutants::SEEDS);
         let table = args.value("--table").map(std::path::Path::new);
+        if args.has("--quick") {
+            let written = table.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+            let all = crate::mutants::quick::main(&written, jobs);
+            return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
         let all = crate::mutants::main(&names, &seeds, args.number("--jobs").unwrap_or(2), table);
         return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }

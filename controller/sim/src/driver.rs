@@ -306,7 +306,8 @@ impl Driver {
             let now = sim.now;
             sim.trace.note(now, format_args!("controller {controller} starts"));
         }
-        let process = Process::start(&self.world, &self.rows, controller, self.clocks[controller].clone());
+        let clock = self.clocks[controller].clone();
+        let process = Process::start(&self.world, &self.rows, controller, clock, self.script.told);
         if self.versions.is_empty() {
             for index in 0..self.script.services {
                 self.versions.insert(index, 1);

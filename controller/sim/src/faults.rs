@@ -61,6 +61,10 @@ pub const FAULTS: &[(&str, &str)] = &[
         "link between controllers",
         "what one says to another is late, breaks the connection, or does not come through for up to 5 min",
     ),
+    (
+        "webhook's receiver",
+        "refuses, is not reached, or is slow; takes what it was given up for; takes it, and its answer is lost",
+    ),
     ("controllers", "one to three, any of them may be replaced"),
     (
         "operators",

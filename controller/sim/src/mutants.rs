@@ -1,14 +1,21 @@
 //! Faults planted into the product's decisions, one at a time: each has to be found.
 //!
 //! Every fault meets the same seeds. What these do not show meets the named scenarios, then more seeds, then a crash at
-//! every effect of the scenarios, which takes longest. Faults in what a run does not have, such as the adapters, meet the tests that are there for it.
+//! every effect of the scenarios, which takes longest. Faults in what a run does not have, such as the adapters, meet
+//! the tests that are there for it.
+//!
+//! # Layout
+//!
+//! - [`quick`]: each fault with what showed it last time, in seconds
+
+pub mod quick;
 
 use crate::driver::{Options, run};
 use crate::scenario::{NAMES, crash_everywhere, scenario};
 use crate::script::Script;
 use dormouse_state::planted::{Fault, plant};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -16,6 +23,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Seeds that every fault meets, unless others are asked for.
+pub const SEEDS: u64 = 16;
 /// Seeds that are tried beyond those that every fault meets, for what nothing else shows.
 const MORE_SEEDS: u64 = 200;
 
@@ -99,19 +108,11 @@ pub fn main(named: &[String], seeds: &Range<u64>, jobs: usize, table: Option<&Pa
     let mut order: Vec<usize> = (0..faults.len()).collect();
     order.sort_by_key(|index| faults.get(*index).and_then(by_tests).is_some());
     let fates = Mutex::new(Fates::new());
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                    let Some(fault) = faults.get(index) else { return };
-                    let fate = look_for(*fault, seeds);
-                    eprintln!("{}", row(*fault, &fate));
-                    fates.lock().unwrap_or_else(PoisonError::into_inner).insert(index, fate);
-                }
-            });
-        }
+    side_by_side(jobs, &order, |index| {
+        let Some(fault) = faults.get(*index) else { return };
+        let fate = look_for(*fault, seeds);
+        eprintln!("{}", row(*fault, &fate));
+        fates.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, fate);
     });
     let fates = fates.into_inner().unwrap_or_else(PoisonError::into_inner);
     let written = show(&faults, &fates, seeds);
@@ -123,6 +124,20 @@ pub fn main(named: &[String], seeds: &Range<u64>, jobs: usize, table: Option<&Pa
         return false;
     }
     fates.len() == faults.len() && fates.values().all(|fate| fate.first.is_some())
+}
+
+/// Does the same with each of a list, several at a time.
+fn side_by_side<T: Sync>(jobs: usize, all: &[T], each: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(one);
+                }
+            });
+        }
+    });
 }
 
 /// The table of all, as a page.
@@ -169,32 +184,58 @@ fn look_for(fault: Fault, seeds: &Range<u64>) -> Fate {
         }
         return fate;
     }
-    plant(Some(fault));
     for seed in seeds.clone() {
-        let violated = violations(&Script::draw(seed));
+        let violated = shown_by(fault, &Way::Seed(seed));
         fate.seeds += u64::from(!violated.is_empty());
-        fate.note(violated, || format!("seed {seed}"));
+        fate.note(violated, || Way::Seed(seed).to_string());
     }
-    for name in NAMES {
+    let crashes = || NAMES.into_iter().map(|name| Way::Crashes(name.to_owned()));
+    for way in beyond(seeds).chain(crashes()) {
         if fate.first.is_none() {
-            let violated = scenario(name).map(|script| violations(&script)).unwrap_or_default();
-            fate.note(violated, || format!("scenario `{name}`"));
+            fate.note(shown_by(fault, &way), || way.to_string());
         }
     }
-    for seed in seeds.end..seeds.end + MORE_SEEDS {
-        if fate.first.is_none() {
-            fate.note(violations(&Script::draw(seed)), || format!("seed {seed}"));
-        }
-    }
-    for name in NAMES {
-        if fate.first.is_none() {
-            let harms = crash_everywhere(name, 0, 3, 1).harms;
-            let violated = harms.iter().flat_map(|harm| &harm.violations).map(|found| found.id.to_owned());
-            fate.note(violated.collect(), || format!("crashes in `{name}`"));
-        }
-    }
-    plant(None);
     fate
+}
+
+/// Something that may show a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    Seed(u64),
+    Scenario(String),
+    /// Crashes at some effects of a scenario.
+    Crashes(String),
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Way::Seed(seed) => write!(f, "seed {seed}"),
+            Way::Scenario(name) => write!(f, "scenario `{name}`"),
+            Way::Crashes(name) => write!(f, "crashes in `{name}`"),
+        }
+    }
+}
+
+/// What is tried after the seeds that every fault meets.
+fn beyond(seeds: &Range<u64>) -> impl Iterator<Item = Way> {
+    let more = (seeds.end..seeds.end + MORE_SEEDS).map(Way::Seed);
+    NAMES.into_iter().map(|name| Way::Scenario(name.to_owned())).chain(more)
+}
+
+/// What does not hold with the fault, that way.
+fn shown_by(fault: Fault, way: &Way) -> Vec<String> {
+    plant(Some(fault));
+    let violated = match way {
+        Way::Seed(seed) => violations(&Script::draw(*seed)),
+        Way::Scenario(name) => scenario(name).map(|script| violations(&script)).unwrap_or_default(),
+        Way::Crashes(name) => {
+            let harms = crash_everywhere(name, 0, 3, 1).harms;
+            harms.iter().flat_map(|harm| &harm.violations).map(|found| found.id.to_owned()).collect()
+        }
+    };
+    plant(None);
+    violated
 }
 
 /// What a run violates, each property once. A run that does not get to its end at all is found, too.

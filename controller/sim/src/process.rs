@@ -91,8 +91,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts one.
-    pub fn start(world: &World, rows: &Arc<MemoryStore>, controller: usize, clock: Arc<SimClock>) -> Process {
+    /// Starts one. `told`: somebody is told of what happens.
+    pub fn start(
+        world: &World,
+        rows: &Arc<MemoryStore>,
+        controller: usize,
+        clock: Arc<SimClock>,
+        told: bool,
+    ) -> Process {
         let port = Port { world: world.clone(), controller };
         let settings = world.sim().settings.clone();
         let replica_url = format!("http://controller-{controller}:9070");
@@ -102,13 +108,13 @@ impl Process {
             cloud: port.cloud(),
             store: Arc::new(SimStore { rows: rows.clone(), port: port.clone() }),
             clock: clock.clone(),
-            prober: Arc::new(port),
+            prober: Arc::new(port.clone()),
             lease: LEASE,
             api_budget: Some(0.5),
             observe_only: false,
             holder: format!("controller {controller}"),
             replica_url: replica_url.clone(),
-            webhook: None,
+            webhook: port.webhook().filter(|_| told),
         });
         let fate = Arc::new(Fate::default());
         let stop = CancellationToken::new();

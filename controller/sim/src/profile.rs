@@ -71,6 +71,14 @@ pub struct Profile {
     pub link_fails: u64,
     /// It comes late, or too late.
     pub link_late: u64,
+    /// The webhook's receiver refuses what it is told.
+    pub receiver_refuses: u64,
+    /// It is not reached.
+    pub receiver_unreached: u64,
+    /// It takes what it is told, and its answer is lost.
+    pub receiver_lost: u64,
+    /// It takes seconds, and longer than it is waited for.
+    pub receiver_slow: u64,
 }
 
 impl Profile {
@@ -105,6 +113,10 @@ impl Profile {
         strangers: 0,
         link_fails: 0,
         link_late: 0,
+        receiver_refuses: 0,
+        receiver_unreached: 0,
+        receiver_lost: 0,
+        receiver_slow: 0,
     };
 
     /// The fault rates of a seed. Each kind of fault is absent in many seeds, so that the others show.
@@ -176,6 +188,10 @@ impl Profile {
             ("strangers", &mut self.strangers),
             ("link_fails", &mut self.link_fails),
             ("link_late", &mut self.link_late),
+            ("receiver_refuses", &mut self.receiver_refuses),
+            ("receiver_unreached", &mut self.receiver_unreached),
+            ("receiver_lost", &mut self.receiver_lost),
+            ("receiver_slow", &mut self.receiver_slow),
             ("task_lag", &mut self.task_lag),
             ("fleet_lag", &mut self.fleet_lag),
             ("group_lag", &mut self.group_lag),

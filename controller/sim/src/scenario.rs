@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 43] = [
+pub const NAMES: [&str; 48] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -19,6 +19,7 @@ pub const NAMES: [&str; 43] = [
     "dependency-without-use",
     "wake-full-group",
     "wake-two-at-once",
+    "wake-unanswered",
     "wake-at-a-standby",
     "use-at-a-standby",
     "sleep-idle",
@@ -30,6 +31,7 @@ pub const NAMES: [&str; 43] = [
     "redeclare-while-waking",
     "redeclare-between-wakes",
     "rollout-under-load",
+    "rollout-with-requests-in-flight",
     "rollout-that-fails",
     "rollout-bereaved",
     "rollout-put-to-sleep",
@@ -37,6 +39,7 @@ pub const NAMES: [&str; 43] = [
     "proxy-crash",
     "proxy-stopped-by-hand",
     "spot-interruption",
+    "pair-hangs-at-its-end",
     "service-deaf",
     "instance-removal",
     "instance-never-joins",
@@ -55,6 +58,8 @@ pub const NAMES: [&str; 43] = [
     "takeover-by-another-clock",
     "split-brain",
     "poisoned-neighbour",
+    "told-of-a-life",
+    "told-through-takeovers",
 ];
 
 /// The scenarios whose crashes are tried in pairs.
@@ -68,6 +73,7 @@ pub fn scenario(name: &str) -> Option<Script> {
     let ask = |at: Ms, count: u64, gap: Ms| (at, Act::Ask { service: 0, count, gap, takes: 200 });
     let (mut services, mut made, mut controllers, mut chained, mut private) = (1, 0, 1, false, false);
     let mut skew = 0;
+    let mut profile = Profile::CALM;
     let acts = match name {
         "wake-cold" => vec![wake, ask(21 * SECOND, 3, 10 * SECOND)],
         "wake-warm" => vec![wake, (up, Act::Sleep(0)), (up + 100 * SECOND, Act::Wake(0))],
@@ -91,6 +97,17 @@ pub fn scenario(name: &str) -> Option<Script> {
         "wake-two-at-once" => {
             services = 2;
             vec![wake, (20 * SECOND, Act::Wake(1)), (up, Act::Sleep(1))]
+        }
+        // Taken back a moment after its tasks were asked for, of which neither an answer nor a listing tells.
+        "wake-unanswered" => {
+            services = 4;
+            profile = Profile { answer_lost: 300, stale: 1000, task_lag: 20 * SECOND, ..Profile::CALM };
+            let turns = (0..12).flat_map(|turn: usize| {
+                let (service, nth) = (turn % services, u64::try_from(turn).unwrap_or(0));
+                let at = MINUTE + nth * 10 * SECOND;
+                [(at, Act::Wake(service)), (at + 1_500 + nth * 300, Act::Sleep(service))]
+            });
+            turns.collect()
         }
         "wake-at-a-standby" => {
             controllers = 2;
@@ -121,6 +138,12 @@ pub fn scenario(name: &str) -> Option<Script> {
             (up + 30 * SECOND, Act::Wake(0)),
         ],
         "rollout-under-load" => vec![wake, ask(100 * SECOND, 230, SECOND), (up, Act::Declare(0))],
+        // Some of them when nobody new is led to the first pair any more.
+        "rollout-with-requests-in-flight" => vec![
+            wake,
+            (up, Act::Ask { service: 0, count: 110, gap: 2 * SECOND, takes: 25 * SECOND }),
+            (up, Act::Declare(0)),
+        ],
         "rollout-that-fails" => vec![
             wake,
             ask(100 * SECOND, 230, SECOND),
@@ -144,6 +167,14 @@ pub fn scenario(name: &str) -> Option<Script> {
         "proxy-crash" => vec![wake, (up, Act::Kill(0, Role::Proxy)), ask(up, 20, 2 * SECOND)],
         "proxy-stopped-by-hand" => vec![wake, ask(up - SECOND, 5, SECOND), (up, Act::Stop(0, Role::Proxy))],
         "spot-interruption" => vec![wake, ask(up - SECOND, 5, SECOND), (up, Act::Spot(0))],
+        // What runs in them is gone, and ECS shows for minutes that they end.
+        "pair-hangs-at-its-end" => vec![
+            wake,
+            ask(up - SECOND, 20, 5 * SECOND),
+            (up, Act::Kill(0, Role::Proxy)),
+            (up, Act::Hang(0, Role::Proxy, 5 * MINUTE)),
+            (up, Act::Hang(0, Role::Service, 5 * MINUTE)),
+        ],
         "service-deaf" => vec![wake, (up, Act::Deaf(0, 3 * MINUTE)), ask(up, 5, 10 * SECOND)],
         "instance-removal" => vec![
             wake,
@@ -242,6 +273,32 @@ pub fn scenario(name: &str) -> Option<Script> {
             let first = [(10 * SECOND, Act::Poison(0)), (20 * SECOND, Act::Wake(0))];
             first.into_iter().chain(wakes).chain(again).chain([(14 * MINUTE, Act::Sleep(0))]).collect()
         }
+        "told-of-a-life" => vec![
+            wake,
+            ask(2 * MINUTE, 3, 10 * SECOND),
+            (up, Act::Kill(0, Role::Service)),
+            (up + 3 * MINUTE, Act::Sleep(0)),
+            (up + 5 * MINUTE, Act::Delete(0)),
+        ],
+        "told-through-takeovers" => {
+            (services, controllers) = (2, 2);
+            profile = Profile {
+                receiver_refuses: 200,
+                receiver_unreached: 200,
+                receiver_lost: 300,
+                receiver_slow: 300,
+                ..Profile::CALM
+            };
+            vec![
+                wake,
+                (25 * SECOND, Act::Replace(0)),
+                (40 * SECOND, Act::Wake(1)),
+                (up, Act::Split(MINUTE)),
+                (up + 5 * SECOND, Act::Kill(0, Role::Service)),
+                (up + 90 * SECOND, Act::Sleep(1)),
+                (up + 92 * SECOND, Act::Replace(1)),
+            ]
+        }
         _ => return None,
     };
     let calm_at = acts.iter().map(|(at, _)| *at).max().unwrap_or(0) + 2 * MINUTE;
@@ -250,7 +307,7 @@ pub fn scenario(name: &str) -> Option<Script> {
         profile: Profile {
             never_joins: if name == "instance-never-joins" { 1000 } else { 0 },
             misrouted: if name.ends_with("-at-a-standby") { 1000 } else { 0 },
-            ..Profile::CALM
+            ..profile
         },
         services,
         made,
@@ -260,6 +317,7 @@ pub fn scenario(name: &str) -> Option<Script> {
         drift: 0,
         private,
         chained,
+        told: name.starts_with("told-"),
         acts,
         calm_at,
         end_at: calm_at + 62 * MINUTE,

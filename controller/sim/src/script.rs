@@ -187,6 +187,8 @@ pub struct Script {
     pub private: bool,
     /// Every service but the first depends on the first.
     pub chained: bool,
+    /// Somebody is to be told of what happens.
+    pub told: bool,
     /// What happens, in order.
     pub acts: Vec<(Ms, Act)>,
     /// When faults cease.
@@ -275,6 +277,15 @@ impl Script {
         for _ in 0..if made > 0 { apart.between(4, 16) } else { 0 } {
             acts.push((apart.between(MINUTE, calm_at - MINUTE), act_on_made(&mut apart, made)));
         }
+        let mut apart = Rng::new(seed ^ 0x7E11);
+        let told = apart.chance(150);
+        if told {
+            let mut rate = || if apart.chance(400) { apart.between(1, 600) } else { 0 };
+            profile.receiver_refuses = rate();
+            profile.receiver_unreached = rate();
+            profile.receiver_lost = rate();
+            profile.receiver_slow = rate();
+        }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.sort_by_key(|(at, _)| *at);
@@ -294,6 +305,7 @@ impl Script {
             drift: if rng.chance(200) { rng.below(20) } else { 0 },
             private: rng.chance(300),
             chained: false,
+            told,
             acts,
             calm_at,
             end_at: calm_at + 62 * MINUTE,

@@ -43,6 +43,7 @@ pub fn shrink(script: &Script, id: &str) -> Script {
         Script { skew: 0, ..best.clone() },
         Script { drift: 0, ..best.clone() },
         Script { private: false, ..best.clone() },
+        Script { told: false, ..best.clone() },
         Script { controllers: 1, ..best.clone() },
         Script { services: 1, ..best.clone() },
     ] {

@@ -5,8 +5,8 @@ use super::scheduler::Scheduler;
 use super::{Engine, runner};
 use crate::webhook::Webhook;
 use dormouse_core::webhook::{self, Next, Notice, Tries, message};
+use dormouse_state::planted;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -98,12 +98,12 @@ impl Engine {
         tries: Option<Tries>,
     ) -> Duration {
         let message = message::message(&self.settings, name, notice);
-        if let Err(why) = webhook.tell(&message, self.now()).await {
+        if let Err(why) = webhook.tell(&message, self.now()).await
+            && !planted!(FailedIsTold)
+        {
             self.numbers.webhook_failed.inc();
             warn!(service = name, id = message.id, why, "the webhook was not told");
-            // Any number will do.
-            let spread = u32::try_from(RandomState::new().hash_one(name) % 1024).unwrap_or_default();
-            self.webhook.tries().insert(name.to_owned(), Tries::again(tries, self.now(), spread));
+            self.webhook.tries().insert(name.to_owned(), Tries::again(tries, self.now(), message.spread()));
             return Duration::ZERO;
         }
         self.numbers.webhook_sent.inc();

@@ -18,7 +18,7 @@ pub struct Identity {
     pub role: Role,
     /// The wake epoch that the pair was made for.
     pub epoch: u64,
-    /// Which try within the epoch, from 1.
+    /// Which try within the epoch, from a number of its service's row on.
     pub attempt: u32,
 }
 

@@ -35,6 +35,8 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use pairs::first_attempt;
+
 /// A StopTask that failed is made again within this, however often it has.
 const STOP_AGAIN_WITHIN: Duration = Duration::from_secs(15);
 

@@ -272,6 +272,17 @@ fn intend(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: T
     }
 }
 
+/// From here on, in seconds since 1970, rows do not begin at 1: the first second of 2026.
+const NAMED_BY_ROW_SINCE: i64 = 1_767_225_600;
+
+/// The number of an epoch's first try. A row that was lost may have left a task that no listing shows, since it is being
+/// stopped: what is made for the row that comes after it must not get that one's name. So each row begins with the second
+/// in which it was made; its tries are seconds apart, and never catch up with those of a later row.
+pub fn first_attempt(created_at: Timestamp) -> u32 {
+    let second = (created_at.as_second() - NAMED_BY_ROW_SINCE).max(1);
+    u32::try_from(second).unwrap_or(u32::MAX / 2)
+}
+
 /// A new pair under a new name, of the manifest as it stands; `None` while its definitions are not registered.
 pub(super) fn new(
     settings: &Settings,
@@ -281,10 +292,9 @@ pub(super) fn new(
 ) -> Option<Pair> {
     let registered = |role| definitions::of(&next.definitions, role).and_then(|known| known.arn.clone());
     let (proxy, service) = (registered(Role::Proxy)?, registered(Role::Service)?);
-    let attempt = next
-        .last_pair
-        .filter(|last| last.epoch == next.epoch)
-        .map_or(1, |last| last.attempt + u32::from(!planted!(SameAttempt)));
+    let last = next.last_pair.filter(|last| last.epoch == next.epoch);
+    let again = last.map_or(1, |last| last.attempt.saturating_add(u32::from(!planted!(SameAttempt))));
+    let attempt = again.max(first_attempt(next.created_at));
     let id = PairId { epoch: next.epoch, attempt };
     let incarnation = next.created_at.as_millisecond().to_string();
     next.last_pair = Some(id);

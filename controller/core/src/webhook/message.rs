@@ -71,6 +71,13 @@ struct Data<'a> {
     message: &'a str,
 }
 
+impl Message {
+    /// A number that is another one for other messages.
+    pub fn spread(&self) -> u32 {
+        self.id.bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+    }
+}
+
 /// An event of the service `name` as a message.
 pub fn message(settings: &Settings, name: &str, notice: &Notice) -> Message {
     let Notice { number, incarnation, kind, event } = notice;

@@ -13,7 +13,7 @@ mod tests;
 
 use crate::intent::{later, since};
 use crate::lifecycle::backoff;
-use dormouse_state::{Event, ServiceRecord};
+use dormouse_state::{Event, ServiceRecord, planted};
 use jiff::Timestamp;
 use message::Kind;
 use std::time::Duration;
@@ -70,7 +70,9 @@ pub enum Next {
 
 /// Decides what is to be done: the oldest event first, and none before it is told or given up.
 pub fn next(record: &ServiceRecord, tries: Option<Tries>, now: Timestamp) -> Next {
-    let Some((number, kind, event)) = news(record).next() else { return Next::Nothing };
+    let mut news = news(record);
+    let first = if planted!(NewestFirst) { news.last() } else { news.next() };
+    let Some((number, kind, event)) = first else { return Next::Nothing };
     match late(record, now).count() as u64 {
         0 => {}
         late => return Next::GiveUp(late),
@@ -96,7 +98,7 @@ pub fn account(before: Option<&ServiceRecord>, next: &mut ServiceRecord) -> u64 
     let since = before.map_or(0, |before| before.told.unwrap_or(before.noted));
     let told = next.told.filter(|_| before.is_some_and(|before| before.told.is_some())).unwrap_or(since);
     let forgotten = next.noted.saturating_sub(next.events.len() as u64);
-    next.told = Some(told);
+    next.told = Some(if planted!(NewsLost) { next.noted } else { told });
     let lost =
         before.into_iter().flat_map(news).filter(|(number, ..)| (told + 1..=forgotten).contains(number));
     let lost = lost.count() as u64;

@@ -11,7 +11,7 @@ use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
 use dormouse_manifests::IdleAfter;
 use dormouse_peer::wire::Role;
-use dormouse_state::{ConditionType, Desired, Pair, Phase, ServiceRecord};
+use dormouse_state::{ConditionType, Desired, Pair, PairId, Phase, ServiceRecord};
 
 /// Whether nothing was changed and nothing wished for long enough, without faults: nothing more will come.
 pub fn is_at_rest(sim: &Sim) -> bool {
@@ -59,7 +59,8 @@ pub fn l1_wake(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 
 /// Of a wake, the time that neither the cloud nor the container took; `None`: it cannot be told.
 pub(super) fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
-    let pair = row.pair.as_ref().filter(|pair| pair.id.attempt == 1 && pair.id.epoch == row.epoch)?;
+    let first = PairId { epoch: row.epoch, attempt: dormouse_core::lifecycle::first_attempt(row.created_at) };
+    let pair = row.pair.as_ref().filter(|pair| pair.id == first)?;
     let woken = *sim.audit.woken.get(&row.name)?;
     // A standby tells the leader at once, as soon as it follows it.
     let is_told = sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied()
@@ -435,7 +436,7 @@ fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
 }
 
 /// Whether a half of a pair that is to serve is over.
-fn is_over(sim: &Sim, row: &ServiceRecord, id: dormouse_state::PairId) -> bool {
+fn is_over(sim: &Sim, row: &ServiceRecord, id: PairId) -> bool {
     let half = |role| super::tasks::task_of(sim, row, id, role);
     Role::ALL.into_iter().any(|role| half(role).is_some_and(|task| !task.is_there()))
 }

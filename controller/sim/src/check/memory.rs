@@ -142,6 +142,8 @@ pub struct Audit {
     /// Service → when a call was last made for it.
     pub(super) tried: BTreeMap<String, Ms>,
     pub(super) wildcard_served: bool,
+    /// What the webhook is to tell.
+    pub(super) news: super::news::News,
     /// Name and addresses of records of ours that somebody else removed.
     pub removed_by_others: BTreeSet<(String, Vec<String>)>,
     /// The same → when we last put it back.
@@ -278,7 +280,8 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
             }
         }
         Moment::Unreachable(..) => sim.audit.answers.unreachable += 1,
-        Moment::Deregister(_) | Moment::Cut(..) | Moment::Unanswered(..) | Moment::Tick => {}
+        Moment::Deregister(_) | Moment::Told(_) | Moment::Cut(..) | Moment::Unanswered(..) | Moment::Tick => {
+        }
     }
 }
 

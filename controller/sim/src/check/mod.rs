@@ -10,6 +10,7 @@
 //! - `names`, `tasks`, `fleet`, `leading`, `calls`, `intents`, `answers`: S1 to S17
 //! - `made`: what S6, S14 and L9 ask of services that templates make
 //! - `liveness`: L1 to L9
+//! - `news`: S18 and L10, of what the webhook tells
 //! - `report`: how ports, driver and truth tell of moments
 
 mod answers;
@@ -22,6 +23,7 @@ mod made;
 pub mod memory;
 pub mod moment;
 mod names;
+mod news;
 mod report;
 mod tasks;
 
@@ -53,7 +55,7 @@ pub struct Violation {
 
 /// A property of every run.
 pub struct Invariant {
-    /// `S1` … `S17`, `L1` … `L9`.
+    /// `S1` … `S18`, `L1` … `L10`.
     pub id: &'static str,
     /// In two words.
     pub name: &'static str,
@@ -112,6 +114,8 @@ invariants! {
     S16 "truth of ready" answers::s16_truth_of_ready,
     /// An accepted request gets one answer: the service's, or a refusal; no planned end cuts it off.
     S17 "no lost request" answers::s17_no_lost_request,
+    /// The webhook is told of what happened and was written, in its order; what counts as told was taken.
+    S18 "truth of news" news::s18_truth_of_news,
     /// What is awake is ready 2 s after the cloud's own delays, or says why not within ten minutes; and so is what it needs.
     L1 "wake" liveness::l1_wake,
     /// What sleeps is gone after propagation, TTL, drain, stop time-out and 60 s; what is idle sleeps.
@@ -130,6 +134,8 @@ invariants! {
     L8 "drift" liveness::l8_drift,
     /// A task, instance or record of ours that nobody intends is gone within five minutes.
     L9 "no leak" liveness::l9_no_leak,
+    /// Ten minutes after it happened, and after the last fault, the webhook was told of every event.
+    L10 "news" news::l10_news,
 }
 
 /// Has every invariant look.
@@ -139,6 +145,7 @@ pub fn look(sim: &mut Sim, moment: &Moment<'_>) {
             sim.violate(invariant.id, what);
         }
     }
+    news::remember(sim, moment);
     memory::remember(sim, moment);
 }
 
@@ -156,8 +163,8 @@ mod tests {
 
     #[test]
     fn all_are_there_in_order() {
-        let safety = (1..=17).map(|number| format!("S{number}"));
-        let ids: Vec<String> = safety.chain((1..=9).map(|number| format!("L{number}"))).collect();
+        let safety = (1..=18).map(|number| format!("S{number}"));
+        let ids: Vec<String> = safety.chain((1..=10).map(|number| format!("L{number}"))).collect();
         assert_eq!(ALL.iter().map(|invariant| invariant.id).collect::<Vec<_>>(), ids);
         assert!(ALL.iter().all(|invariant| !invariant.says.trim().is_empty()));
     }

@@ -66,6 +66,8 @@ pub enum Moment<'a> {
     Removed(Option<usize>, &'a str),
     /// The capacity row was written.
     Capacity(&'a CapacityMemory),
+    /// The webhook's receiver is told something, by its id.
+    Told(&'a str),
     /// The lease was written.
     Lease {
         /// By which controller.

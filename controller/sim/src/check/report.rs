@@ -38,7 +38,16 @@ impl Sim {
         let whole = self.read.is_none() && self.truth.parted_until <= self.now;
         let whole = whole && (self.last_outage() == 0 || self.audit.calm_since.is_some());
         // Whoever is asked, all is well.
-        Profile { misrouted: 0, ..self.profile.clone() } == Profile::CALM && whole && !felt
+        Profile {
+            misrouted: 0,
+            receiver_refuses: 0,
+            receiver_unreached: 0,
+            receiver_lost: 0,
+            receiver_slow: 0,
+            ..self.profile.clone()
+        } == Profile::CALM
+            && whole
+            && !felt
     }
 
     /// When the last outage ends or ended; zero: there was none.
@@ -183,6 +192,13 @@ pub fn capacity_written(sim: &mut Sim, memory: &CapacityMemory) {
 pub fn overtaken(sim: &mut Sim, controller: usize) {
     let now = sim.now;
     sim.audit.running.entry(controller).or_default().overtaken_at.get_or_insert(now);
+}
+
+/// The webhook's receiver is told something.
+pub fn told(sim: &mut Sim, id: &str) {
+    let now = sim.now;
+    sim.trace.remark(now, format_args!("  the webhook is told {id}"));
+    look(sim, &Moment::Told(id));
 }
 
 /// The lease was written.

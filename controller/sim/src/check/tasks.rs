@@ -44,7 +44,7 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             if let Some(other) = known.filter(|other| other.as_str() != *arn) {
                 return Some(format!("{own} has {arn}, and had {other}"));
             }
-            let there = sim.truth.tasks.values().filter(|task| task.is_there() && !is_forgotten(sim, task));
+            let there = sim.truth.tasks.values().filter(|task| task.is_there());
             let same = there
                 .filter_map(|task| task.seen.identity.as_ref())
                 .filter(|other| other.service == own.service && other.role == own.role);
@@ -74,16 +74,6 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Whether it was being stopped when its row was taken away: no listing shows it, and whoever makes the row anew cannot
-/// know of it, nor of its name.
-fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
-    let Some(own) = task.seen.identity.as_ref().filter(|_| task.seen.stopping) else { return false };
-    sim.audit.rows.get(&own.service).is_some_and(|row| {
-        task.incarnation != row.created_at.as_millisecond().to_string()
-            && !row.strays.contains_key(&task.seen.arn)
-    })
 }
 
 /// When a drain begins: nobody finds the proxy any more. At each StopTask: a proxy that serves is told to drain, is found
@@ -300,10 +290,7 @@ fn takes_down(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
     let of_this_pair = format!("pair={}\"", pair.id);
     let txt = sim.truth.zone.sets.get(&txt);
     let leads_there = txt.is_some_and(|txt| txt.values.iter().any(|value| value.ends_with(&of_this_pair)));
-    // One that has its name reports, too, and says that it drains.
-    let mut others = sim.truth.tasks.values().filter(|task| task.is_there() && is_forgotten(sim, task));
-    let is_doubled = others.any(|task| task.seen.identity == proxy.seen.identity);
-    let serves = works && proxy.sidecar.knows_peer() && !proxy.sidecar.draining && !is_doubled;
+    let serves = works && proxy.sidecar.knows_peer() && !proxy.sidecar.draining;
     (serves && steady && leads_there)
         .then(|| format!("{} is taken out and its pair {} serves", set.name, pair.id))
 }

@@ -4,11 +4,12 @@
 //!
 //! - this file: the way of one call
 //! - [`cloud`]: ECS, Auto Scaling, Route 53, EC2; [`store`]: the table; [`clock`]: the wall clock and the probe
-//! - [`link`]: the way to another controller
+//! - [`link`]: the way to another controller; [`receiver`]: whoever the webhook tells
 
 pub mod clock;
 pub mod cloud;
 pub mod link;
+pub mod receiver;
 pub mod store;
 
 use crate::check;

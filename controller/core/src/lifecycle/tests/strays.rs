@@ -8,6 +8,7 @@ use dormouse_manifests::Service;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{PairId, Phase};
+use jiff::Timestamp;
 
 fn task(scene: &mut Scene, service: &str, role: Role, epoch: u64) -> String {
     let mut maker = Scene::waking();
@@ -176,4 +177,48 @@ fn a_row_that_was_lost_uses_no_name_twice() {
     scene.wake();
     assert_eq!(runs(&scene.step()), Role::ALL);
     assert!(scene.pair().id > PairId { epoch: 4, attempt: 1 }, "{}", scene.pair().id);
+}
+
+/// Seconds after 2026 began; a scene is of 2023.
+fn of_2026(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + second).unwrap()
+}
+
+/// What a row intends first that was made in a second.
+fn first_pair(created_at: Timestamp) -> PairId {
+    let mut scene = Scene::asleep();
+    scene.record.created_at = created_at;
+    scene.wake();
+    scene.step();
+    scene.pair().id
+}
+
+#[test]
+fn a_row_gives_no_name_again_that_an_unseen_task_may_have() {
+    // Nothing of the task is listed that the lost row named: it hangs in its stop.
+    assert_eq!(first_pair(of_2026(70)), PairId { epoch: 1, attempt: 70 });
+    assert_eq!(first_pair(of_2026(100)), PairId { epoch: 1, attempt: 100 });
+    // Nor while a task of a try before it is.
+    let mut scene = Scene::asleep();
+    scene.record.created_at = of_2026(100);
+    scene.wake();
+    task(&mut scene, "hello", Role::Service, 1);
+    scene.step();
+    assert_eq!(scene.pair().id, PairId { epoch: 1, attempt: 100 });
+}
+
+#[test]
+fn rows_of_earlier_versions_go_on_where_they_are() {
+    assert_eq!(first_pair(of_2026(-1)), PairId { epoch: 1, attempt: 1 });
+    // One that served when the version changed keeps its name and its tasks; what comes after it is named by its row.
+    let mut scene = Scene::ready();
+    scene.record.created_at = of_2026(100);
+    assert_eq!((scene.step(), scene.pair().id), (Vec::new(), PairId { epoch: 1, attempt: 1 }));
+    let service = scene.pair().service.task_arn.clone().unwrap();
+    scene.set(&service, TaskStatus::Stopped);
+    for _ in 0..3 {
+        scene.step();
+        scene.pass(60);
+    }
+    assert_eq!(scene.pair().id, PairId { epoch: 1, attempt: 100 });
 }
