@@ -123,12 +123,14 @@ fn tasks_of<'a>(sim: &'a Sim, name: &str) -> impl Iterator<Item = &'a SimTask> {
     sim.truth.tasks.values().filter(move |task| task.is_there() && task.service() == Some(name))
 }
 
-/// Whether the group has no room for all that is awake.
+/// Whether the group has no room for all that is awake, beside the tasks of strangers.
 fn is_crowded(sim: &Sim) -> bool {
     let max = usize::try_from(sim.truth.fleet.max).unwrap_or(usize::MAX);
     let awake = || sim.audit.rows.values().filter(|row| row.desired == Desired::Awake);
     let large = awake().filter(|row| row.spec.cpu > 1024).count();
-    awake().count() > max * 3 || large > max || large == max && awake().count() > 1
+    let there = sim.truth.tasks.values().filter(|task| task.is_there());
+    let strangers = there.filter(|task| task.seen.identity.is_none()).count();
+    awake().count() + strangers > max * 3 || large > max || large == max && awake().count() > 1
 }
 
 /// As time passes: what sleeps is gone when its time is over, and what nobody has used for long sleeps. At the end:
@@ -427,10 +429,11 @@ fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
         busy && other.spec.depends_on.contains(&row.name)
     });
     let asked = sim.truth.requests.values().any(|request| request.service == row.name);
-    let lately = row.pairs().filter_map(proxy).any(|proxy| {
-        let sidecar = &proxy.sidecar;
-        sidecar.requests > 0 && sidecar.used_at + 16 * SECOND > sim.now
-    });
+    let lately = |used_at: Ms| used_at + 16 * SECOND > sim.now;
+    let at_proxy = row.pairs().filter_map(proxy).map(|proxy| &proxy.sidecar);
+    let at_activator = sim.truth.used_at_activator.get(&row.name);
+    let lately = at_activator.is_some_and(|used_at| lately(*used_at))
+        || at_proxy.filter(|sidecar| sidecar.requests > 0).any(|sidecar| lately(sidecar.used_at));
     !needed && !asked && !lately && row.awake_until.is_none() && row.spec.awake.is_empty()
 }
 
