@@ -187,6 +187,8 @@ struct Total {
     seeds: u64,
     simulated: u64,
     events: u64,
+    /// Of all runs, in whichever order they ended.
+    hash: u64,
     failing: Vec<u64>,
     kinds: BTreeMap<&'static str, u64>,
 }
@@ -209,6 +211,8 @@ fn many(from: u64, to: u64, size: Size, jobs: usize, most: usize) -> ExitCode {
                     total.seeds += 1;
                     total.simulated += outcome.simulated;
                     total.events += outcome.events;
+                    let hash = outcome.hash.wrapping_mul(seed.wrapping_mul(2) | 1);
+                    total.hash = total.hash.wrapping_add(hash);
                     if outcome.violations.is_empty() {
                         continue;
                     }
@@ -230,11 +234,12 @@ fn many(from: u64, to: u64, size: Size, jobs: usize, most: usize) -> ExitCode {
     let (rate, hours) = (total.seeds as f64 / took, total.simulated as f64 / 3_600_000.0);
     println!(
         "{} seeds in {took:.1} s: {rate:.1} seeds/s, {hours:.0} simulated hours, {:.1} of them a second \
-         ({:.0} times real time), {} events; {} failed {:?}",
+         ({:.0} times real time), {} events, hash {:016x}; {} failed {:?}",
         total.seeds,
         hours / took,
         hours * 3_600.0 / took,
         total.events,
+        total.hash,
         total.failing.len(),
         total.kinds
     );

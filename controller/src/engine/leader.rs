@@ -120,10 +120,11 @@ impl Engine {
         let reconcile = |key: Key| async move {
             let began = Instant::now();
             let word = key.word();
+            // The runner moves what it runs about: large futures stay where they are.
             let again = match key {
                 Key::Service(name) => self.reconcile_service(&name).await,
-                Key::Dns => self.reconcile_dns().await,
-                Key::Capacity => self.reconcile_capacity().await,
+                Key::Dns => Box::pin(self.reconcile_dns()).await,
+                Key::Capacity => Box::pin(self.reconcile_capacity()).await,
             };
             self.numbers.reconciled(word, began.elapsed());
             again

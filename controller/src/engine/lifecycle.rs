@@ -31,17 +31,18 @@ enum Outcome {
 }
 
 impl Engine {
-    /// Reconciles one service; answers when it is due again.
+    /// Reconciles one service; answers when it is due again. As a rule there is nothing to do: what is done then has its
+    /// future elsewhere, so that this one is small.
     pub(super) async fn reconcile_service(&self, name: &str) -> Option<Duration> {
         if self.records.is_doubted(name)
-            && let Err(error) = self.records.reread(name).await
+            && let Err(error) = Box::pin(self.records.reread(name)).await
         {
             warn!(service = name, %error, "whether its row was written is not known");
             return Some(RETRY);
         }
         let Some(base) = self.records.get(name) else {
             self.publish(name);
-            return self.bury(name).await.then_some(Duration::ZERO);
+            return Box::pin(self.bury(name)).await.then_some(Duration::ZERO);
         };
         let now = self.now();
         // Before that, a plan looks at nothing.
@@ -67,10 +68,10 @@ impl Engine {
                 return Some(RETRY);
             }
             log_news(&base.record, &record);
-            match self.records.replace(base.version, record, self.fence()).await {
+            match Box::pin(self.records.replace(base.version, record, self.fence())).await {
                 Ok(written) => {
                     version = base.version + 1;
-                    self.after_write(&base.record, &written).await;
+                    Box::pin(self.after_write(&base.record, &written)).await;
                 }
                 Err(StoreError::Conflict { .. }) if planted!(ActsOnConflict) => {}
                 // Somebody flipped it meanwhile: decide again from what they wrote.
@@ -88,7 +89,7 @@ impl Engine {
                 self.records.settle(name, base.version);
             }
         }
-        let acted = self.take(name, version, steps).await;
+        let acted = !steps.is_empty() && Box::pin(self.take(name, version, steps)).await;
         self.publish(name);
         self.has_news(name);
         if acted { Some(Duration::ZERO) } else { requeue }
@@ -129,9 +130,6 @@ impl Engine {
 
     /// Takes the steps side by side and remembers what came of them. Answers whether to plan again at once.
     async fn take(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
-        if steps.is_empty() {
-            return false;
-        }
         let runs = steps
             .iter()
             .any(|step| matches!(step, Step::Run { identity, .. } if identity.role == Role::Service));

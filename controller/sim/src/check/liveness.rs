@@ -124,12 +124,14 @@ fn tasks_of<'a>(sim: &'a Sim, name: &str) -> impl Iterator<Item = &'a SimTask> {
     sim.truth.tasks.values().filter(move |task| task.is_there() && task.service() == Some(name))
 }
 
-/// Whether the group has no room for all that is awake.
+/// Whether the group has no room for all that is awake, beside the tasks of strangers.
 fn is_crowded(sim: &Sim) -> bool {
     let max = usize::try_from(sim.truth.fleet.max).unwrap_or(usize::MAX);
     let awake = || sim.audit.rows.values().filter(|row| row.desired == Desired::Awake);
     let large = awake().filter(|row| row.spec.cpu > 1024).count();
-    awake().count() > max * 3 || large > max || large == max && awake().count() > 1
+    let there = sim.truth.tasks.values().filter(|task| task.is_there());
+    let strangers = there.filter(|task| task.seen.identity.is_none()).count();
+    awake().count() + strangers > max * 3 || large > max || large == max && awake().count() > 1
 }
 
 /// As time passes: what sleeps is gone when its time is over, and what nobody has used for long sleeps. At the end:
@@ -391,14 +393,12 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
     // With less than a tenth of the calls left, nothing is promised.
     let undisturbed = sim.last_outage() + MINUTE < sim.now && sim.profile.neighbours <= 900;
-    // Beyond the group's maximum there is no call to be made, nor while a task that is ending or a stranger's holds the
-    // place, or an instance of which ECS hears nothing.
+    // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place, or an
+    // instance of which ECS hears nothing.
     let is_held = || {
-        let mut tasks = sim.truth.tasks.values().filter(|task| task.is_there());
-        tasks.any(|task| match task.role() {
-            Some(role) => role == Role::Service && task.seen.stopping,
-            None => true,
-        }) || members(sim).any(|member| member.joined && !member.connected)
+        let mut tasks = sim.truth.tasks.values();
+        tasks.any(|task| task.role() == Some(Role::Service) && task.is_there() && task.seen.stopping)
+            || members(sim).any(|member| member.joined && !member.connected)
     };
     let says = |reason: &str| row.conditions.iter().any(|known| known.reason == reason);
     let no_room = says("AtMaximum") && (is_crowded(sim) || is_held())
@@ -428,10 +428,11 @@ fn is_unused(sim: &Sim, row: &ServiceRecord) -> bool {
         busy && other.spec.depends_on.contains(&row.name)
     });
     let asked = sim.truth.requests.values().any(|request| request.service == row.name);
-    let lately = row.pairs().filter_map(proxy).any(|proxy| {
-        let sidecar = &proxy.sidecar;
-        sidecar.requests > 0 && sidecar.used_at + 16 * SECOND > sim.now
-    });
+    let lately = |used_at: Ms| used_at + 16 * SECOND > sim.now;
+    let at_proxy = row.pairs().filter_map(proxy).map(|proxy| &proxy.sidecar);
+    let at_activator = sim.truth.used_at_activator.get(&row.name);
+    let lately = at_activator.is_some_and(|used_at| lately(*used_at))
+        || at_proxy.filter(|sidecar| sidecar.requests > 0).any(|sidecar| lately(sidecar.used_at));
     !needed && !asked && !lately && row.awake_until.is_none() && row.spec.awake.is_empty()
 }
 

@@ -44,10 +44,11 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             if let Some(other) = known.filter(|other| other.as_str() != *arn) {
                 return Some(format!("{own} has {arn}, and had {other}"));
             }
-            let there = sim.truth.tasks.values().filter(|task| task.is_there());
-            let same = there
-                .filter_map(|task| task.seen.identity.as_ref())
-                .filter(|other| other.service == own.service && other.role == own.role);
+            let same = sim.truth.tasks.values().filter_map(|task| {
+                let other = task.seen.identity.as_ref()?;
+                let is_same = other.role == own.role && other.service == own.service;
+                (is_same && task.is_there()).then_some(other)
+            });
             let (mut twice, mut many) = (0, 0);
             for other in same {
                 many += 1;

@@ -53,6 +53,8 @@ pub struct Truth {
     pub network: network::Network,
     /// Requests on their way.
     pub requests: BTreeMap<u64, requests::Request>,
+    /// Service → when a request for it last came to an activator, or was answered there.
+    pub used_at_activator: BTreeMap<String, Ms>,
     /// Names in the order of the script's indices.
     pub services: Vec<String>,
     /// Numbers for names.

@@ -51,6 +51,7 @@ impl Sim {
             let (arn, requests) = (proxy.seen.arn.clone(), proxy.sidecar.requests);
             crate::check::taken(self, &arn, requests);
         }
+        self.used_at_activator(&request);
         self.truth.requests.insert(id, request);
         if sent {
             self.plan(takes, Event::Answered(id));
@@ -82,11 +83,18 @@ impl Sim {
 
     fn end_request(&mut self, id: u64) -> Option<Request> {
         let request = self.truth.requests.remove(&id)?;
+        self.used_at_activator(&request);
         if let Some(proxy) = request.proxy.as_ref().and_then(|arn| self.truth.tasks.get_mut(arn)) {
             proxy.sidecar.in_flight = proxy.sidecar.in_flight.saturating_sub(1);
             proxy.sidecar.used_at = self.now;
         }
         Some(request)
+    }
+
+    fn used_at_activator(&mut self, request: &Request) {
+        if request.activator.is_some() {
+            self.truth.used_at_activator.insert(request.service.clone(), self.now);
+        }
     }
 
     /// A task's containers are gone: what it carried is cut off, what it was to answer gets a 503.

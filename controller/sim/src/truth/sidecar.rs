@@ -19,6 +19,8 @@ const WISH: Ms = 5 * SECOND;
 #[derive(Debug)]
 pub struct Sidecar {
     seed: u64,
+    /// What its heartbeats call this process.
+    boot: String,
     /// Its containers have ended.
     pub exited: bool,
     /// Since when it runs.
@@ -56,6 +58,7 @@ impl Sidecar {
     pub fn new(seed: u64, now: Ms) -> Sidecar {
         Sidecar {
             seed,
+            boot: format!("{seed:016x}"),
             exited: false,
             started_at: now,
             answers_at: Ms::MAX,
@@ -157,7 +160,7 @@ impl Sim {
             None => false,
         };
         let beat = Heartbeat {
-            boot: format!("{:016x}", sidecar.seed),
+            boot: sidecar.boot.clone(),
             seq: sidecar.seq,
             state,
             peer: sidecar.watch.as_ref().map(Watch::health),

@@ -274,8 +274,12 @@ impl Sim {
 /// The address that a zone answers a name with, and for how long that may be kept.
 pub fn lookup(sets: &Sets, name: &str, domain: &str) -> (Option<String>, Ms) {
     let exact = |name: &str| sets.get(&(name.to_owned(), "A".to_owned()));
-    let exists = sets.keys().any(|(known, _)| known == name);
-    let found = exact(name).or_else(|| exact(&format!("*.{domain}")).filter(|_| !exists));
+    // The empty type stands before every other.
+    let exists = || {
+        let first = sets.range((name.to_owned(), String::new())..).next();
+        first.is_some_and(|((known, _), _)| known == name)
+    };
+    let found = exact(name).or_else(|| if exists() { None } else { exact(&format!("*.{domain}")) });
     match found {
         Some(set) => (set.values.first().cloned(), set.ttl.unwrap_or(60) * SECOND),
         None => (None, 10 * SECOND),
