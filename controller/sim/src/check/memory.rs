@@ -137,6 +137,8 @@ pub struct Audit {
     pub(super) planned_ends: BTreeMap<(String, String), Ms>,
     /// Service → pairs of one epoch and generation: when the newest was intended, and how many were lost.
     pub(super) tries: BTreeMap<String, (PairId, u64, Ms, u32)>,
+    /// Pairs that made way for one in another pool: they did not fail.
+    pub(super) elsewhere: BTreeSet<(String, PairId)>,
     /// Service → the pair that its serving pair took over from, or the one before that, and so on.
     pub(super) first_pairs: BTreeMap<String, PairId>,
     /// Service → when a call was last made for it.
@@ -403,13 +405,17 @@ fn written(
     if let Some(pending) = &row.dns.pending {
         audit.addresses.insert((name.clone(), pending.address.clone()));
     }
+    let leaves = |pair: &&Pair| {
+        pair.condemned.as_ref().is_some_and(|(_, why)| why.starts_with("no instance is to be had"))
+    };
+    audit.elsewhere.extend(row.retiring.iter().filter(leaves).map(|pair| (name.clone(), pair.id)));
     if let Some(pair) = row.pair.as_ref() {
         let lost = match audit.tries.get(name) {
             Some((last, ..)) if *last == pair.id => None,
             Some((last, generation, _, lost))
                 if last.epoch == pair.id.epoch && *generation == row.generation =>
             {
-                Some(lost + 1)
+                Some(lost + u32::from(!audit.elsewhere.contains(&(name.clone(), *last))))
             }
             _ => Some(0),
         };

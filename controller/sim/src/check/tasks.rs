@@ -47,11 +47,11 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             let same = sim.truth.tasks.values().filter_map(|task| {
                 let other = task.seen.identity.as_ref()?;
                 let is_same = other.role == own.role && other.service == own.service;
-                (is_same && task.is_there()).then_some(other)
+                (is_same && task.is_there()).then_some((task, other))
             });
             let (mut twice, mut many) = (0, 0);
-            for other in same {
-                many += 1;
+            for (task, other) in same {
+                many += u32::from(!is_forgotten(sim, task));
                 twice += u32::from(other == own);
             }
             if twice > 1 {
@@ -75,6 +75,16 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether it was being stopped when its row was taken away: no listing shows it, and whoever makes the row anew cannot
+/// know of it.
+fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
+    let Some(own) = task.seen.identity.as_ref().filter(|_| task.seen.stopping) else { return false };
+    sim.audit.rows.get(&own.service).is_some_and(|row| {
+        task.incarnation != row.created_at.as_millisecond().to_string()
+            && !row.strays.contains_key(&task.seen.arn)
+    })
 }
 
 /// When a drain begins: nobody finds the proxy any more. At each StopTask: a proxy that serves is told to drain, is found
@@ -169,6 +179,8 @@ fn cuts(sim: &Sim, task: &SimTask, own: &Identity) -> Option<String> {
     }
     // It has heard from the controller since its drain began, and was not told.
     let heard = told.is_some_and(|told| task.sidecar.told_at >= told + 5 * SECOND + slack);
+    // One of two that lead may not have read yet what the other has written.
+    let heard = heard && !leads_beside(sim);
     // When it began to run it was answered nothing yet.
     let answered = task.sidecar.told_at > task.sidecar.started_at;
     // Of two that believe to lead, one may take back what the other says.
