@@ -8,7 +8,7 @@ use dormouse_manifests::{Protocol, ServiceSpec, ServiceTemplate};
 use dormouse_state::dynamodb::DynamoDbStore;
 use dormouse_state::{
     CapacityMemory, Cause, Condition, ConditionType, Definition, Desired, DnsChange, Good, InstanceSize,
-    KnownTemplate, Launch, Lease, MadeFrom, MemoryStore, Pair, PairId, Phase, Removal, Rollout,
+    KnownTemplate, Lack, Launch, Lease, MadeFrom, MemoryStore, Pair, PairId, Phase, Removal, Rollout,
     RunParameters, Runs, ServiceRecord, Store, StoreError, TaskEnd, TaskIntent, Templates, Version,
 };
 use futures::future::join_all;
@@ -329,6 +329,7 @@ async fn templates_begin_empty_and_are_versioned(store: Arc<dyn Store>) {
 async fn capacity_is_versioned_and_fenced(store: Arc<dyn Store>) {
     let removal = Removal { intended_at: at(0), draining_at: Some(at(1)), terminate_at: None };
     let memory = CapacityMemory {
+        lack: Some(Lack { at: at(70), why: "InsufficientInstanceCapacity".into() }),
         target: Some(3),
         asked_at: None,
         size: Some(InstanceSize { cpu: 4096, memory: 16_000 }),
