@@ -222,8 +222,14 @@ def deploy(given: argparse.Namespace, account: Account, stack: Stack) -> None:
         say(price.table(whole))
         if given.trunking:
             say("ENI trunking will be turned on for this account and region, for every cluster in it.")
-        if given.dry_run or not agreed(f"Do this in {account.region}?", given.yes):
-            _forget(stack, changes)
+        go = False
+        try:
+            go = not given.dry_run and agreed(f"Do this in {account.region}?", given.yes)
+        finally:
+            # Also where nobody could be asked, or somebody answered with Ctrl-C.
+            if not go:
+                _forget(stack, changes)
+        if not go:
             return
         execute(stack, changes)
     finish(account, stack, given.trunking)

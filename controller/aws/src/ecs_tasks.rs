@@ -276,9 +276,11 @@ fn identity(task: &ApiTask) -> Option<Identity> {
 }
 
 /// ECS's reason with the containers' own behind it: `Essential container in task exited (app: OutOfMemoryError: …)`.
+/// What a container says in the same words is not said twice.
 fn stopped_reason(task: &ApiTask) -> Option<String> {
+    let is_said = |words: &str| task.stopped_reason().is_some_and(|reason| reason.contains(words));
     let containers = task.containers().iter().filter_map(|container| {
-        let reason = container.reason().filter(|reason| !reason.is_empty())?;
+        let reason = container.reason().filter(|reason| !reason.is_empty() && !is_said(reason))?;
         Some(format!("{}: {reason}", container.name().unwrap_or("a container")))
     });
     let containers = containers.collect::<Vec<_>>().join("; ");

@@ -132,6 +132,18 @@ async fn a_stopped_task_tells_why() {
 }
 
 #[tokio::test]
+async fn a_reason_that_a_container_repeats_is_told_once() {
+    const REASON: &str = "ResourceInitializationError: unable to pull secrets or registry auth";
+    let mut stopped = task("t1");
+    stopped["lastStatus"] = value!("STOPPED");
+    stopped["stoppedReason"] = value!(REASON);
+    stopped["containers"] = value!([{"name": "app", "reason": REASON}, {"name": "other", "reason": ""}]);
+    let aws = Recorded::new([json(value!({"tasks": [stopped]}))]);
+    let described = aws.cloud().tasks.describe("services", OURS, &["t1".into()]).await.unwrap();
+    assert_eq!(described.tasks[0].stopped_reason.as_deref(), Some(REASON));
+}
+
+#[tokio::test]
 async fn only_what_carries_both_marks_is_ours() {
     let mut other_owner = task("t1");
     other_owner["startedBy"] = value!("dormouse/other");

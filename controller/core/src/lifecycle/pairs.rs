@@ -221,7 +221,11 @@ fn retire(
             continue;
         }
         let first = if planted!(ServiceBeforeProxy) { Role::Service } else { Role::Proxy };
-        let role = if pair.task(first).is_open() { first } else { first.peer() };
+        let is_open = |role| pair.task(role).is_open();
+        // Once its containers have ended it serves nobody, however long ECS takes to let go of its interface.
+        let has_ended = view.task(pair.task(first)).is_some_and(|task| task.status > TaskStatus::Stopping);
+        let is_next = !is_open(first) || has_ended && is_open(first.peer());
+        let role = if is_next { first.peer() } else { first };
         let intent = pair.task_mut(role);
         let Some(arn) = intent.task_arn.clone().filter(|_| intent.is_open()) else { continue };
         let cluster = intent.parameters.cluster.clone();

@@ -117,7 +117,9 @@ fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     let again = *last != pair.id && last.epoch == pair.id.epoch && *generation == row.generation;
     let ago = sim.now - at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
     let slept = sim.audit.desired_since.get(&row.name).is_some_and(|since| since > at);
-    (again && !slept && row.desired == Desired::Awake && ago < spacing(*lost))
+    // The same try in another pool: once for a wake.
+    let elsewhere = sim.audit.elsewhere.contains(&(row.name.clone(), *last));
+    (again && !slept && !elsewhere && row.desired == Desired::Awake && ago < spacing(*lost))
         .then(|| format!("pair {} of {} comes {} ms after pair {last}", pair.id, row.name, sim.now - at))
 }
 

@@ -170,17 +170,19 @@ fn a_pair_that_was_never_run_ends_at_once() {
 }
 
 #[test]
-fn the_service_is_stopped_once_its_proxy_is_gone() {
+fn the_service_is_stopped_once_the_containers_of_its_proxy_have_ended() {
     let mut scene = draining();
     let (proxy, service) = (scene.arn(Role::Proxy), scene.arn(Role::Service));
     scene.beat(Role::Proxy, SidecarState::Draining);
     assert_eq!(stops(&scene.step()), [proxy.as_str()]);
     scene.task(&proxy).stopping = true;
-    scene.set(&proxy, TaskStatus::Deprovisioning);
+    scene.set(&proxy, TaskStatus::Stopping);
     scene.pass(5);
     assert_eq!(scene.step(), [], "it is on its way");
-    scene.set(&proxy, TaskStatus::Stopped);
+    // ECS may take long to let go of its interface.
+    scene.set(&proxy, TaskStatus::Deprovisioning);
     assert_eq!(stops(&scene.step()), [service.as_str()]);
+    scene.set(&proxy, TaskStatus::Stopped);
     scene.set(&service, TaskStatus::Stopped);
     assert_eq!(scene.step(), []);
     assert_eq!(scene.record.retiring, []);

@@ -171,6 +171,24 @@ fn an_answer_that_comes_after_the_end_was_decided_is_not_lost() {
     assert_eq!(stops(&scene.step()), [task.arn]);
 }
 
+/// Its place on an instance may be what others wait for.
+#[test]
+fn a_service_goes_once_the_containers_of_its_proxy_have_ended() {
+    for (status, goes) in
+        [(TaskStatus::Stopping, false), (TaskStatus::Deprovisioning, true), (TaskStatus::Stopped, true)]
+    {
+        let mut scene = Scene::waking();
+        scene.start_both();
+        let [proxy, service] = [Role::Proxy, Role::Service].map(|role| scene.arn(role));
+        scene.set(&proxy, TaskStatus::Provisioning);
+        scene.pass(600);
+        assert_eq!(stops(&scene.step()), [&proxy], "it never came to run");
+        scene.set(&proxy, status);
+        let next = stops(&scene.step()).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(next, if goes { vec![service] } else { Vec::new() }, "{status:?}");
+    }
+}
+
 #[test]
 fn what_is_over_is_left_alone() {
     let mut scene = bereaved();
