@@ -47,6 +47,12 @@ pub fn record(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
     Some(next).filter(|next| next != known)
 }
 
+/// The same for whoever comes to lead. What is up is written down in any case: from then on its row refuses the leader
+/// before, who may not know yet that it leads no more, and would date by its own clock.
+pub fn taken_over(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
+    record(known, now).or_else(|| known.pairs().next().map(|_| known.clone()))
+}
+
 /// When its tasks were asked for, and answered.
 fn tasks(pair: &mut Pair, mut each: impl FnMut(&mut Timestamp)) {
     let TaskIntent { attempted_at, started_at, .. } = &mut pair.proxy;
@@ -114,6 +120,14 @@ mod tests {
             let later = later(scene.now, secs(3600));
             assert_eq!(record(&scene.record, later), None);
         }
+    }
+
+    #[test]
+    fn what_is_up_refuses_the_leader_before() {
+        let ready = Scene::ready();
+        assert_eq!(taken_over(&ready.record, ready.now), Some(ready.record.clone()));
+        let asleep = Scene::asleep();
+        assert_eq!(taken_over(&asleep.record, asleep.now), None, "ten thousand rows are not written");
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Engine {
         self.records.refresh().await?;
         let now = self.now();
         let update = |name: String| async move {
-            let written = self.records.update(&name, self.fence(), |known| redate::record(known?, now));
+            let written = self.records.update(&name, self.fence(), |known| redate::taken_over(known?, now));
             written.await.map(drop)
         };
         stream::iter(self.records.names()).map(Ok).try_for_each_concurrent(AT_ONCE, update).await

@@ -1,11 +1,13 @@
 //! S13 and S14: what calls derive from, and how many there are.
 
 use super::Moment;
+use super::tasks::task_of;
 use crate::profile::{MINUTE, Ms, SECOND};
 use crate::sim::Sim;
+use crate::truth::tasks::SimTask;
 use dormouse_core::budget::Kind;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, ServiceRecord};
+use dormouse_state::{Desired, PairId, ServiceRecord};
 
 /// A call that creates or destroys is made by a process that has read all that it depends on; and what is written to
 /// have ended, or never to have been, is truly not there.
@@ -117,8 +119,7 @@ fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     let again = *last != pair.id && last.epoch == pair.id.epoch && *generation == row.generation;
     let ago = sim.now - at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
     let slept = sim.audit.desired_since.get(&row.name).is_some_and(|since| since > at);
-    // The same try in another pool: once for a wake.
-    let elsewhere = sim.audit.elsewhere.contains(&(row.name.clone(), *last));
+    let elsewhere = sim.audit.elsewhere.contains(&(row.name.clone(), *last)) || makes_way(sim, row, *last);
     (again && !slept && !elsewhere && row.desired == Desired::Awake && ago < spacing(*lost))
         .then(|| format!("pair {} of {} comes {} ms after pair {last}", pair.id, row.name, sim.now - at))
 }
@@ -126,6 +127,16 @@ fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
 /// A StopTask that fails is made again after 1, 2, 4, 8, 15 s, and then every 15 s; and a few times more when another's
 /// was accepted meanwhile, or a clock jumped.
 const STOPS: usize = 16;
+
+/// Whether a pair makes way for one in another pool, for want of capacity in its own: it has not failed, and its successor
+/// is the same try, elsewhere.
+pub(super) fn makes_way(sim: &Sim, row: &ServiceRecord, id: PairId) -> bool {
+    let waited = |(_, why): &(_, String)| why.starts_with("no instance is to be had");
+    let mut retiring = row.retiring.iter().filter(|pair| pair.id == id);
+    let taken_back = |proxy: &SimTask| proxy.seen.stop_code.as_deref() == Some("SpotInterruption");
+    retiring.any(|pair| pair.condemned.as_ref().is_some_and(waited))
+        || task_of(sim, row, id, Role::Proxy).is_some_and(taken_back)
+}
 
 /// 5, 10, 20 … 300 s.
 fn spacing(tries: u32) -> Ms {

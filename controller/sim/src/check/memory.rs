@@ -137,7 +137,7 @@ pub struct Audit {
     pub(super) planned_ends: BTreeMap<(String, String), Ms>,
     /// Service → pairs of one epoch and generation: when the newest was intended, and how many were lost.
     pub(super) tries: BTreeMap<String, (PairId, u64, Ms, u32)>,
-    /// Pairs that made way for one in another pool: they did not fail.
+    /// Pairs that made way for one in another pool.
     pub(super) elsewhere: BTreeSet<(String, PairId)>,
     /// Service → the pair that its serving pair took over from, or the one before that, and so on.
     pub(super) first_pairs: BTreeMap<String, PairId>,
@@ -377,6 +377,8 @@ fn written(
     } else {
         sim.audit.asleep_since.entry(name.clone()).or_insert(now);
     }
+    let last = sim.audit.tries.get(name).map(|(last, ..)| *last);
+    let elsewhere = last.filter(|last| super::calls::makes_way(sim, row, *last));
     let audit = &mut sim.audit;
     audit.specs.insert(name.clone(), row.spec.clone());
     let epoch = audit.running.entry(controller).or_default().epochs.entry(name.clone()).or_default();
@@ -405,10 +407,7 @@ fn written(
     if let Some(pending) = &row.dns.pending {
         audit.addresses.insert((name.clone(), pending.address.clone()));
     }
-    let leaves = |pair: &&Pair| {
-        pair.condemned.as_ref().is_some_and(|(_, why)| why.starts_with("no instance is to be had"))
-    };
-    audit.elsewhere.extend(row.retiring.iter().filter(leaves).map(|pair| (name.clone(), pair.id)));
+    audit.elsewhere.extend(elsewhere.into_iter().map(|id| (name.clone(), id)));
     if let Some(pair) = row.pair.as_ref() {
         let lost = match audit.tries.get(name) {
             Some((last, ..)) if *last == pair.id => None,
