@@ -262,7 +262,8 @@ pub fn heard(sim: &mut Sim, report: &Report) {
         Some(IdleAfter::After(limit)) => millis(limit),
         Some(IdleAfter::Never) | None => Ms::MAX,
     };
-    if activity.in_flight == 0 && activity.idle_for_ms >= limit {
+    // One that was never used has been idle for as long as it runs.
+    if activity.in_flight == 0 && (activity.requests == 0 || activity.idle_for_ms >= limit) {
         sim.audit.heard.entry(report.arn.clone()).or_default().idle_at = Some(now);
     }
     let flips = sim.audit.flips.values_mut().filter(|flip| flip.proxy == report.arn);
