@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser promtool build lint layers unit traces localstack-unit localstack-test simulation test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
+.PHONY: help setup browser promtool build lint layers unit traces localstack-unit localstack-test simulation planted test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,8 +69,10 @@ traces: ## Tests of the feature `otel`
 
 # One build for both: with the feature, faults can be planted, and none is in the seeds.
 SIMULATION := cargo run --locked --profile sim -p dormouse-sim --features mutants --
-simulation: ## Runs of the simulation, on all cores (SEEDS=A..B); then every planted fault with what showed it last
+simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
 	$(SIMULATION) --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
+
+planted: ## Every planted fault with what showed it last: a minute
 	$(SIMULATION) --mutants --quick --jobs $$(nproc) --table controller/sim/MUTANTS.md
 
 test: setup lint layers unit simulation localstack-unit localstack-test traces ## All tests
