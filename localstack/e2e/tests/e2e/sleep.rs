@@ -30,7 +30,11 @@ fn an_idle_service_goes_to_zero_and_takes_its_instance_along() {
             (proxy.exit_code("dormouse-proxy"), service.exit_code("dormouse-service")),
             (Some(0), Some(0))
         );
-        assert!(service.time("stoppingAt") >= proxy.time("stoppedAt"), "the service stops after its proxy");
+        let ended = proxy.time("executionStoppedAt");
+        assert!(
+            service.time("stoppingAt") >= ended,
+            "the service stops once the proxy's container has ended"
+        );
         assert_eq!(world.resolve("hello"), controller.activator(), "its name leads to the activator again");
         assert_eq!(world.get("hello", "/").status, 200, "and it wakes again");
         assert_eq!(controller.ready("hello").epoch(), 2);
