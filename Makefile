@@ -72,10 +72,10 @@ SIMULATION := cargo run --locked --profile sim -p dormouse-sim --features mutant
 simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
 	$(SIMULATION) --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
 
-planted: ## Every planted fault with what showed it last: a minute
+planted: ## Every planted fault with what showed it last: half a minute
 	$(SIMULATION) --mutants --quick --jobs $$(nproc) --table controller/sim/MUTANTS.md
 
-test: setup lint layers unit simulation localstack-unit localstack-test traces ## All tests
+test: setup lint layers unit simulation planted localstack-unit localstack-test traces ## All tests
 
 demo: $(VENV)/.installed build ## The main job on the local AWS, to watch and to try; Ctrl-C ends it
 	@$(VENV)/bin/python localstack/demo/run.py

@@ -243,12 +243,20 @@ pub fn scenario(name: &str) -> Option<Script> {
         }
         "takeover-by-another-clock" => {
             (controllers, skew) = (2, 10 * MINUTE);
+            // Name servers and resolvers are done after 22 to 25 s. So 27 s on, the drain has begun, and its 10 s are
+            // not over: a request is in flight for longer. From the one to the other clock, and back.
+            profile.insync = (12 * SECOND, 15 * SECOND);
+            let long = |at| (at, Act::Ask { service: 0, count: 1, gap: 0, takes: 2 * MINUTE });
+            let again = up + 4 * MINUTE;
             vec![
                 wake,
-                ask(100 * SECOND, 80, SECOND),
+                long(up - 5 * SECOND),
                 (up, Act::Sleep(0)),
-                (up + 10 * SECOND, Act::Replace(0)),
-                (up + 30 * SECOND, Act::Replace(1)),
+                (up + 27 * SECOND, Act::Replace(0)),
+                (again - MINUTE, Act::Wake(0)),
+                long(again - 5 * SECOND),
+                (again, Act::Sleep(0)),
+                (again + 27 * SECOND, Act::Replace(1)),
             ]
         }
         "split-brain" => {
