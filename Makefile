@@ -10,7 +10,7 @@ BROWSER := chromium chromium-driver
 # What deploy and undeploy both want to know; YES=1 asks no question.
 INSTALLATION = $(if $(INSTALL_ID),--install-id "$(INSTALL_ID)") $(if $(YES),--yes)
 
-.PHONY: help setup browser promtool build lint layers unit traces localstack-unit localstack-test simulation planted test demo deploy undeploy images bench-wake bench-held bench-flapping bench-scale nginx bench-proxy fuzz mutants schema deny clean
+.PHONY: help setup browser promtool build lint layers unit traces localstack-unit localstack-test simulation planted test demo deploy undeploy images bench-wake bench-held bench-flapping storm bench-scale nginx bench-proxy fuzz mutants schema deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -110,6 +110,10 @@ bench-proxy: nginx ## What the proxy costs beside nginx, in the same run (sideca
 bench-held: setup ## 10,000 requests held for one sleeping service: memory, and how long they wait
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release -p dormouse-e2e --bin bench-held
+
+storm: setup ## Everything goes wrong at once, with real processes: nothing lost, nothing twice (MINUTES=5 SEED=1)
+	cargo build --locked --workspace --bins
+	cargo run --locked -p dormouse-e2e --bin storm -- --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
 
 bench-flapping: setup ## Sleeping and waking for five minutes under 50 requests a second: none lost, none done twice
 	cargo build --locked --release --workspace --bins

@@ -13,6 +13,7 @@
 //! - [`cli`]: the command line; [`client`]: its way to the API; [`exit`]: how it ends
 //! - [`doctor`]: whether an installation is well; [`logs`]: what containers wrote
 //! - [`serve`]: a listener and its connections; [`forward`]: forwarding HTTP to a service; [`files`]: how many of both
+//! - [`readiness`]: nothing is answered before it is known
 //! - [`probe`]: the way to a proxy, tried
 //! - [`waker`]: asking for wakes, within limits; [`refusals`]: those that were not; [`passes`]: links that wake
 //! - [`webhook`]: others, told of what happens to services
@@ -43,6 +44,7 @@ pub mod plane;
 pub mod probe;
 pub mod problem;
 mod rate;
+pub mod readiness;
 pub mod refusals;
 pub mod replicas;
 pub mod request;

@@ -114,8 +114,13 @@ pub trait Plane: Send + Sync {
     /// The time of day that views are of.
     fn now(&self) -> Timestamp;
 
-    /// Whether the first complete snapshot was read.
-    fn is_ready(&self) -> bool;
+    /// Whether what is declared has been read, and every change of that.
+    fn readiness(&self) -> watch::Receiver<bool>;
+
+    /// Whether what is declared has been read.
+    fn is_ready(&self) -> bool {
+        *self.readiness().borrow()
+    }
 
     /// Every service, by name.
     fn services(&self) -> Vec<Arc<ServiceView>>;

@@ -108,7 +108,7 @@ pub struct FakePlane {
     template_changes: watch::Sender<u64>,
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: Mutex<HashMap<String, watch::Sender<Option<SocketAddr>>>>,
-    pub ready: AtomicBool,
+    pub readiness: watch::Sender<bool>,
     pub standby: AtomicBool,
     pub asked: Mutex<Vec<(String, Asked, Option<Duration>)>>,
     pub refuses: Mutex<Option<PlaneError>>,
@@ -129,7 +129,7 @@ impl FakePlane {
             template_changes: watch::Sender::new(0),
             changes: broadcast::Sender::new(16),
             backends: Mutex::default(),
-            ready: AtomicBool::new(true),
+            readiness: watch::Sender::new(true),
             standby: AtomicBool::new(false),
             asked: Mutex::default(),
             refuses: Mutex::default(),
@@ -137,6 +137,11 @@ impl FakePlane {
             noted: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
         })
+    }
+
+    /// Another one is declared.
+    pub fn insert(&self, view: ServiceView) {
+        self.views.lock().unwrap().insert(view.metadata.name.clone(), Arc::new(view));
     }
 
     /// Changes a view and tells everybody.
@@ -212,8 +217,8 @@ impl Plane for FakePlane {
         at(NOW)
     }
 
-    fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::SeqCst)
+    fn readiness(&self) -> watch::Receiver<bool> {
+        self.readiness.subscribe()
     }
 
     fn services(&self) -> Vec<Arc<ServiceView>> {

@@ -8,6 +8,7 @@ use crate::forward::From;
 use crate::pages;
 use crate::plane::Asked;
 use crate::problem::Problem;
+use crate::readiness;
 use crate::request::describe;
 use crate::trace::Trace;
 use crate::trust::hops;
@@ -39,6 +40,9 @@ impl Activator {
             Ok(named) => named,
             Err(why) => return local::no_service(&parts, why, domain),
         };
+        if let Err(problem) = readiness::read(&*self.plane).await {
+            return problem.into_response();
+        }
         match self.plane.wakeable(&name) {
             None => return local::not_declared(&parts, &name),
             Some(view) if own::is_own(parts.uri.path()) => return self.own(&parts, &view, peer).await,

@@ -3,6 +3,7 @@
 use super::state::Api;
 use crate::metrics;
 use crate::problem::Problem;
+use crate::readiness;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
@@ -17,8 +18,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Proble
     if api.plane.is_ready() {
         return Ok("ok\n");
     }
-    let detail = "the first complete snapshot is not read yet";
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", detail).retry_after(1))
+    Err(readiness::not_ready())
 }
 
 /// `GET /metrics`.

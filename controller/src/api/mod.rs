@@ -14,6 +14,7 @@
 //! - `page`: `/{name}`; `progress`: what belongs to its waiting page
 //! - `dashboard`: `/`
 //! - `doctor`, `cost`: `/v1/doctor`, `/v1/cost`; `logs`: what containers wrote
+//! - `early`: calls before anything is read
 //! - `health`: `/healthz`, `/readyz`, `/metrics`
 //! - `openapi`: `/openapi.json`
 
@@ -24,6 +25,7 @@ mod cost;
 mod dashboard;
 mod declare;
 mod doctor;
+mod early;
 mod extract;
 mod flip;
 mod health;

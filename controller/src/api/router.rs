@@ -2,7 +2,7 @@
 
 use super::state::{Api, Options};
 use super::{
-    auth, compat, cost, dashboard, declare, doctor, flip, health, heartbeat, history, link, logs, openapi,
+    auth, compat, cost, dashboard, declare, doctor, early, flip, health, heartbeat, history, link, logs, openapi,
     page, progress, replicas, services, templates, watch,
 };
 use crate::pages::{Goes, Live};
@@ -52,9 +52,11 @@ pub fn router(plane: Arc<dyn Plane>, waker: Waker, options: Options) -> Router {
         secret,
         stop,
     };
+    let early = from_fn_with_state(api.clone(), early::once_read);
+    let tokens = from_fn_with_state(api.clone(), auth::require_token);
     let router = Router::new()
-        .merge(all(guarded()).route_layer(from_fn_with_state(api.clone(), auth::require_token)))
-        .merge(all(open()))
+        .merge(all(guarded()).route_layer(early.clone()).route_layer(tokens))
+        .merge(all(open()).route_layer(early))
         .fallback(no_such_call)
         .method_not_allowed_fallback(no_such_method)
         .with_state(api);

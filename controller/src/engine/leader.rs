@@ -156,7 +156,7 @@ impl Engine {
                     changed.iter().for_each(|name| self.publish(name));
                     self.refresh_templates().await;
                     // What is remembered is enough to answer from, and to wake.
-                    self.is_ready.store(true, Ordering::Release);
+                    self.readiness.send_replace(true);
                 }
             }
             match self.look_at_lease().await {

@@ -56,10 +56,10 @@ use jiff::{SignedDuration, Timestamp};
 use records::Records;
 use scheduler::Scheduler;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 use world::World;
 
@@ -139,7 +139,8 @@ pub struct Engine {
     world: Mutex<World>,
     scheduler: Scheduler<Key>,
     nudge: Notify,
-    is_ready: AtomicBool,
+    /// Whether what is declared has been read.
+    readiness: watch::Sender<bool>,
     /// Lease epoch while leading; 0 otherwise.
     epoch: AtomicU64,
     /// Until when effects may be applied, on the monotonic clock.
@@ -180,7 +181,7 @@ impl Engine {
             world: Mutex::default(),
             scheduler: Scheduler::default(),
             nudge: Notify::new(),
-            is_ready: AtomicBool::new(false),
+            readiness: watch::Sender::new(false),
             epoch: AtomicU64::new(0),
             may_act_until: Mutex::new(None),
             views: Mutex::default(),

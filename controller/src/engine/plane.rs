@@ -78,8 +78,12 @@ impl Plane for EnginePlane {
         self.0.now()
     }
 
+    fn readiness(&self) -> watch::Receiver<bool> {
+        self.0.readiness.subscribe()
+    }
+
     fn is_ready(&self) -> bool {
-        self.0.is_ready.load(Ordering::Acquire)
+        *self.0.readiness.borrow()
     }
 
     fn services(&self) -> Vec<Arc<ServiceView>> {

@@ -11,7 +11,6 @@ use dormouse_core::observed::{Fleet, Task, TaskStatus};
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Phase, ServiceRecord, planted};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +88,7 @@ impl Engine {
         self.scheduler.schedule(Key::Dns, Duration::ZERO);
         self.scheduler.schedule(Key::Capacity, Duration::ZERO);
         let result = parts.into_iter().collect::<Result<(), _>>();
-        if result.is_ok() && !self.is_ready.swap(true, Ordering::AcqRel) {
+        if result.is_ok() && !self.readiness.send_replace(true) {
             debug!("first complete snapshot");
         }
         result

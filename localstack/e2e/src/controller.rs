@@ -163,8 +163,18 @@ impl Controller {
     /// Starts it again with the same settings, after it has ended, and waits until it is up.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.variables, &self.log);
+        self.launch_again();
         self.is_up();
+    }
+
+    /// The same without waiting.
+    pub fn launch_again(&mut self) {
+        self.child = spawn(&self.variables, &self.log);
+    }
+
+    /// Whether its process is over.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// `kill -9`, and a new process in its place.

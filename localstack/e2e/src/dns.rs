@@ -58,7 +58,7 @@ pub fn answering<'a>(records: &'a [Record], name: &str) -> Option<&'a Record> {
 pub struct Resolver {
     control: Control,
     zone: String,
-    known: HashMap<String, (Instant, String)>,
+    known: HashMap<String, (Instant, Vec<String>)>,
 }
 
 impl Resolver {
@@ -67,21 +67,29 @@ impl Resolver {
         Resolver { control, zone: zone.to_owned(), known: HashMap::new() }
     }
 
-    /// The address that a name leads to.
+    /// The first address that a name leads to.
     ///
     /// # Errors
     /// When it leads nowhere.
     pub fn resolve(&mut self, name: &str) -> Result<String, String> {
-        if let Some((until, address)) = self.known.get(name)
+        let addresses = self.addresses(name)?;
+        addresses.into_iter().next().ok_or_else(|| format!("{name} has an empty record"))
+    }
+
+    /// The addresses that a name leads to, as they are tried one after the other.
+    ///
+    /// # Errors
+    /// When it leads nowhere.
+    pub fn addresses(&mut self, name: &str) -> Result<Vec<String>, String> {
+        if let Some((until, addresses)) = self.known.get(name)
             && Instant::now() < *until
         {
-            return Ok(address.clone());
+            return Ok(addresses.clone());
         }
         let records = records(&self.control, &self.zone);
         let found = answering(&records, name).ok_or_else(|| format!("{name} does not resolve"))?;
-        let address = found.values.first().cloned().ok_or_else(|| format!("{name} has an empty record"))?;
-        self.known
-            .insert(name.to_owned(), (Instant::now() + Duration::from_secs(found.ttl), address.clone()));
-        Ok(address)
+        let until = Instant::now() + Duration::from_secs(found.ttl);
+        self.known.insert(name.to_owned(), (until, found.values.clone()));
+        Ok(found.values.clone())
     }
 }

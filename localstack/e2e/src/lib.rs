@@ -34,6 +34,7 @@
 //! - [`websocket`]: a WebSocket client
 //! - [`browser`]: a browser; [`socks`]: its way to services
 //! - [`flapping`]: a service that sleeps and wakes under load
+//! - [`storm`]: everything goes wrong at once, for minutes
 //! - [`receiver`]: who is told by the webhook
 //! - [`load`]: many clients at once; [`crowd`]: thousands, by one thread
 //! - [`eventually`]: waiting for a condition
@@ -68,6 +69,7 @@ pub mod receiver;
 pub mod run;
 pub mod socks;
 pub mod stack;
+pub mod storm;
 pub mod tasks;
 pub mod websocket;
 pub mod world;

@@ -35,6 +35,19 @@ async fn a_request_is_held_until_the_service_answers() {
     assert_eq!(rig.activator.held(), 0);
 }
 
+#[tokio::test]
+async fn who_comes_before_services_are_known_is_held_until_they_are() {
+    let rig = rig_of([], Limits::default()).await;
+    rig.plane.readiness.send_replace(false);
+    let mut early = Box::pin(rig.answer(get("/")));
+    assert!(futures::poll!(&mut early).is_pending(), "not told that there is no such service");
+    let service = echo().await;
+    rig.plane.insert(asleep("hello"));
+    rig.plane.set_backend("hello", Some(service.address));
+    rig.plane.readiness.send_replace(true);
+    assert_eq!(early.await.status(), StatusCode::OK);
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_wakes_again_what_was_put_to_sleep_meanwhile() {
     let rig = rig().await;

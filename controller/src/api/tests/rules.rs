@@ -16,6 +16,7 @@ use crate::testing::asleep;
 use crate::testing::awake;
 use crate::tokens::Tokens;
 use axum::body::Body;
+use futures::FutureExt as _;
 use http::Method;
 use http::Request;
 use http::StatusCode;
@@ -167,12 +168,44 @@ async fn a_standby_takes_no_heartbeats() {
 #[tokio::test]
 async fn ready_is_after_the_first_snapshot() {
     let plane = FakePlane::new([]);
-    plane.ready.store(false, Ordering::SeqCst);
+    plane.readiness.send_replace(false);
     let api = api(&plane);
     assert_eq!(get(&api, "/healthz").await.status(), StatusCode::OK);
     assert_eq!(call(&api, "GET", "/readyz", "").await.0, StatusCode::SERVICE_UNAVAILABLE);
-    plane.ready.store(true, Ordering::SeqCst);
+    plane.readiness.send_replace(true);
     assert_eq!(get(&api, "/readyz").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_services_before_they_are_read() {
+    let plane = FakePlane::new([]);
+    plane.readiness.send_replace(false);
+    let api = api(&plane);
+    for (method, path) in [
+        ("GET", "/v1/services/hello"),
+        ("GET", "/v1/services"),
+        ("GET", "/v1/services/hello/events"),
+        ("GET", "/api/hello?status=true"),
+        ("GET", "/hello"),
+        ("DELETE", "/v1/services/hello"),
+    ] {
+        let early = api.clone().oneshot(request(method, path, ""));
+        assert!(early.now_or_never().is_none(), "{method} {path}");
+    }
+    let mut early = Box::pin(get(&api, "/v1/services/hello"));
+    assert!(futures::poll!(&mut early).is_pending());
+    plane.insert(asleep("hello"));
+    plane.readiness.send_replace(true);
+    assert_eq!(early.await.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_long_before_is_told_when_to_come_again() {
+    let plane = FakePlane::new([asleep("hello")]);
+    plane.readiness.send_replace(false);
+    let answer = get(&api(&plane), "/v1/services/hello").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
 }
 
 struct One;

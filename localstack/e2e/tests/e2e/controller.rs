@@ -83,6 +83,21 @@ fn killed_while_a_request_is_held_the_next_one_is_answered() {
 }
 
 #[test]
+fn who_comes_before_the_table_is_read_is_held_until_it_is() {
+    run(Options::default(), |world| {
+        let mut controller = world.controller();
+        controller.declare(&Manifest::app("hello"));
+        controller.kill();
+        Fault::delay("dynamodb.*", 1500).for_ever().install(&world.control);
+        controller.launch_again();
+        let request = Request::new("GET", &host("hello"), "/").patience(Duration::from_secs(60));
+        let answer = eventually("the activator listens", SOON, || request.send(controller.activator()));
+        faults::clear(&world.control);
+        assert_eq!(answer.status, 200, "{answer}");
+    });
+}
+
+#[test]
 fn killed_while_awake_nobody_notices() {
     run(Options::default(), |world| {
         let mut controller = world.controller();
