@@ -37,6 +37,9 @@ pub const WILDCARD: &str = "_wildcard";
 /// Source: Amazon Route 53 Developer Guide, "Checking the status of your changes".
 pub const PROPAGATES_IN: Duration = Duration::from_secs(60);
 
+/// What was made so long ago is shown by every reading, and a call of then is made or never will be.
+const SHOWN_WITHIN: Duration = Duration::from_secs(60);
+
 /// A change that is tried again and again is dated anew this often: each date is a write.
 const DATED_EVERY: Duration = Duration::from_secs(5);
 
@@ -205,11 +208,11 @@ fn service(
         },
         // What is not seen may be over, and its address somebody else's.
         (_, Some(_)) if want.is_some_and(|want| !want.seen) => {}
-        // A call without an answer may make the record yet that the TXT claims: without it, it would be nobody's.
+        // The record that the TXT claims may be made yet, or stand and not be seen: without it, it would be nobody's.
         (_, Some(changes))
-            if address.is_none() && takes_the_claim_alone(&changes) && may_come(&memory, now) =>
+            if address.is_none() && takes_the_claim_alone(&changes) && may_stand(&memory, now) =>
         {
-            sooner(&mut plan.requeue, PROPAGATES_IN);
+            sooner(&mut plan.requeue, SHOWN_WITHIN);
         }
         (pending, Some(changes)) => {
             let undone = match &pending {
@@ -251,13 +254,11 @@ fn takes_the_claim_alone(changes: &[Change]) -> bool {
     changes.iter().all(|change| change.set().kind == "TXT")
 }
 
-/// Whether a record that was to be made may still come.
-fn may_come(memory: &DnsMemory, now: Timestamp) -> bool {
-    memory.pending.as_ref().is_some_and(|pending| {
-        pending.address.is_some()
-            && pending.change_id.is_none()
-            && since(now, pending.intended_at) < PROPAGATES_IN
-    })
+/// Whether a record that a reading does not show may stand, or come: it was to be made lately.
+fn may_stand(memory: &DnsMemory, now: Timestamp) -> bool {
+    let lately = |at: Timestamp| since(now, at) < SHOWN_WITHIN;
+    let made = |pending: &DnsChange| pending.address.is_some() && lately(pending.intended_at);
+    memory.pending.as_ref().is_some_and(made) || memory.published_at.is_some_and(lately)
 }
 
 fn sooner(requeue: &mut Option<Duration>, rest: Duration) {
