@@ -394,6 +394,7 @@ impl Engine {
             sleep_requested: beat.sleep_requested,
             busy: beat.busy,
             detail: beat.detail,
+            draining_since: None,
         };
         let before = {
             let mut world = self.world();

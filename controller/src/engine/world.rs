@@ -153,6 +153,7 @@ impl World {
             return false;
         }
         self.heard.insert(identity.clone(), Heard { boot: boot.to_owned(), seq });
+        let beat = beat.after(self.beats.get(identity));
         self.beats.insert(identity.clone(), beat);
         true
     }

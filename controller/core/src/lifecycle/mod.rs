@@ -242,6 +242,7 @@ fn requeue(
         view.stop_refusal.map(Refusal::stop_again_at),
         rest.and(next.dns.withdrawn_at).map(|at| later(at, settings.dns_ttl)),
         rest.and_then(|rest| rest.drain_at).map(|at| later(at, next.spec.drain)),
+        rest.and_then(|rest| rest.drain_at).map(|at| later(at, pairs::TOLD_WITHIN + next.spec.drain)),
         // Windows open and close on the minute.
         (!next.spec.awake.is_empty()).then(|| later(now, Duration::from_secs(20))),
         // A wake that does not get on is explained.
@@ -269,6 +270,10 @@ fn requeue(
             .filter(|_| !view.tasks.by_arn.contains_key(arn))
             .map(|at| later(at, settle::MISSING_GRACE))
     });
+    let draining = next.pairs().map(|pair| {
+        let since = view.beat(&next.name, pair, Role::Proxy)?.draining_since?;
+        Some(later(since, next.spec.drain))
+    });
     let retiring = next.retiring.iter().flat_map(|pair| {
         let condemned = pair.condemned.as_ref().map(|(at, _)| *at);
         let held = condemned.map(|at| later(at, pairs::WITHDRAW_FIRST));
@@ -276,13 +281,15 @@ fn requeue(
         let [withdrawn, moved] = dns.map(|at| at.map(|at| later(at, settings.dns_ttl)));
         // Its drain counts from any of them.
         let drained = |from: Option<Timestamp>| from.map(|at| later(at, next.spec.drain));
-        let begins = [condemned, held, withdrawn, moved, pair.drain_at];
+        let told = pair.drain_at.map(|at| later(at, pairs::TOLD_WITHIN));
+        let begins = [condemned, held, withdrawn, moved, pair.drain_at, told];
         begins.into_iter().chain(begins.map(drained))
     });
     moments
         .into_iter()
         .chain(serving)
         .chain(missing)
+        .chain(draining)
         .chain(retiring)
         .flatten()
         .filter(|at| *at > now)

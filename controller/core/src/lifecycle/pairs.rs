@@ -5,7 +5,7 @@ use super::{Refusal, Step, View, backoff, definitions, identity, pools, rollout}
 use crate::capacity::Room;
 use crate::idle;
 use crate::intent::{later, since};
-use crate::observed::TaskStatus;
+use crate::observed::{Beat, TaskStatus};
 use crate::settings::Settings;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Role, SidecarState};
@@ -19,6 +19,8 @@ use std::time::Duration;
 pub(super) const STUCK_AFTER: Duration = Duration::from_secs(600);
 /// A pair that lasted this long since it was ready did not fail at starting.
 const LASTED: Duration = Duration::from_secs(600);
+/// A row is written, and a proxy hears of it, in this time, or not at all.
+pub(super) const TOLD_WITHIN: Duration = Duration::from_secs(10);
 /// How long a proxy whose service is gone is kept for its record to be withdrawn, and forgotten by resolvers, first. One
 /// that serves is kept until that is so.
 pub(super) const WITHDRAW_FIRST: Duration = Duration::from_secs(120);
@@ -119,7 +121,7 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
         pair.ready_at.is_none() && beat.map_or(!is_up, |beat| beat.state == SidecarState::Starting);
     let drained = at_proxy.is_some()
         && beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
-    let late = now >= later(drain_at, drain) || planted!(NoDrain);
+    let late = now >= drained_by(drain_at, beat, is_up, drain) || planted!(NoDrain);
     if !(late || open == 0 && (never_served || drained)) {
         return;
     }
@@ -132,6 +134,18 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
     if open > 0 {
         next.note(now, "DrainCut", format!("{open} requests or sockets were still open after the drain"));
     }
+}
+
+/// When a drain's time is up. It counts from when the proxy says that it drains: it is told so with a heartbeat's answer,
+/// once that is written, which may be slow. One that says nothing is not waited for much longer.
+fn drained_by(drain_at: Timestamp, beat: Option<&Beat>, is_up: bool, drain: Duration) -> Timestamp {
+    let began = match beat.and_then(|beat| beat.draining_since) {
+        _ if drain.is_zero() => drain_at,
+        Some(since) => since.max(drain_at),
+        None if is_up => later(drain_at, TOLD_WITHIN),
+        None => drain_at,
+    };
+    later(began, drain)
 }
 
 /// Ends condemned pairs: proxy first, its service once it is gone.
@@ -212,7 +226,8 @@ fn retire(
             let beat = view.beat(&name, pair, Role::Proxy);
             let told = beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
             let quiet = told && !in_flight && view.activator.in_flight == 0;
-            if !quiet && since(now, drain_at) < drain && !planted!(NoDrain) {
+            let is_up = view.task(&pair.proxy).is_some_and(|task| task.status == TaskStatus::Running);
+            if !quiet && now < drained_by(drain_at, beat, is_up, drain) && !planted!(NoDrain) {
                 continue;
             }
         } else if works && in_flight && !had_its_drain && now < later(alone_from, drain)

@@ -258,4 +258,16 @@ pub struct Beat {
     pub busy: Option<bool>,
     /// Words on its state.
     pub detail: Option<String>,
+    /// Since when it says, without a break, that it drains.
+    pub draining_since: Option<Timestamp>,
+}
+
+impl Beat {
+    /// The same as the one that comes after `before`.
+    #[must_use]
+    pub fn after(mut self, before: Option<&Beat>) -> Beat {
+        let since = || before.and_then(|before| before.draining_since).unwrap_or(self.at);
+        self.draining_since = (self.state == SidecarState::Draining).then(since);
+        self
+    }
 }

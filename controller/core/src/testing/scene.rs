@@ -220,7 +220,9 @@ impl Scene {
             sleep_requested: None,
             busy: None,
             detail: None,
+            draining_since: None,
         };
+        let beat = beat.after(self.beats.get(&identity));
         self.beats.insert(identity.clone(), beat);
         self.beats.get_mut(&identity).unwrap()
     }

@@ -143,6 +143,7 @@ impl Cloud {
             sleep_requested: None,
             busy: None,
             detail: None,
+            draining_since: None,
         })
     }
 

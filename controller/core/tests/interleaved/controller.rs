@@ -121,6 +121,7 @@ impl World {
             {
                 answers.insert(arn.clone(), answer.drain);
             }
+            let beat = beat.after(self.controllers[who].beats.get(&identity));
             heard.insert(identity, beat);
         }
         if heard.iter().any(|(identity, beat)| self.controllers[who].beats.get(identity) != Some(beat)) {

@@ -6,7 +6,7 @@ use crate::testing::scene::{Scene, runs, stops};
 use crate::testing::{idle_after, secs};
 use crate::{intent, lifecycle};
 use dormouse_manifests::Service;
-use dormouse_peer::wire::Role;
+use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{ConditionType, Desired, PairId};
 
 /// The service task crashes, and all of its pair goes.
@@ -72,7 +72,7 @@ fn so_does_a_pair_that_slept_when_it_was_told() {
     scene.withdraw();
     scene.pass(40);
     scene.step();
-    scene.pass(30);
+    scene.beat(Role::Proxy, SidecarState::Draining);
     scene.step();
     assert_eq!((scene.record.failures, scene.record.pair.as_ref()), (0, None));
 }

@@ -88,6 +88,21 @@ fn open_requests_are_waited_for_until_the_deadline() {
 }
 
 #[test]
+fn a_drain_counts_from_when_the_proxy_says_that_it_drains() {
+    let mut scene = draining();
+    let open = Activity { in_flight: 2, ..Activity::default() };
+    scene.beat(Role::Proxy, SidecarState::Serving).activity = Some(open);
+    // What is to be told was slow to write.
+    scene.pass(6);
+    scene.beat(Role::Proxy, SidecarState::Draining).activity = Some(open);
+    scene.pass(29);
+    scene.beat(Role::Proxy, SidecarState::Draining).activity = Some(open);
+    assert_eq!(scene.step(), []);
+    scene.pass(1);
+    assert_eq!(stops(&scene.step()).len(), 1);
+}
+
+#[test]
 fn open_sockets_and_the_activator_count_as_requests() {
     let mut sockets = draining();
     sockets.beat(Role::Proxy, SidecarState::Draining).activity =
@@ -124,10 +139,10 @@ fn a_drain_of_nothing_cuts_at_once() {
 }
 
 #[test]
-fn a_proxy_that_is_not_heard_of_has_the_drain_s_time() {
+fn a_proxy_that_is_not_heard_of_has_the_drain_s_time_from_when_it_should_have_been_told() {
     let mut scene = draining();
     scene.beats.clear();
-    scene.pass(29);
+    scene.pass(39);
     assert_eq!(scene.step(), []);
     scene.pass(1);
     assert_eq!(stops(&scene.step()).len(), 1);
