@@ -3,6 +3,7 @@
 use super::Moment;
 use crate::profile::{MINUTE, SECOND};
 use crate::sim::Sim;
+use dormouse_core::definition::service_resources;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, ServiceRecord};
 
@@ -41,7 +42,7 @@ pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     }
 }
 
-/// Whether a service has waited for an instance longer than any reading is old.
+/// Whether a service has waited for an instance longer than any reading is old, and there is no other for it.
 fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
     let waits = row.pair.as_ref().is_some_and(|pair| {
         pair.condemned.is_none() && pair.service.is_open() && pair.service.task_arn.is_none()
@@ -58,6 +59,7 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
         && waits
         && !refused
         && !there
+        && sim.with_room(service_resources(&row.spec)).is_err()
         && since.max(known).max(tried) + 2 * MINUTE + sim.audit.slack < sim.now
 }
 

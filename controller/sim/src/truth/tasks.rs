@@ -168,6 +168,13 @@ impl Sim {
 
     /// Chooses an instance, as ECS's placement does: any with room.
     fn place(&mut self, size: Resources) -> Result<String, &'static str> {
+        let room = self.with_room(size)?;
+        let index = self.rng.index(room.len());
+        Ok(room[index].clone())
+    }
+
+    /// The instances with room, or why there is none.
+    pub fn with_room(&self, size: Resources) -> Result<Vec<String>, &'static str> {
         if self.truth.fleet.members.values().all(|member| !member.joined) {
             return Err("NO_INSTANCES");
         }
@@ -190,11 +197,7 @@ impl Sim {
                 room.push(member.arn.clone());
             }
         }
-        if room.is_empty() {
-            return Err(why);
-        }
-        let index = self.rng.index(room.len());
-        Ok(room[index].clone())
+        if room.is_empty() { Err(why) } else { Ok(room) }
     }
 
     /// Its life goes on.
