@@ -10,7 +10,7 @@ from typing import Any
 
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.cloudformation import parsing
-from moto.cloudformation.models import ChangeSet, Stack
+from moto.cloudformation.models import Change, ChangeSet, Stack
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb import dynamodb_backends
 from moto.dynamodb.models.table import Table
@@ -81,11 +81,14 @@ def _teach_functions() -> None:
 
 
 def _teach_change_sets() -> None:
-    apply, diff = ChangeSet.apply, ChangeSet.diff
+    apply, diff = ChangeSet.apply, parsing.ResourceMap.build_resource_diff
 
     def apply_whole(change_set: ChangeSet) -> None:
         apply(change_set)
         stack = change_set.stack
+        for one in change_set.changes:
+            if one.action == "Remove":
+                stack.resource_map._parsed_resources.pop(one.logical_resource_id, None)
         stack.template, stack.parameters = change_set.template, change_set.parameters
         stack._parse_template()
         stack.output_map = stack._create_output_map()
@@ -96,20 +99,34 @@ def _teach_change_sets() -> None:
         return {name: stack.parameters.get(name, slot.get("Default")) for name, slot in slots.items()}
 
     def wanted(change_set: ChangeSet) -> list[Any]:
-        """What changes; moto also tells of resources that are left out by their condition."""
+        """What changes; moto also looks at neither parameters nor conditions."""
         known = change_set.stack.resource_map
+        found = known.build_resource_diff(change_set.template_dict, change_set.parameters)
+        kinds = {**known._resource_json_map, **change_set.template_dict["Resources"]}
+        return [Change(action, name, kinds[name]["Type"]) for action, names in found.items() for name in names]
+
+    def differ(known: parsing.ResourceMap, template: dict[str, Any], given: dict[str, Any] | None = None) -> Any:
+        """What is to be made, changed and removed: moto forgets that a condition may be met now, or no more."""
+        modified = diff(known, template, given)["Modify"]
         asked = parsing.ResourceMap(
-            known.stack_id, change_set.stack_name, change_set.parameters, {}, known._region_name, known._account_id,
-            change_set.template_dict, None,
+            known.stack_id, "", given or known.input_parameters, {}, known._region_name, known._account_id,
+            template, None,
         )  # fmt: skip
         asked.load_parameters()
         asked.load_conditions()
-        of = {name: resource.get("Condition") for name, resource in change_set.template_dict["Resources"].items()}
         met = asked.lazy_condition_map
-        return [one for one in diff(change_set) if not (name := of.get(one.logical_resource_id)) or met[name]]
+        resources = template["Resources"]
+        wanted = [name for name, one in resources.items() if not one.get("Condition") or met[one["Condition"]]]
+        made = known._parsed_resources
+        return {
+            "Add": [name for name in wanted if name not in made],
+            "Modify": [name for name in modified if name in wanted and name in made],
+            "Remove": [name for name in made if name in known._resource_json_map and name not in wanted],
+        }
 
     ChangeSet.apply = apply_whole
     ChangeSet.diff = wanted
+    parsing.ResourceMap.build_resource_diff = differ
     Stack.stack_parameters = property(parameters)
 
 

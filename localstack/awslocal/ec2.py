@@ -10,7 +10,9 @@ from typing import Any
 from moto.ec2.exceptions import InvalidNetworkInterfaceIdError
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.responses.amis import AmisResponse
+from moto.ec2.utils import parse_user_data
 from moto.utilities.utils import load_resource
 
 # AWS deprecates an image of its own two years after it was made.
@@ -32,6 +34,12 @@ def newest(region: str, architecture: str) -> str:
         if one["architecture"] == architecture and one["name"].startswith("al2023-ami-ecs-hvm-")
     ]
     return str(max(own, key=lambda one: str(one["name"]))["ami_id"])
+
+
+def architecture(region: str, image: str) -> dict[str, str]:
+    """What the agent of an instance that starts from an image says of its processor; nothing of images of one's own."""
+    known = optimised(region).get(image)
+    return {"ecs.cpu-architecture": str(known["architecture"])} if known else {}
 
 
 def _deprecated_at(name: str) -> datetime | None:
@@ -75,5 +83,14 @@ def teach_moto() -> None:
             return eni.status
         return value(eni, name, method_name)
 
+    create = LaunchTemplate.create_version
+
+    def create_version(template: LaunchTemplate, data: dict[str, Any], description: str) -> Any:
+        """moto takes a later version's user data as it comes, and then launches nothing."""
+        if isinstance(text := data.get("UserData"), str):
+            data = {**data, "UserData": parse_user_data(text)}
+        return create(template, data, description)
+
+    LaunchTemplate.create_version = create_version
     NetworkInterfaceBackend.get_all_network_interfaces = get_all_network_interfaces
     NetworkInterface.get_filter_value = get_filter_value

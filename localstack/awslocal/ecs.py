@@ -14,6 +14,7 @@ from moto.ecs.models import EC2ContainerServiceBackend
 
 from awslocal import registration
 from awslocal.agents import Agents
+from awslocal.ec2 import architecture
 from awslocal.errors import AwsError, invalid
 from awslocal.iam import Policies
 from awslocal.instances import ContainerInstance, new_arn, place
@@ -115,6 +116,7 @@ class Ecs:
                 "ecs.instance-type": ec2_instance.instance_type,
                 "ecs.os-type": "linux",
                 "ecs.capability.task-eni": None,
+                **architecture(config.region, ec2_instance.image_id),
             },
         )
         one.agent_connected = self.agents.connect(role, cluster, one.arn) is None

@@ -60,3 +60,28 @@ def test_a_change_set_names_only_what_is_made(start) -> None:
         del given["ChangeSetType"]
         changes = stacks.describe_change_set(**given)["Changes"]
         assert sorted(one["ResourceChange"]["LogicalResourceId"] for one in changes) == expected
+
+
+def test_an_update_makes_and_removes_what_its_conditions_say(start) -> None:
+    local = start(seed={"empty": True})
+    stacks, ecs = local.client("cloudformation"), local.client("ecs")
+    cluster = {"Type": "AWS::ECS::Cluster", "Condition": "Second", "Properties": {"ClusterName": "second"}}
+    template = {
+        "Parameters": {"Two": {"Type": "String", "Default": "false"}, "Name": {"Type": "String", "Default": "a"}},
+        "Conditions": {"Second": {"Fn::Equals": [{"Ref": "Two"}, "true"]}},
+        "Resources": {"One": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "first"}}, "Second": cluster},
+    }
+    stacks.create_stack(StackName="stack", TemplateBody=json.dumps(template))
+    for two, action, expected in (("true", "Add", {"first", "second"}), ("false", "Remove", {"first"})) * 2:
+        given = {"StackName": "stack", "ChangeSetName": "changes"}
+        parameters = [{"ParameterKey": "Two", "ParameterValue": two}]
+        stacks.create_change_set(
+            **given, ChangeSetType="UPDATE", TemplateBody=json.dumps(template), Parameters=parameters
+        )
+        changes = stacks.describe_change_set(**given)["Changes"]
+        assert [(one["ResourceChange"]["Action"], one["ResourceChange"]["LogicalResourceId"]) for one in changes] == [
+            (action, "Second")
+        ]
+        stacks.execute_change_set(**given)
+        found = ecs.describe_clusters(clusters=["first", "second"])["clusters"]
+        assert {one["clusterName"] for one in found if one["status"] == "ACTIVE"} == expected

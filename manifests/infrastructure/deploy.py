@@ -6,6 +6,7 @@ python manifests/infrastructure/deploy.py --domain example.com --images 12345678
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import secrets
 import sys
@@ -15,14 +16,17 @@ from typing import Any
 
 import price
 from botocore.exceptions import ClientError
-from installation import TEMPLATE, Account, Refused, Stack, agreed, parser, run, say, template
-from prerequisites import check, zone_of
+from domain import zone_of
+from installation import TEMPLATE, Account, Refused, Stack, agreed, brief, parser, run, say, template
+from prerequisites import check
 
 import images
 
 # CloudFormation takes a template of so many bytes without a bucket.
 LONGEST = 51_200
 PATIENCE = 3600.0
+# What follows an image's name.
+TAGGED = re.compile(r"(:[\w.-]+)?(@sha256:\w+)?$")
 # How CloudFormation says that all is as it should be.
 NO_CHANGES = re.compile(r"didn't contain changes|No updates are to be performed")
 
@@ -31,7 +35,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     made = parser("make deploy", "Deploys Dormouse into your AWS account.")
     made.add_argument("--domain", required=True, help="public domain; services are <name>.<domain>")
     made.add_argument("--images", help="registry and path before /dormouse, /dormouse-proxy and /dormouse-service")
-    made.add_argument("--tag", default="latest", help="tag of the images (default: latest)")
+    made.add_argument("--tag", help="tag of the images (default: latest)")
     made.add_argument("--build", action="store_true", help="build the images from here, and push them into ECR")
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
     made.add_argument("--trunking", action="store_true", help="turn ENI trunking on, for the whole account and region")
@@ -39,35 +43,52 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return made.parse_args(argv)
 
 
-def parameters(given: argparse.Namespace, account: Account, stack: Stack) -> tuple[dict[str, str], dict[str, str]]:
-    """All parameters as they will be, and those of them that are set now; the others keep what they have."""
+def named(given: argparse.Namespace, before: dict[str, str]) -> dict[str, str]:
+    """The parameters that the command names, with the images of before under another tag."""
     slots = template()["Parameters"]
-    now: dict[str, str] = {"Domain": given.domain.rstrip(".").lower(), "InstallId": given.install_id}
-    if given.images:
-        names = {"ControllerImage": "", "ProxyImage": "-proxy", "ServiceSidecarImage": "-service"}
-        now |= {name: f"{given.images.rstrip('/')}/dormouse{end}:{given.tag}" for name, end in names.items()}
+    now = {"Domain": given.domain.rstrip(".").lower(), "InstallId": given.install_id}
+    for parameter, (program, _) in images.IMAGES.items():
+        if given.images:
+            now[parameter] = f"{given.images.rstrip('/')}/{program}:{given.tag or 'latest'}"
+        elif given.tag and parameter in before:
+            now[parameter] = f"{TAGGED.sub('', before[parameter])}:{given.tag}"
     for one in given.set:
         name, equals, value = one.partition("=")
-        if name not in slots or not equals:
-            raise Refused(f"--set {one}: give NAME=VALUE; the template has the parameters {', '.join(slots)}")
+        if name == "InstallId":
+            raise Refused(f"SET={one}: the installation is named by INSTALL_ID=…")
+        if name not in slots:
+            lower = {slot.lower(): slot for slot in slots}
+            near = difflib.get_close_matches(name.lower(), lower, 1, 0.8)
+            rather = f"did you mean {lower[near[0]]}?" if near else f"it has {', '.join(slots)}"
+            raise Refused(f"SET={one}: the template has no {name}; {rather}")
+        if not equals:
+            raise Refused(f"SET={one}: give SET={name}=VALUE")
         now[name] = value
     refuse_wrong(slots, now)
-    before = stack.parameters()
+    return now
+
+
+def parameters(
+    given: argparse.Namespace, account: Account, stack: Stack, before: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str], bool]:
+    """All parameters as they will be, and those of them that are set now; the others keep what they have.
+
+    And whether images are to be built: asked for, or none are named.
+    """
+    slots = template()["Parameters"]
+    now = named(given, before)
+    served = before.get("Domain")
+    if served and served != now["Domain"] and not stack.fresh():
+        raise Refused(
+            f"the installation {given.install_id} serves {served}: its records there would stay behind. Give "
+            f"{now['Domain']} an installation of its own, INSTALL_ID=…, or end this one first: make undeploy "
+            f"INSTALL_ID={given.install_id}"
+        )
     if "HostedZoneId" not in now | before:
-        zone = zone_of(account, now["Domain"])
-        if zone is None:
-            raise Refused(
-                f"this account has no public hosted zone for {now['Domain']} or a domain above it: make one (aws "
-                f"route53 create-hosted-zone --name {now['Domain']} --caller-reference $RANDOM), and name its four "
-                "name servers at the registrar of the domain"
-            )
-        now["HostedZoneId"] = zone[0]
-    unnamed = [name for name in images.IMAGES if name not in now | before]
-    if given.build or unnamed:
-        question = f"Build the images here, and push them into this account's ECR (dormouse/{given.install_id}/…)?"
-        if given.dry_run or not agreed(question, given.yes):
-            raise Refused(f"not given: {', '.join(unnamed or images.IMAGES)} (IMAGES=… names a registry and path)")
-        now |= images.push(account, given.install_id)
+        now["HostedZoneId"] = zone_of(account, now["Domain"])
+    built = given.build or any(one not in now | before for one in images.IMAGES)
+    if built:
+        now |= images.planned(account, given.install_id)
     if "ApiToken" not in now | before:
         now["ApiToken"] = secrets.token_urlsafe(32)
     whole = {name: str(slot["Default"]) for name, slot in slots.items() if "Default" in slot} | before | now
@@ -75,11 +96,13 @@ def parameters(given: argparse.Namespace, account: Account, stack: Stack) -> tup
     if missing:
         raise Refused(f"not given: {', '.join(missing)} (SET=NAME=VALUE)")
     refuse_wrong(slots, whole)
-    return whole, now
+    return whole, now, built
 
 
 def refuse_wrong(slots: dict[str, Any], given: dict[str, str]) -> None:
-    wrong = [f"{name} cannot be {value!r}: {why}" for name, value in given.items() if (why := refusal(slots[name], value))]
+    wrong = [
+        f"{name} cannot be {value!r}: {why}" for name, value in given.items() if (why := refusal(slots[name], value))
+    ]
     if wrong:
         raise Refused("; ".join(wrong))
 
@@ -104,8 +127,7 @@ def change_set(stack: Stack, whole: dict[str, str], now: dict[str, str]) -> dict
     body = TEMPLATE.read_text()
     if len(body.encode()) > LONGEST:
         raise Refused(f"{TEMPLATE} is longer than {LONGEST} bytes")
-    client, found = stack.account["cloudformation"], stack.found()
-    fresh = found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
+    client, fresh = stack.account["cloudformation"], stack.fresh()
     known = stack.parameters()
     given = [
         {"ParameterKey": name, "ParameterValue": whole[name]}
@@ -127,19 +149,28 @@ def change_set(stack: Stack, whole: dict[str, str], now: dict[str, str]) -> dict
         if NO_CHANGES.search(error.response["Error"]["Message"]):
             return None
         raise
+    try:
+        seen = _looked_at(client, stack, made["Id"])
+    except BaseException:
+        _forget(stack, made["Id"], fresh)
+        raise
+    if seen["Status"] == "FAILED":
+        _forget(stack, made["Id"], fresh)
+        why = seen.get("StatusReason", "")
+        if NO_CHANGES.search(why):
+            return None
+        raise Refused(f"the change set failed: {why}")
+    return {**seen, "fresh": fresh, "id": made["Id"]}
+
+
+def _looked_at(client: Any, stack: Stack, change_set_id: str) -> dict[str, Any]:
+    """A change set, once CloudFormation has made it or given up, with all of its changes."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        pages = client.get_paginator("describe_change_set").paginate(ChangeSetName=made["Id"], StackName=stack.name)
+        pages = client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set_id, StackName=stack.name)
         seen, *rest = pages
-        if seen["Status"] == "CREATE_COMPLETE":
-            changes = [change for page in (seen, *rest) for change in page["Changes"]]
-            return {**seen, "Changes": changes, "fresh": fresh, "id": made["Id"]}
-        if seen["Status"] == "FAILED":
-            client.delete_change_set(ChangeSetName=made["Id"], StackName=stack.name)
-            why = seen.get("StatusReason", "")
-            if NO_CHANGES.search(why):
-                return None
-            raise Refused(f"the change set failed: {why}")
+        if seen["Status"] in ("CREATE_COMPLETE", "FAILED"):
+            return {**seen, "Changes": [change for page in (seen, *rest) for change in page["Changes"]]}
         time.sleep(2)
     raise Refused("the change set is not ready after an hour")
 
@@ -155,11 +186,13 @@ def show(changes: dict[str, Any]) -> None:
         say(f"  {found['Action'].lower()} {found['LogicalResourceId']} ({found['ResourceType']}){replaced}")
     for kind, count in sorted(kinds.items()):
         say(f"  add {count} x {kind}")
+    if not changes["Changes"]:
+        say("  nothing but parameters and outputs")
 
 
-def execute(stack: Stack, changes: dict[str, Any]) -> None:
+def follow(stack: Stack, changes: dict[str, Any]) -> None:
+    """Tells what CloudFormation does, until it is done."""
     client = stack.account["cloudformation"]
-    client.execute_change_set(ChangeSetName=changes["id"], StackName=stack.name)
     seen: set[str] = set()
     begun = changes.get("CreationTime")
     end = time.monotonic() + PATIENCE
@@ -182,18 +215,25 @@ def execute(stack: Stack, changes: dict[str, Any]) -> None:
 def finish(account: Account, stack: Stack, trunking: bool) -> None:
     """What CloudFormation has no words for."""
     group = stack.settings()["SERVICE_ASG_NAME"]
-    # Else Auto Scaling would launch instances only to even out the zones.
-    account["autoscaling"].suspend_processes(AutoScalingGroupName=group, ScalingProcesses=["AZRebalance"])
-    if trunking:
-        account["ecs"].put_account_setting_default(name="awsvpcTrunking", value="enabled")
+    try:
+        # Else Auto Scaling would launch instances only to even out the zones.
+        account["autoscaling"].suspend_processes(AutoScalingGroupName=group, ScalingProcesses=["AZRebalance"])
+        if trunking:
+            account["ecs"].put_account_setting_default(name="awsvpcTrunking", value="enabled")
+    except ClientError as error:
+        raise Refused(
+            f"the stack {stack.name} is made, but {error.operation_name}: {brief(error)}. Have that allowed, and call "
+            "it again"
+        ) from error
 
 
-def told(stack: Stack, whole: dict[str, str]) -> None:
+def told(stack: Stack, whole: dict[str, str], deployed: bool) -> None:
     for name, value in sorted(stack.settings().items()):
         print(f"{name}={value}")
     secret, domain = stack.outputs()["ControllerSecretArn"], whole["Domain"]
     say()
-    say(f"Deployed. Once its controller is up (a minute), every name below {domain} leads to it.")
+    if deployed:
+        say(f"Deployed. Once its controller is up (a minute), every name below {domain} leads to it.")
     say("The API's token:")
     say(f"  aws secretsmanager get-secret-value --secret-id {secret} --query SecretString --output text")
     if whole["OperatorCidr"] == "none":
@@ -204,16 +244,26 @@ def told(stack: Stack, whole: dict[str, str]) -> None:
 
 def deploy(given: argparse.Namespace, account: Account, stack: Stack) -> None:
     """Checks, shows, asks, and makes or updates the stack."""
-    whole, now = parameters(given, account, stack)
-    findings = check(account, stack, whole)
+    # A wrong value needs no answer from AWS.
+    named(given, {})
+    whole, now, built = parameters(given, account, stack, stack.parameters())
+    findings = check(account, stack, whole, built)
     say("Before anything is made:")
     for line in findings.lines:
         say(line)
     if findings.wrong:
         raise Refused(f"{findings.wrong} of these must be put right first")
+    if built and not given.dry_run:
+        build(given, account, whole)
     changes = change_set(stack, whole, now)
+    trunking = "ENI trunking will be turned on for this account and region, for every cluster in it."
     if changes is None:
         say(f"The stack {stack.name} is as it should be.")
+        if given.trunking:
+            say(trunking)
+        if given.dry_run or (given.trunking and not agreed(f"Do this in {account.region}?", given.yes)):
+            say("Nothing was changed.")
+            return
     else:
         say(f"What changes in the stack {stack.name}:")
         show(changes)
@@ -221,19 +271,30 @@ def deploy(given: argparse.Namespace, account: Account, stack: Stack) -> None:
         say(f"What it costs while everything sleeps, at {known['region']}'s list prices of {known['date']}, in $:")
         say(price.table(whole))
         if given.trunking:
-            say("ENI trunking will be turned on for this account and region, for every cluster in it.")
-        go = False
+            say(trunking)
+        begun = False
         try:
-            go = not given.dry_run and agreed(f"Do this in {account.region}?", given.yes)
+            if not given.dry_run and agreed(f"Do this in {account.region}?", given.yes):
+                account["cloudformation"].execute_change_set(ChangeSetName=changes["id"], StackName=stack.name)
+                begun = True
         finally:
-            # Also where nobody could be asked, or somebody answered with Ctrl-C.
-            if not go:
-                _forget(stack, changes)
-        if not go:
+            # Also where nobody could be asked, or somebody answered with Ctrl-C, or it is refused.
+            if not begun:
+                _forget(stack, changes["id"], changes["fresh"])
+                say("Nothing was changed.")
+        if not begun:
             return
-        execute(stack, changes)
+        follow(stack, changes)
     finish(account, stack, given.trunking)
-    told(stack, whole)
+    told(stack, whole, changes is not None)
+
+
+def build(given: argparse.Namespace, account: Account, whole: dict[str, str]) -> None:
+    """Builds the images, if that is agreed to."""
+    question = f"Build the images here, and push them into this account's ECR (dormouse/{given.install_id}/…)?"
+    if not agreed(question, given.yes):
+        raise Refused(f"not given: {', '.join(images.IMAGES)} (IMAGES=… names a registry and path)")
+    images.push(account, given.install_id, {name: whole[name] for name in images.IMAGES})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -241,13 +302,12 @@ def main(argv: list[str] | None = None) -> int:
     return run(given, lambda account, stack: deploy(given, account, stack))
 
 
-def _forget(stack: Stack, changes: dict[str, Any]) -> None:
+def _forget(stack: Stack, change_set_id: str, fresh: bool) -> None:
     """Leaves nothing of a change set that was only looked at."""
     client = stack.account["cloudformation"]
-    client.delete_change_set(ChangeSetName=changes["id"], StackName=stack.name)
-    if changes["fresh"]:
+    client.delete_change_set(ChangeSetName=change_set_id, StackName=stack.name)
+    if fresh:
         client.delete_stack(StackName=stack.name)
-    say("Nothing was changed.")
 
 
 if __name__ == "__main__":

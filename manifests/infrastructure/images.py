@@ -27,34 +27,40 @@ def repository(install: str, program: str) -> str:
     return f"dormouse/{install}/{program}"
 
 
-def push(account: Account, install: str) -> dict[str, str]:
-    """The parameters of the template that name what was pushed."""
-    if shutil.which("docker") is None:
-        raise Refused("no IMAGES are named, and there is no docker here to build them with: README.md, Images")
+def planned(account: Account, install: str) -> dict[str, str]:
+    """The parameters of the template that name what will be built and pushed."""
+    registry, version = f"{account.number}.dkr.ecr.{account.region}.amazonaws.com", _version()
+    return {slot: f"{registry}/{repository(install, program)}:{version}" for slot, (program, _) in IMAGES.items()}
+
+
+def can_build() -> bool:
+    return shutil.which("docker") is not None
+
+
+def push(account: Account, install: str, wanted: dict[str, str]) -> None:
+    """Builds and pushes what was planned."""
     token = account["ecr"].get_authorization_token()["authorizationData"][0]
-    registry = token["proxyEndpoint"].removeprefix("https://")
     user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
+    registry = wanted["ControllerImage"].split("/", 1)[0]
     _docker(["login", "--username", user, "--password-stdin", registry], password)
-    version = _version()
-    made = {}
     for parameter, (program, recipe) in IMAGES.items():
-        name = repository(install, program)
-        _make(account, install, name)
-        image = f"{registry}/{name}:{version}"
+        image = wanted[parameter]
+        version = image.rsplit(":", 1)[1]
+        _make(account, install, repository(install, program))
         say(f"Building {image} for {PLATFORMS}")
         arguments = ["--platform", PLATFORMS, "--file", f"localstack/images/{recipe}.Dockerfile", "--tag", image]
         _docker(["buildx", "build", *arguments, "--build-arg", f"VERSION={version}", "--push", "."])
-        made[parameter] = image
-    return made
 
 
-def remove(account: Account, install: str) -> int:
-    """Deletes the repositories that were made here for an installation; how many there were."""
+def found(account: Account, install: str) -> list[str]:
+    """The repositories that were made here for an installation."""
     names = [repository(install, program) for program, _ in IMAGES.values()]
-    found = [name for name in names if _is_ours(account, install, name)]
-    for name in found:
+    return [name for name in names if _is_ours(account, install, name)]
+
+
+def remove(account: Account, names: list[str]) -> None:
+    for name in names:
         account["ecr"].delete_repository(repositoryName=name, force=True)
-    return len(found)
 
 
 def _is_ours(account: Account, install: str, name: str) -> bool:

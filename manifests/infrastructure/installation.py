@@ -7,13 +7,15 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
 import yaml
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE / "dormouse.yaml"
@@ -65,20 +67,27 @@ def brief(error: ClientError) -> str:
 
 
 class Account:
-    """Clients of one account and region."""
+    """Clients of one account and region. Without patience an answer is not waited for long."""
 
-    def __init__(self, region: str | None) -> None:
+    def __init__(self, region: str | None, patient: bool = True) -> None:
         session = boto3.session.Session(region_name=region or os.environ.get("AWS_REGION"))
         if not session.region_name:
             raise Refused("no region: set AWS_REGION, or a region in your AWS profile")
         self.region: str = session.region_name
         self._session = session
+        retries = {"mode": "adaptive", "total_max_attempts": 10}
+        self._config = (
+            Config(retries=retries) if patient else Config(connect_timeout=5, retries={"total_max_attempts": 1})
+        )
         self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def number(self) -> str:
+        return self["sts"].get_caller_identity()["Account"]
 
     def __getitem__(self, service: str) -> Any:
         if service not in self._clients:
-            config = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
-            self._clients[service] = self._session.client(service, config=config)
+            self._clients[service] = self._session.client(service, config=self._config)
         return self._clients[service]
 
 
@@ -97,6 +106,11 @@ class Stack:
                 return None
             raise
 
+    def fresh(self) -> bool:
+        """Whether nothing of it was made yet: an unfinished look at it leaves a stack that is only reviewed."""
+        found = self.found()
+        return found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
+
     def outputs(self) -> dict[str, str]:
         found = self.found() or {}
         return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs") or []}
@@ -110,9 +124,32 @@ class Stack:
         return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters") or []}
 
 
+@dataclass
+class Other:
+    """An installation that is there: which stack it is, and whose names it has."""
+
+    stack: str
+    install: str
+    domain: str
+
+
+def installations(account: Account) -> list[Other]:
+    """Those of this account and region."""
+    found = []
+    for page in account["cloudformation"].get_paginator("describe_stacks").paginate():
+        for one in page["Stacks"]:
+            tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags") or []}
+            given = {slot["ParameterKey"]: slot["ParameterValue"] for slot in one.get("Parameters") or []}
+            if "dormouse:install" in tags and "Domain" in given and one["StackStatus"] != "REVIEW_IN_PROGRESS":
+                found.append(Other(one["StackName"], tags["dormouse:install"], given["Domain"]))
+    return found
+
+
 def caller(account: Account) -> str:
     try:
         return account["sts"].get_caller_identity()["Arn"]
+    except EndpointConnectionError as error:
+        raise Refused(f"AWS does not answer in {account.region} ({error}): is AWS_REGION right?") from error
     except (BotoCoreError, ClientError) as error:
         raise Refused(f"no usable AWS credentials ({error}): log in, or set AWS_PROFILE") from error
 
@@ -129,6 +166,9 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
 def run(given: argparse.Namespace, do: Callable[[Account, Stack], None]) -> int:
     """How both begin and end: whose account it is and which stack; and in words what stops them. The exit code."""
     try:
+        slot = template()["Parameters"]["InstallId"]
+        if not re.fullmatch(slot["AllowedPattern"], given.install_id):
+            raise Refused(f"INSTALL_ID cannot be {given.install_id!r}: {slot['ConstraintDescription']}")
         account = Account(given.region)
         say(f"Account and caller: {caller(account)}, region {account.region}")
         do(account, Stack(account, f"dormouse-{given.install_id}"))

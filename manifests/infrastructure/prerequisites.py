@@ -6,7 +6,10 @@ import re
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from domain import check_others, check_zone
 from installation import Account, Stack, brief
+
+import images
 
 ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([\w-]+)\.amazonaws\.com/([^:@]+)(?::([\w.-]+))?(@sha256:\w+)?$")
 ARCHITECTURES = {"ARM64": "arm64", "X86_64": "x86_64"}
@@ -37,26 +40,15 @@ class Findings:
         self.lines += [f"  WRONG    {text}", f"           {fix}"]
 
 
-def zone_of(account: Account, domain: str) -> tuple[str, str] | None:
-    """Id and name of the public zone with the longest name that the domain is in."""
-    best: tuple[str, str] | None = None
-    for page in account["route53"].get_paginator("list_hosted_zones").paginate():
-        for zone in page["HostedZones"]:
-            name = zone["Name"].rstrip(".")
-            fits = domain == name or domain.endswith(f".{name}")
-            if fits and not zone["Config"]["PrivateZone"] and (best is None or len(name) > len(best[1])):
-                best = zone["Id"].rsplit("/", 1)[-1], name
-    return best
-
-
-def check(account: Account, stack: Stack, given: dict[str, Any]) -> Findings:
-    """`given` are all parameters of the stack that is to be."""
+def check(account: Account, stack: Stack, given: dict[str, Any], built: bool) -> Findings:
+    """`given` are all parameters of the stack that is to be; whether its images are built here first."""
     findings = Findings()
-    for one in (_state, _records, _images, _instances, _quotas):
+    for one in (_state, check_zone, check_others, _build if built else _images, _instances):
         try:
             one(account, stack, given, findings)
         except ClientError as error:
-            findings.unknown(f"{one.__name__.strip('_')}: {brief(error)}")
+            # What was not looked at may be in the way.
+            findings.bad(f"{error.operation_name}: {brief(error)}", "have that call allowed, or try again")
     return findings
 
 
@@ -66,61 +58,54 @@ def _state(account: Account, stack: Stack, given: dict[str, Any], findings: Find
     if status in ("none", "REVIEW_IN_PROGRESS"):
         findings.good(f"there is no stack {stack.name} yet")
     elif status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
-        findings.bad(f"the stack {stack.name} is {status}", "delete it: make undeploy")
+        findings.bad(f"the stack {stack.name} is {status}", f"delete it: make undeploy INSTALL_ID={given['InstallId']}")
     elif status.endswith("IN_PROGRESS"):
         findings.bad(f"the stack {stack.name} is {status}", "wait until that is done")
+    elif status == "UPDATE_ROLLBACK_FAILED":
+        findings.bad(
+            f"the stack {stack.name} is {status}",
+            f"aws cloudformation continue-update-rollback --stack-name {stack.name}",
+        )
     else:
         findings.good(f"the stack {stack.name} is {status}, and will be updated")
 
 
-def _records(account: Account, stack: Stack, given: dict[str, Any], findings: Findings) -> None:
-    zone, domain, install = given["HostedZoneId"], given["Domain"], given["InstallId"]
-    known = account["route53"].get_hosted_zone(Id=zone)["HostedZone"]
-    name = known["Name"].rstrip(".")
-    if known["Config"]["PrivateZone"]:
-        findings.bad(f"{zone} is a private zone", "name the public zone of the domain")
-        return
-    if domain != name and not domain.endswith(f".{name}"):
-        findings.bad(f"{zone} is the zone of {name}, which {domain} is not in", "name the zone of the domain")
-        return
-    findings.good(f"{zone} is the public zone of {name}")
-    owner, wildcard = f"_wildcard._dormouse.{domain}.", f"\\052.{domain}."
-    records = {}
-    for start in (owner, wildcard):
-        page = account["route53"].list_resource_record_sets(HostedZoneId=zone, StartRecordName=start, MaxItems="3")
-        for one in page["ResourceRecordSets"]:
-            records[one["Name"], one["Type"]] = [value["Value"] for value in one.get("ResourceRecords", [])]
-    mine = any(f"install={install}," in value for value in records.get((owner, "TXT"), []))
-    if (owner, "TXT") in records and not mine:
-        findings.bad(
-            f"another installation has {domain}: {records[owner, 'TXT'][0]}",
-            "use another domain, or undeploy that one",
-        )
-    elif not mine and any(key[0] == wildcard for key in records):
-        findings.bad(f"*.{domain} has a record that is not Dormouse's", "remove it, or use a domain below")
+def _build(account: Account, stack: Stack, given: dict[str, Any], findings: Findings) -> None:
+    if images.can_build():
+        findings.note("the three images are built here first, and pushed into this account's ECR")
     else:
-        findings.good(f"*.{domain} is free")
+        findings.bad("no IMAGES are named, and there is no docker here to build them with", "README.md, Images")
 
 
 def _images(account: Account, stack: Stack, given: dict[str, Any], findings: Findings) -> None:
-    for parameter in ("ControllerImage", "ProxyImage", "ServiceSidecarImage"):
+    for parameter in images.IMAGES:
         image = given[parameter]
         match = ECR.match(image)
         if not match:
             findings.unknown(f"{parameter} {image}: only images in ECR are looked up")
             continue
         owner, region, repository, tag, digest = match.groups()
-        if region != account.region:
-            findings.note(f"{parameter} {image} is in another region: pulls cost $0.02 a GB, and take longer")
-            continue
+        far = region != account.region
         which = {"imageDigest": digest[1:]} if digest else {"imageTag": tag or "latest"}
         try:
-            account["ecr"].describe_images(registryId=owner, repositoryName=repository, imageIds=[which])
-            findings.good(f"{parameter} {image} is there")
+            ecr = (Account(region) if far else account)["ecr"]
+            ecr.describe_images(registryId=owner, repositoryName=repository, imageIds=[which])
         except ClientError as error:
-            if error.response["Error"]["Code"] not in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            code = error.response["Error"]["Code"]
+            if code in ("ImageNotFoundException", "RepositoryNotFoundException"):
+                findings.bad(
+                    f"{parameter} {image} is not there", "push it first (README.md, Images), or name another TAG"
+                )
+            elif owner != account.number:
+                # Who may pull need not be the one who looks.
+                findings.unknown(f"{parameter} {image}: {brief(error)}")
+            else:
                 raise
-            findings.bad(f"{parameter} {image} is not there", "push it first: README.md, Images")
+        else:
+            if far:
+                findings.note(f"{parameter} {image} is in another region: pulls cost $0.02 a GB, and take longer")
+            else:
+                findings.good(f"{parameter} {image} is there")
 
 
 def _instances(account: Account, stack: Stack, given: dict[str, Any], findings: Findings) -> None:
@@ -144,12 +129,13 @@ def _instances(account: Account, stack: Stack, given: dict[str, Any], findings: 
             )
         else:
             findings.good(f"{name} is {given['Architecture']}, and holds {interfaces - 1} tasks")
+        if name == given["InstanceType"]:
+            _quotas(account, given, one["VCpuInfo"]["DefaultVCpus"], findings)
 
 
-def _quotas(account: Account, stack: Stack, given: dict[str, Any], findings: Findings) -> None:
+def _quotas(account: Account, given: dict[str, Any], vcpus: int, findings: Findings) -> None:
     most = int(given["MaxInstances"])
-    types = account["ec2"].describe_instance_types(InstanceTypes=[given["InstanceType"]])["InstanceTypes"]
-    cores = types[0]["VCpuInfo"]["DefaultVCpus"] * most
+    cores = vcpus * most
     proxies = most * int(given["MaxTasksPerInstance"]) * PROXY_VCPUS
     for (service, code), needed, what in (
         (INSTANCE_QUOTA, cores, f"{most} x {given['InstanceType']}"),
@@ -157,7 +143,10 @@ def _quotas(account: Account, stack: Stack, given: dict[str, Any], findings: Fin
     ):
         try:
             quota = account["service-quotas"].get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
+            findings.unknown(f"quota {code} of {service}: {brief(error)}")
+            continue
+        except BotoCoreError as error:
             findings.unknown(f"quota {code} of {service}: {error}")
             continue
         if quota["Value"] < needed:

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from installation import Account, Refused, Stack, agreed, parser, run, say
+from installation import Account, Refused, Stack, agreed, installations, parser, run, say
 
 import images
 
@@ -88,6 +88,7 @@ class Installation:
             return
         ecs.update_service(cluster=cluster, service=name, desiredCount=0)
         until("the controller has ended", lambda: not ecs.list_tasks(cluster=cluster, serviceName=name)["taskArns"])
+        say("  it has ended")
 
     def tasks(self) -> list[tuple[str, str]]:
         """Cluster and ARN of every task of this installation."""
@@ -190,36 +191,53 @@ class Installation:
 
         until("all instances are gone", none_left)
 
-    def families(self) -> list[str]:
-        """ARNs of the active task definitions that this installation has registered."""
+    def _services(self) -> dict[str, bool]:
+        return self.definitions(f"dormouse-{self.install}-")
+
+    def _controllers(self) -> dict[str, bool]:
+        """The stack's own, of which ECS remembers every one that was in use."""
+        return self.definitions(f"dormouse-controller-{self.install}")
+
+    def definitions(self, prefix: str) -> dict[str, bool]:
+        """Task definitions of this installation, also those that are only remembered; whether each is active."""
         ecs = self.account["ecs"]
-        prefix = f"dormouse-{self.install}-"
-        found = []
-        for page in ecs.get_paginator("list_task_definition_families").paginate(familyPrefix=prefix, status="ACTIVE"):
-            for family in page["families"]:
-                # The family of another installation may begin like ours: its tag tells.
-                for part in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE"):
-                    found += part["taskDefinitionArns"]
-        return [one for one in found if self._ours(one)]
+        families = ecs.get_paginator("list_task_definition_families").paginate(familyPrefix=prefix, status="ALL")
+        found = [
+            (arn, status == "ACTIVE")
+            for family in [one for page in families for one in page["families"]]
+            for status in ("ACTIVE", "INACTIVE")
+            for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status=status)
+            for arn in page["taskDefinitionArns"]
+        ]
+        # The family of another installation may begin like ours: its tag tells.
+        return {arn: active for arn, active in found if self._ours(arn)}
 
     def _ours(self, arn: str) -> bool:
         answer = self.account["ecs"].describe_task_definition(taskDefinition=arn, include=["TAGS"])
         return {"key": "dormouse:install", "value": self.install} in answer.get("tags", [])
 
     def deregister(self) -> None:
-        arns = self.families()
-        for arn in arns:
+        self._deregister(self._services())
+
+    def _deregister(self, found: dict[str, bool]) -> None:
+        for arn in (one for one, active in found.items() if active):
             self.account["ecs"].deregister_task_definition(taskDefinition=arn)
+        arns = list(found)
         for start in range(0, len(arns), 10):
             self.account["ecs"].delete_task_definitions(taskDefinitions=arns[start : start + 10])
         say(f"  {len(arns)} task definitions were deleted")
 
     def remove_images(self) -> None:
-        say(f"  {images.remove(self.account, self.install)} repositories were deleted")
+        names = images.found(self.account, self.install)
+        images.remove(self.account, names)
+        say(f"  {len(names)} repositories were deleted")
 
     def delete_stack(self) -> None:
         self.account["cloudformation"].delete_stack(StackName=self.stack.name)
         until("the stack is deleted", self._deleted)
+        say(f"  {self.stack.name} is deleted")
+        if self.install:
+            self._deregister(self._controllers())
 
     def _deleted(self) -> bool:
         found = self.stack.found()
@@ -233,7 +251,7 @@ class Installation:
         left = [f"stack {self.stack.name}"] if not self._deleted() else []
         left += [f"task {arn}" for _, arn in self.tasks()]
         left += [f"record {one['Name']} {one['Type']} in {zone}" for zone in self.zones() for one in self.records(zone)]
-        left += [f"task definition {arn}" for arn in self.families()]
+        left += [f"task definition {arn}" for arn in self._services() | self._controllers()]
         left += [f"cluster {one}" for one in self._there()]
         left += [f"group {self.settings['SERVICE_ASG_NAME']}"] if self._group() else []
         table = self.settings["LAUNCH_LOCKS_TABLE_NAME"]
@@ -250,7 +268,13 @@ def _plain(name: str) -> str:
 def undeploy(given: argparse.Namespace, account: Account, stack: Stack) -> None:
     """Puts all to sleep, and removes what there is."""
     if stack.found() is None:
-        say(f"There is no stack {stack.name} in {account.region}.")
+        others = ", ".join(f"{one.install} ({one.domain})" for one in installations(account))
+        say(f"There is no stack {stack.name} in {account.region}{f'; there is {others}' if others else ''}.")
+        # It ends before the images do.
+        names = images.found(account, given.install_id)
+        if names and agreed(f"{len(names)} repositories of images are left of it. Delete them?", given.yes):
+            images.remove(account, names)
+            say(f"{len(names)} repositories were deleted.")
         return
     one = Installation(account, stack)
     if not one.outputs:

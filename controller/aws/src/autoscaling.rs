@@ -3,9 +3,11 @@
 use crate::count::Calls;
 use crate::error::incomplete;
 use crate::ports::{CloudError, Groups};
+use crate::survey::group::Launching;
 use async_trait::async_trait;
 use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleState, ScalingActivityStatusCode};
+use dormouse_core::definition::Architecture;
 use dormouse_core::observed::{Group, Member};
 use dormouse_state::planted;
 use std::collections::BTreeMap;
@@ -31,13 +33,19 @@ const VALIDATION: &str = "ValidationError";
 pub struct AutoScalingGroups {
     read: Client,
     write: Client,
+    launching: Launching,
     calls: Arc<Calls>,
 }
 
 impl AutoScalingGroups {
     /// `write` must not retry: a second TerminateInstance could lower the desired capacity twice.
-    pub fn new(read: Client, write: Client, calls: Arc<Calls>) -> AutoScalingGroups {
-        AutoScalingGroups { read, write, calls }
+    pub(crate) fn new(
+        read: Client,
+        write: Client,
+        launching: Launching,
+        calls: Arc<Calls>,
+    ) -> AutoScalingGroups {
+        AutoScalingGroups { read, write, launching, calls }
     }
 
     /// Lifecycle state by instance id, of those that are in any group. At most [`PROTECT_CHUNK`] ids.
@@ -93,6 +101,10 @@ impl Groups for AutoScalingGroups {
                 words.unwrap_or("the activity failed, without a reason").to_owned()
             },
         ))
+    }
+
+    async fn launches(&self, name: &str) -> Result<Option<Architecture>, CloudError> {
+        self.launching.processor(name).await
     }
 
     async fn set_desired(&self, name: &str, desired: u32) -> Result<(), CloudError> {

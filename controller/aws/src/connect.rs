@@ -3,10 +3,11 @@
 use crate::autoscaling::AutoScalingGroups;
 use crate::cloud::Cloud;
 use crate::count::Calls;
-use crate::ec2::Ec2Interfaces;
+use crate::ec2::{Ec2, Ec2Interfaces};
 use crate::ecs_instances::EcsInstances;
 use crate::ecs_tasks::EcsTasks;
 use crate::route53::Route53Zones;
+use crate::survey::group::Launching;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -44,10 +45,12 @@ impl Cloud {
         let ecs = (aws_sdk_ecs::Client::new(config), aws_sdk_ecs::Client::new(&once));
         let groups = (aws_sdk_autoscaling::Client::new(config), aws_sdk_autoscaling::Client::new(&once));
         let zones = (aws_sdk_route53::Client::new(config), aws_sdk_route53::Client::new(&once));
+        let ec2 = Ec2::new(config, calls.clone());
+        let launching = Launching::new(groups.0.clone(), ec2, calls.clone());
         Cloud {
             tasks: Arc::new(EcsTasks::new(ecs.0.clone(), ecs.1.clone(), calls.clone())),
             instances: Arc::new(EcsInstances::new(ecs.0, ecs.1, calls.clone())),
-            groups: Arc::new(AutoScalingGroups::new(groups.0, groups.1, calls.clone())),
+            groups: Arc::new(AutoScalingGroups::new(groups.0, groups.1, launching, calls.clone())),
             zones: Arc::new(Route53Zones::new(zones.0, zones.1, calls.clone())),
             interfaces: Arc::new(Ec2Interfaces::new(config, calls.clone())),
             calls,

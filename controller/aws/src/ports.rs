@@ -4,7 +4,7 @@
 //! plain data. A list is complete, or it is an error: no caller ever sees half of one.
 
 use async_trait::async_trait;
-use dormouse_core::definition::Content;
+use dormouse_core::definition::{Architecture, Content};
 use dormouse_core::dns::Change;
 use dormouse_core::logs::{Event, Window};
 use dormouse_core::observed::{Group, Instance, RecordSet, Task};
@@ -152,6 +152,9 @@ pub trait Groups: Send + Sync {
 
     /// Why the newest scaling activity failed, when it did.
     async fn launch_failure(&self, name: &str) -> Result<Option<String>, CloudError>;
+
+    /// Processor of the instances that it launches; `None`: it cannot be told, or they are of several.
+    async fn launches(&self, name: &str) -> Result<Option<Architecture>, CloudError>;
 
     /// SetDesiredCapacity. Only ever called to raise it.
     async fn set_desired(&self, name: &str, desired: u32) -> Result<(), CloudError>;

@@ -42,7 +42,7 @@ pub struct Settings {
     pub wildcard: Option<Vec<String>>,
     /// Processor of tasks whose manifest names none; `None`: the task definitions name none either.
     pub architecture: Option<Architecture>,
-    /// Processor of the instances that the group launches, as it was at the start; `None`: not known, or of several.
+    /// Processor of the instances that the group launched at the start; `None`: not known, or of several.
     pub launches: Option<Architecture>,
     /// Service tasks on one instance, beside CPU, memory and interfaces.
     pub max_tasks_per_instance: u32,

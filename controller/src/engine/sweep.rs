@@ -6,20 +6,26 @@ use super::{Engine, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity;
+use dormouse_core::capacity::processor::is_in_doubt;
+use dormouse_core::intent::since;
 use dormouse_core::naming;
 use dormouse_core::observed::{Fleet, Task, TaskStatus};
+use dormouse_manifests::Architecture;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Phase, ServiceRecord, planted};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// Ids that one Describe call takes.
 const DESCRIBE_CHUNK: usize = 100;
 /// Between two reads that were nudged: a burst of hints is one read.
 const NUDGE_GAP: Duration = Duration::from_millis(50);
+/// What the group launches is read anew no sooner than this.
+const LAUNCHES_AGAIN: Duration = Duration::from_secs(10);
 /// While nothing is awake and no instance runs, the slow interval is stretched by this.
 const ASLEEP_STRETCH: u32 = 4;
 
@@ -236,10 +242,43 @@ impl Engine {
         let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
         let launch_failure =
             if short { self.cloud.groups.launch_failure(&self.settings.group).await? } else { None };
-        let fleet = Fleet { instances, group, launch_failure };
+        let launches = self.launched();
+        let mut fleet = Fleet { instances, group, launch_failure, launches };
+        if self.is_in_doubt(&fleet, at) {
+            fleet.launches = self.read_launched(at).await;
+        }
         self.numbers.saw(&fleet);
         self.world().fleet_read(at, fleet);
         Ok(())
+    }
+
+    /// Processor of the instances that the group launches, as it was last read.
+    fn launched(&self) -> Option<Architecture> {
+        self.world().launches.map_or(self.settings.launches, |(_, launched)| launched)
+    }
+
+    /// Whether that would decide something, and was not looked up just now.
+    fn is_in_doubt(&self, fleet: &Fleet, at: Timestamp) -> bool {
+        let stirring = self.records.stirring();
+        let world = self.world();
+        let is_fresh = world.launches.is_some_and(|(read, _)| since(at, read) < LAUNCHES_AGAIN);
+        !is_fresh && is_in_doubt(&self.settings, &world.demand_of_the_group(&stirring, at), fleet)
+    }
+
+    async fn read_launched(&self, at: Timestamp) -> Option<Architecture> {
+        let (groups, group, before) = (&self.cloud.groups, &self.settings.group, self.launched());
+        let launched = match self.pace.read(Kind::Scale, 3, || groups.launches(group)).await {
+            Ok(launched) => launched,
+            Err(error) => {
+                warn!(%error, "what the group launches could not be read");
+                before
+            }
+        };
+        if launched != before {
+            info!(group, ?launched, ?before, "the group launches instances of another processor");
+        }
+        self.world().launches = Some((at, launched));
+        launched
     }
 
     pub(super) async fn read_zone(&self, zone: &str) -> Result<(), CloudError> {

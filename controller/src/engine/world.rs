@@ -11,6 +11,7 @@ use dormouse_core::intent::since;
 use dormouse_core::lifecycle::{Refusal, View, pools};
 use dormouse_core::observed::{Beat, Fleet, Task, Tasks};
 use dormouse_core::settings::Settings;
+use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{CapacityMemory, ServiceRecord, planted};
@@ -43,6 +44,8 @@ pub struct World {
     ran: BTreeMap<String, Timestamp>,
     /// Instances and their group, and when their reading began.
     pub fleet: Option<(Timestamp, Fleet)>,
+    /// Processor of the instances that the group launches, and when it was looked up last; before that, as at the start.
+    pub launches: Option<(Timestamp, Option<Architecture>)>,
     /// The group's remembered side.
     pub capacity: CapacityMemory,
     /// Its row's version.

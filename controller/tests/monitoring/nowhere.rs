@@ -9,7 +9,7 @@ use dormouse_aws::count::Calls;
 use dormouse_aws::ports::{
     ChangeAnswer, CloudError, Described, Groups, Instances, Interfaces, RunAnswer, RunCall, Tasks, Zones,
 };
-use dormouse_core::definition::Content;
+use dormouse_core::definition::{Architecture, Content};
 use dormouse_core::dns::Change;
 use dormouse_core::observed::{Group, Instance, RecordSet};
 use dormouse_core::settings::Settings;
@@ -102,6 +102,9 @@ impl Groups for Nowhere {
         nowhere()
     }
     async fn launch_failure(&self, _: &str) -> Result<Option<String>, CloudError> {
+        nowhere()
+    }
+    async fn launches(&self, _: &str) -> Result<Option<Architecture>, CloudError> {
         nowhere()
     }
     async fn set_desired(&self, _: &str, _: u32) -> Result<(), CloudError> {

@@ -68,6 +68,15 @@ impl Aws {
         self.query("autoscaling", "2011-01-01", operation, parameters)
     }
 
+    /// A call of EC2, with flat parameters.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn ec2(self, operation: &str, parameters: &[(&str, &str)]) -> String {
+        self.query("ec2", "2016-11-15", operation, parameters)
+    }
+
     /// A call of CloudFormation, with flat parameters.
     ///
     /// # Panics

@@ -1,16 +1,19 @@
 //! An Auto Scaling group: what its launch template has instances start from, and do at their start.
 
-use super::{Survey, reading};
-use crate::ec2::{Items, Page};
+use super::reading;
+use crate::count::Calls;
+use crate::ec2::{Ec2, Items, Page};
 use crate::error::incomplete;
 use crate::ports::CloudError;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, LifecycleState};
 use aws_smithy_types::base64;
+use dormouse_core::definition::Architecture;
 use dormouse_core::doctor::Reading;
 use dormouse_core::doctor::facts::{MachineImage, ScalingGroup};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 const TEMPLATE: &str = "ec2:DescribeLaunchTemplateVersions";
@@ -18,7 +21,28 @@ const IMAGES: &str = "ec2:DescribeImages";
 /// What an image's id begins with; a template may name a parameter that holds one in its place.
 const IMAGE: &str = "ami-";
 
-impl Survey {
+/// Reads what a group launches.
+#[derive(Debug, Clone)]
+pub(crate) struct Launching {
+    groups: aws_sdk_autoscaling::Client,
+    ec2: Ec2,
+    calls: Arc<Calls>,
+}
+
+impl Launching {
+    pub(crate) fn new(groups: aws_sdk_autoscaling::Client, ec2: Ec2, calls: Arc<Calls>) -> Launching {
+        Launching { groups, ec2, calls }
+    }
+
+    /// The processor of what a group launches; `None`: not known, or of several.
+    pub(crate) async fn processor(&self, name: &str) -> Result<Option<Architecture>, CloudError> {
+        let group = reading(self.group(name).await)?;
+        Ok(match self.machine(&group).await? {
+            Reading::Known(image) => image.processor(),
+            _ => None,
+        })
+    }
+
     /// The group; `NotFound` when there is none of that name.
     pub(super) async fn group(&self, name: &str) -> Result<ScalingGroup, CloudError> {
         let describe = self.groups.describe_auto_scaling_groups().auto_scaling_group_names(name);

@@ -11,7 +11,7 @@
 
 mod around;
 mod clusters;
-mod group;
+pub(crate) mod group;
 mod images;
 mod network;
 mod permissions;
@@ -24,6 +24,7 @@ use crate::ports::{CloudError, Instances, Zones};
 use crate::signed::{Service, Signed};
 use aws_config::SdkConfig;
 use dormouse_core::doctor::{Facts, Reading, Site};
+use group::Launching;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub struct Survey {
     groups: aws_sdk_autoscaling::Client,
     zones: aws_sdk_route53::Client,
     ec2: Ec2,
+    launching: Launching,
     ecr: Signed,
     quotas: Signed,
     region: String,
@@ -48,11 +50,14 @@ impl Survey {
     pub fn connect(config: &SdkConfig, cloud: &Cloud) -> Survey {
         let by_hand =
             |id, signing, host| Signed::new(config, Service { id, signing, host }, cloud.calls.clone());
+        let ec2 = Ec2::new(config, cloud.calls.clone());
+        let groups = aws_sdk_autoscaling::Client::new(config);
         Survey {
             ecs: aws_sdk_ecs::Client::new(config),
-            groups: aws_sdk_autoscaling::Client::new(config),
+            launching: Launching::new(groups.clone(), ec2.clone(), cloud.calls.clone()),
+            groups,
             zones: aws_sdk_route53::Client::new(config),
-            ec2: Ec2::new(config, cloud.calls.clone()),
+            ec2,
             ecr: by_hand("ECR", "ecr", "api.ecr"),
             quotas: by_hand("Service Quotas", "servicequotas", "servicequotas"),
             region: config.region().map_or("us-east-1", |region| region.as_ref()).to_owned(),
@@ -83,14 +88,14 @@ impl Survey {
             },
             proxy_cluster: reading(self.cluster(&site.proxy_cluster).await)?,
             service_cluster: reading(self.cluster(&site.service_cluster).await)?,
-            group: reading(self.group(&site.group).await)?,
+            group: reading(self.launching.group(&site.group).await)?,
             // Only the group knows which.
             machine: Reading::Missing,
             registered: reading(self.registered(&site.service_cluster).await)?,
             subnets: reading(self.subnets(&subnets).await)?,
             security_groups: reading(self.security_groups(&site.security_groups).await)?,
         };
-        Ok(Facts { machine: self.machine(&facts.group).await?, ..facts })
+        Ok(Facts { machine: self.launching.machine(&facts.group).await?, ..facts })
     }
 
     /// AWS's clock, by the newest of EC2's answers; `None` before the first one.

@@ -3,6 +3,7 @@
 use crate::recorded::{Answer, Recorded, json, json_error, xml, xml_error};
 use dormouse_aws::Survey;
 use dormouse_aws::ports::CloudError;
+use dormouse_core::definition::Architecture;
 use dormouse_core::doctor::facts::{
     Cluster, HostedZone, InstanceType, MachineImage, Route, ScalingGroup, Subnet,
 };
@@ -335,4 +336,28 @@ async fn a_running_controller_reads_more() {
     assert_eq!(asked[19].uri, "https://api.ecr.eu-west-1.amazonaws.com/");
     assert_eq!(asked[19].operation(), "DescribeImages");
     assert_eq!(asked[21].json(), json!({"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}));
+}
+
+#[tokio::test]
+async fn what_a_group_launches_is_its_images_processor() {
+    let none = || xml("<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>");
+    let own = MIXED.replace(
+        "<InstanceType>m6g.large</InstanceType>",
+        "<InstanceType>m6g.large</InstanceType><LaunchTemplateSpecification>
+        <LaunchTemplateName>other</LaunchTemplateName></LaunchTemplateSpecification>",
+    );
+    let template = || user_data("");
+    let table = [
+        (vec![asg(TEMPLATE), template(), image()], Some(Architecture::Arm64)),
+        (vec![asg(MIXED), template(), image()], Some(Architecture::Arm64)),
+        (vec![asg(TEMPLATE), template(), none()], None),
+        (vec![asg(&own), template()], None),
+        (vec![group("")], None),
+    ];
+    for (answers, expected) in table {
+        let count = answers.len();
+        let aws = Recorded::new(answers);
+        assert_eq!(aws.cloud().groups.launches("asg").await.unwrap(), expected);
+        assert_eq!(aws.asked().len(), count);
+    }
 }

@@ -7,6 +7,7 @@
 //! - [`place`]: which instance has room for which
 //! - `lack`: launches that failed, remembered for a while
 //! - `pack`: how many new ones are needed
+//! - [`processor`]: which one a task is for, and what the group launches
 //! - `removal`: an instance's way out, in steps that can be taken back until the last one
 
 pub mod demand;
@@ -14,6 +15,7 @@ pub mod joining;
 mod lack;
 mod pack;
 pub mod place;
+pub mod processor;
 mod removal;
 #[cfg(test)]
 mod tests;

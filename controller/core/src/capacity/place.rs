@@ -2,6 +2,7 @@
 
 use super::demand::{Demand, Want};
 use super::pack::pack;
+use super::processor::{of_another, runs};
 use crate::observed::{Fleet, Instance, Resources};
 use crate::settings::Settings;
 use dormouse_state::{CapacityMemory, InstanceSize, planted};
@@ -106,7 +107,7 @@ pub fn place(
             placement.recalled.insert(slot.clone());
             placement.nominated.insert(slot);
             scaling_up("an instance is being kept that was to go")
-        } else if let Some(room) = of_another_processor(settings, fleet, want) {
+        } else if let Some(room) = of_another(fleet, want) {
             room
         } else if let Some(size) = largest.filter(|_| fits_none(want)) {
             too_large(want, size)
@@ -214,29 +215,6 @@ fn take(slots: &mut [Slot<'_>], want: &Want, limit: u32) -> Option<String> {
     slot.tasks += 1;
     slot.free = slot.free.minus(want.resources);
     Some(slot.instance.ec2_id.clone())
-}
-
-/// Whether an instance's processor is the one that a task is for, as far as both are known.
-fn runs(instance: &Instance, want: &Want) -> bool {
-    instance.architecture.zip(want.architecture).is_none_or(|(is, wanted)| is == wanted)
-}
-
-/// Where all instances are of another processor, more of them are of no use; nor is the first one, where the group
-/// launches such.
-fn of_another_processor(settings: &Settings, fleet: &Fleet, want: &Want) -> Option<Room> {
-    let wanted = want.architecture?;
-    if fleet.instances.iter().any(|instance| runs(instance, want)) {
-        return None;
-    }
-    let is = match fleet.instances.first() {
-        Some(first) => first.architecture?,
-        None => settings.launches.filter(|is| *is != wanted)?,
-    };
-    let message = format!(
-        "its task is for {wanted}, and the group's instances are {is}: have its image built for these, and name them in \
-         `architecture`, or have the group launch others"
-    );
-    Some(Room::No { reason: "WrongArchitecture", message })
 }
 
 fn scaling_up(message: &str) -> Room {

@@ -224,6 +224,8 @@ pub struct Fleet {
     pub group: Group,
     /// Why the group's last launch failed, in AWS's words, when it did.
     pub launch_failure: Option<String>,
+    /// Processor of the instances that the group launches, as it was last read; `None`: not known, or of several.
+    pub launches: Option<Architecture>,
 }
 
 /// A record set of a zone.

@@ -10,7 +10,7 @@ use dormouse_aws::ports::{
     ChangeAnswer, CloudError, Described, Groups, Instances, Interfaces, RunAnswer, RunCall, Tasks, Zones,
 };
 use dormouse_core::budget::Kind;
-use dormouse_core::definition::Content;
+use dormouse_core::definition::{Architecture, Content};
 use dormouse_core::dns::Change;
 use dormouse_core::observed::{Group, Instance, RecordSet};
 use dormouse_state::Launch;
@@ -165,6 +165,10 @@ impl Groups for Port {
             Ok(sim.truth.fleet.launch_failed.then(|| "InsufficientInstanceCapacity".to_owned()))
         })
         .await
+    }
+
+    async fn launches(&self, _name: &str) -> Result<Option<Architecture>, CloudError> {
+        Ok(None)
     }
 
     async fn set_desired(&self, _name: &str, desired: u32) -> Result<(), CloudError> {

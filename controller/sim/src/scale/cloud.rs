@@ -7,7 +7,7 @@ use dormouse_aws::count::Calls;
 use dormouse_aws::ports::{
     ChangeAnswer, CloudError, Described, Groups, Instances, Interfaces, RunAnswer, RunCall, Tasks, Zones,
 };
-use dormouse_core::definition::Content;
+use dormouse_core::definition::{Architecture, Content};
 use dormouse_core::dns::Change;
 use dormouse_core::observed::{Group, Instance, Member, RecordSet, Resources, Task, TaskStatus};
 use dormouse_peer::token::Identity;
@@ -194,6 +194,10 @@ impl Groups for Still {
     }
 
     async fn launch_failure(&self, _: &str) -> Result<Option<String>, CloudError> {
+        Ok(None)
+    }
+
+    async fn launches(&self, _: &str) -> Result<Option<Architecture>, CloudError> {
         Ok(None)
     }
 

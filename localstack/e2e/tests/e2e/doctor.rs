@@ -168,6 +168,39 @@ fn no_instance_is_started_for_a_service_of_another_processor() {
 }
 
 #[test]
+fn a_group_that_launches_the_other_processor_from_now_on_wakes_who_waits_for_it() {
+    run(Options::default(), |world| {
+        let controller = world.controller();
+        controller.declare(&Manifest::app("hello").spec("architecture", "arm64"));
+        controller.api.wake("hello");
+        controller.until("it waits in vain", "hello", |service| {
+            service.why("CapacityAvailable").0 == "WrongArchitecture"
+        });
+        // What the condition says: "have the group launch others".
+        launches_arm(world);
+        controller.ready("hello");
+        assert_eq!(world.instances(), 1);
+    });
+}
+
+/// Gives the group's launch template a version with AWS's image for ARM.
+fn launches_arm(world: &World) {
+    let parameter = "/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id";
+    let found = world.aws.json("ssm", "AmazonSSM.GetParameter", &json!({"Name": parameter}));
+    let image = found["Parameter"]["Value"].as_str().unwrap();
+    // `echo ECS_CLUSTER=dormouse-service >> /etc/ecs/ecs.config`, in base64.
+    let data = "ZWNobyBFQ1NfQ0xVU1RFUj1kb3Jtb3VzZS1zZXJ2aWNlID4%2BIC9ldGMvZWNzL2Vjcy5jb25maWcK";
+    let template = format!("{}-template", world.id("asg"));
+    let version = [
+        ("LaunchTemplateName", template.as_str()),
+        ("LaunchTemplateData.ImageId", image),
+        ("LaunchTemplateData.InstanceType", "t4g.xlarge"),
+        ("LaunchTemplateData.UserData", data),
+    ];
+    world.aws.ec2("CreateLaunchTemplateVersion", &version);
+}
+
+#[test]
 fn what_is_broken_is_named() {
     // Who only observes makes no wildcard record; the seeded subnets lead nowhere.
     let options = Options::default()

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::capacity::Room;
+use crate::capacity::processor::is_in_doubt;
 use crate::testing::fleet::{arn, group};
 use dormouse_manifests::Architecture;
 use dormouse_state::Removal;
@@ -71,14 +72,17 @@ fn none_is_started_for_a_processor_that_the_group_does_not_launch() {
     use Architecture::{Arm64, X86_64};
     // What the group launches, the service's processor, and what has joined; the answer, and growth.
     type Row = (Option<Architecture>, Option<Architecture>, Option<Architecture>, &'static str, u32);
-    let table: [Row; 6] = [
+    let table: [Row; 8] = [
         (Some(X86_64), Some(Arm64), None, "WrongArchitecture", 0),
         (Some(Arm64), Some(Arm64), None, "ScalingUp", 1),
         (Some(X86_64), None, None, "ScalingUp", 1),
         (None, Some(Arm64), None, "ScalingUp", 1),
-        // An instance tells more than what the launch template was at the start.
+        // One of the right kind is left from before.
         (Some(X86_64), Some(Arm64), Some(Arm64), "Yes", 0),
-        (Some(Arm64), Some(Arm64), Some(X86_64), "WrongArchitecture", 0),
+        // One of the wrong kind is left from before.
+        (Some(Arm64), Some(Arm64), Some(X86_64), "ScalingUp", 1),
+        (None, Some(Arm64), Some(X86_64), "WrongArchitecture", 0),
+        (Some(X86_64), Some(Arm64), Some(X86_64), "WrongArchitecture", 0),
     ];
     for (launches, own, joined, expected, grow) in table {
         let mut fleet = group(5);
@@ -86,15 +90,65 @@ fn none_is_started_for_a_processor_that_the_group_does_not_launch() {
             fleet = fleet.having("i-a", 0);
             fleet.instance("i-a").architecture = joined;
         }
+        fleet.launches = launches;
         let demand =
             Demand { waiting: vec![Want { architecture: own, ..want("s", 288, 544) }], ..Demand::default() };
-        let settings = Settings { launches, ..Settings::example() };
-        let placement = place(&settings, &demand, &fleet, &CapacityMemory::default(), &BTreeSet::new());
+        let placement = placed(&demand, &fleet);
         assert_eq!(
             (rooms(&placement), placement.grow),
             (vec![expected], grow),
             "{launches:?} {own:?} {joined:?}"
         );
+    }
+}
+
+#[test]
+fn instances_that_are_full_are_no_reason_to_start_others_in_vain() {
+    use Architecture::{Arm64, X86_64};
+    let mut fleet = group(5).having("i-a", 3).having("i-b", 0);
+    (fleet.instance("i-a").architecture, fleet.instance("i-b").architecture) = (Some(X86_64), Some(Arm64));
+    fleet.launches = Some(Arm64);
+    let demand = Demand {
+        waiting: vec![Want { architecture: Some(X86_64), ..want("s", 288, 544) }],
+        ..Demand::default()
+    };
+    let placement = placed(&demand, &fleet);
+    assert_eq!((rooms(&placement), placement.grow), (vec!["WrongArchitecture"], 0));
+}
+
+#[test]
+fn what_the_group_launches_is_read_anew_only_where_it_decides() {
+    use Architecture::{Arm64, X86_64};
+    // What it launched when it was read, the installation's processor, that of who waits, what has joined.
+    type Row = (
+        Option<Architecture>,
+        Option<Architecture>,
+        Option<Option<Architecture>>,
+        Option<Architecture>,
+        bool,
+    );
+    let table: [Row; 9] = [
+        (Some(X86_64), None, None, Some(X86_64), false),
+        (Some(X86_64), None, None, Some(Arm64), false),
+        (Some(X86_64), None, Some(Some(X86_64)), Some(X86_64), false),
+        (Some(X86_64), None, Some(Some(Arm64)), None, true),
+        (Some(X86_64), Some(Arm64), Some(None), None, true),
+        // It was given another image: what has joined since shows it.
+        (Some(X86_64), None, Some(Some(X86_64)), Some(Arm64), true),
+        // Nobody minds.
+        (Some(X86_64), None, Some(None), Some(Arm64), false),
+        (None, None, Some(Some(Arm64)), Some(X86_64), false),
+        (None, Some(X86_64), Some(Some(Arm64)), None, false),
+    ];
+    for (launches, of_all, waits, joined, expected) in table {
+        let mut fleet = group(5).having("i-a", 0);
+        fleet.instance("i-a").architecture = joined;
+        fleet.launches = launches;
+        let waiting = waits.map(|architecture| Want { architecture, ..want("s", 288, 544) });
+        let demand = Demand { waiting: waiting.into_iter().collect(), ..Demand::default() };
+        let settings = Settings { architecture: of_all, ..Settings::example() };
+        let found = is_in_doubt(&settings, &demand, &fleet);
+        assert_eq!(found, expected, "{launches:?} {of_all:?} {waits:?} {joined:?}");
     }
 }
 

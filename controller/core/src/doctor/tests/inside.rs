@@ -182,6 +182,35 @@ fn each_fault_is_found_and_comes_with_its_fix() {
 }
 
 #[test]
+fn a_quota_that_was_not_read_is_told_with_what_is_needed() {
+    let ((site, facts), mut around) = (place(), around());
+    around.fargate_quota = Reading::Missing;
+    let findings = everything(&site, &wants(), &facts, &around, clocks());
+    let fix = findings.iter().find(|finding| finding.about == "Fargate quota").unwrap().fix.clone().unwrap();
+    for part in ["servicequotas:GetServiceQuota", "L-3032A538", "2.25 vCPUs"] {
+        assert!(fix.contains(part), "{fix}");
+    }
+}
+
+#[test]
+fn what_was_not_tried_is_not_called_allowed() {
+    let ((site, facts), mut around) = (place(), around());
+    for denied in [false, true] {
+        if denied {
+            around.permissions.insert("ecs:StopTask", Reading::Unread("ecs:StopTask is not allowed".into()));
+        }
+        let findings = everything(&site, &wants(), &facts, &around, clocks());
+        let told = |finding: &&Finding| finding.about == "permissions" && finding.level == Level::Ok;
+        let message = &findings.iter().find(told).unwrap().message;
+        let (allowed, open) = message.split_once("Not checked").unwrap();
+        assert_eq!(allowed.contains("ecs:StopTask"), !denied, "{message}");
+        for action in ["SetDesiredCapacity", "TerminateInstance", "RegisterTaskDefinition", "iam:PassRole"] {
+            assert!(open.contains(action) && !allowed.contains(action), "{message}");
+        }
+    }
+}
+
+#[test]
 fn what_nobody_wants_is_not_missed() {
     let ((site, mut facts), mut wants, mut around) = (place(), wants(), around());
     (wants.wildcard, wants.spot) = (None, Vec::new());

@@ -264,6 +264,7 @@ impl Cloud {
             instances: instances.collect(),
             group: Group { min: 0, max: self.max, desired: self.desired, members: members.collect() },
             launch_failure: None,
+            launches: None,
         }
     }
 }
