@@ -232,17 +232,17 @@ impl Engine {
 
     /// Runs `see` with one service's view of the world, as far as it is told without looking for room.
     fn with_view<T>(&self, record: &ServiceRecord, see: impl FnOnce(&View<'_>) -> T) -> T {
-        let dependents_awake = self.dependents_awake(record);
-        see(&self.world().view(record, &Room::unknown(), dependents_awake))
+        let (dependents_awake, compared) = (self.dependents_awake(record), self.records.is_compared(record));
+        see(&self.world().view(record, &Room::unknown(), dependents_awake, compared))
     }
 
     /// The same for a service whose task is to be placed: where everybody else's tasks are, and are to be, matters.
     fn with_room<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
-        let dependents_awake = self.dependents_awake(record);
+        let (dependents_awake, compared) = (self.dependents_awake(record), self.records.is_compared(record));
         let stirring = self.records.stirring();
         let mut world = self.world();
         let room = world.room(&self.settings, &stirring, record, now);
-        see(&world.view(record, &room, dependents_awake))
+        see(&world.view(record, &room, dependents_awake, compared))
     }
 
     fn dependents_awake(&self, record: &ServiceRecord) -> bool {
