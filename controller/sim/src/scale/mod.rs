@@ -58,6 +58,8 @@ pub struct Costs {
     pub plan: Duration,
     /// Bytes of memory for each declared service.
     pub bytes: u64,
+    /// As many more while somebody watches.
+    pub watched: u64,
 }
 
 /// Heartbeats of so long are one burst.
@@ -98,9 +100,14 @@ pub fn measure(declared: usize, awake: usize) -> Costs {
         let before = measure::memory();
         bench.declare(declared).await;
         let bytes = measure::memory().saturating_sub(before).saturating_sub(bench.table().await);
+        let before = measure::memory();
+        let watch = bench.plane.changes();
+        let watched = measure::memory().saturating_sub(before);
+        drop(watch);
         bench.wake(awake).await;
         let mut costs = bench.steady(declared, awake).await;
         costs.bytes = bytes / declared.max(1) as u64;
+        costs.watched = watched / declared.max(1) as u64;
         costs.plan = bench.plan().await;
         bench.stop.cancel();
         costs
