@@ -40,14 +40,14 @@ pub fn asleep(name: &str) -> ServiceView {
             creation_timestamp: at("2026-01-01T10:00:00Z"),
             deleting: false,
         },
-        spec: ServiceSpec::defaults_for("nginx:1"),
+        spec: ServiceSpec::defaults_for("nginx:1").into(),
         status: Status {
             phase: Phase::Asleep,
             desired: Desired::Asleep,
             observed_generation: 1,
             url: format!("http://{name}.example.com:9060"),
             epoch: 0,
-            conditions: Vec::new(),
+            conditions: Vec::new().into(),
             service: None,
             proxy: None,
             backend: None,
@@ -89,7 +89,7 @@ pub fn awake(name: &str) -> ServiceView {
     view.status.phase = Phase::Awake;
     view.status.desired = Desired::Awake;
     view.status.epoch = 1;
-    view.status.conditions = vec![condition(ConditionType::Ready, true, "Answered", "it answers")];
+    view.status.conditions = vec![condition(ConditionType::Ready, true, "Answered", "it answers")].into();
     view.status.activity.last_request_at = at("2026-01-01T11:59:00Z");
     view.status.activity.idle_at = Some(at("2026-01-01T12:14:00Z"));
     view.status.last_wake = Some(Cause {
@@ -315,7 +315,7 @@ impl Plane for FakePlane {
             Some(_) => Declared::Changed,
         };
         let mut view = known.map_or_else(|| asleep(&name), |view| (*view).clone());
-        view.spec = service.spec;
+        view.spec = service.spec.into();
         view.metadata.labels = service.metadata.labels;
         let view = Arc::new(view);
         self.views.lock().unwrap().insert(name, Arc::clone(&view));

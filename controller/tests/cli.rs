@@ -399,7 +399,7 @@ fn who_waits_is_told_how_far_it_is() {
         shell.plane.update("hello", |view| {
             view.status.phase = Phase::Waking;
             let kind = ConditionType::CapacityAvailable;
-            view.status.conditions = vec![testing::condition(kind, false, "ScalingUp", message)];
+            view.status.conditions = vec![testing::condition(kind, false, "ScalingUp", message)].into();
         });
     };
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -10,6 +10,7 @@
 //! - [`lease`]: who leads
 //! - [`rollout`]: a changed manifest until a pair of it was ready
 //! - [`template`]: templates, and what their services remember of them
+//! - [`shared`]: what copies of a record have in common
 //! - [`store`]: the [`Store`] trait: conditional writes only
 //! - [`memory`]: the store in memory
 //! - [`counted`]: a store that counts what it is asked
@@ -28,6 +29,7 @@ pub mod pair;
 pub mod planted;
 pub mod record;
 pub mod rollout;
+pub mod shared;
 pub mod store;
 pub mod template;
 
@@ -42,5 +44,6 @@ pub use record::{
     Cause, Definition, Definitions, Desired, DnsChange, DnsMemory, Phase, Rest, ServiceRecord, WakeCount,
 };
 pub use rollout::{Good, Rollout};
+pub use shared::Shared;
 pub use store::{IsKnown, Listed, Store, StoreError, Version, Versioned, admit};
 pub use template::{KnownTemplate, MadeFrom, Templates};

@@ -3,6 +3,7 @@
 //! An intent holds every parameter of its RunTask call, so that a retry, a restarted controller or a second
 //! one makes the very same call under the same client token and gets the same task back.
 
+use crate::shared::Shared;
 use dormouse_manifests::Protocol;
 use dormouse_peer::wire::Role;
 use jiff::Timestamp;
@@ -82,7 +83,7 @@ pub struct TaskEnd {
 #[serde(rename_all = "camelCase")]
 pub struct TaskIntent {
     /// What RunTask is told.
-    pub parameters: RunParameters,
+    pub parameters: Shared<RunParameters>,
     /// Since when RunTask may have been called; before that, no task can exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted_at: Option<Timestamp>,
@@ -104,7 +105,7 @@ impl TaskIntent {
     /// A task that is intended and not yet run.
     pub fn new(parameters: RunParameters) -> TaskIntent {
         TaskIntent {
-            parameters,
+            parameters: parameters.into(),
             attempted_at: None,
             task_arn: None,
             started_at: None,

@@ -4,6 +4,7 @@ use crate::condition::{Condition, Event};
 use crate::months::Months;
 use crate::pair::{Pair, PairId};
 use crate::rollout::Rollout;
+use crate::shared::Shared;
 use crate::template::MadeFrom;
 use dormouse_manifests::{ServiceSpec, TimeText};
 use jiff::Timestamp;
@@ -11,7 +12,6 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How many events a record keeps; the oldest go first.
 pub const MAX_EVENTS: usize = 40;
@@ -160,7 +160,7 @@ pub struct ServiceRecord {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// The manifest's spec.
-    pub spec: ServiceSpec,
+    pub spec: Shared<ServiceSpec>,
     /// The template that it was made from; absent when somebody declared it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<MadeFrom>,
@@ -200,7 +200,7 @@ pub struct ServiceRecord {
     pub last_activity: Timestamp,
     /// Its task definitions.
     #[serde(default)]
-    pub definitions: Definitions,
+    pub definitions: Shared<Definitions>,
     /// The pair that is to serve. Boxed, as the next: most services sleep, and have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<Box<Pair>>,
@@ -244,10 +244,10 @@ pub struct ServiceRecord {
     pub phase: Phase,
     /// In words; sorted by type.
     #[serde(default)]
-    pub conditions: Vec<Condition>,
-    /// The newest last. Shared: every plan begins with a copy of the record, and few add to them.
-    #[serde(default, with = "shared")]
-    pub events: Arc<Vec<Event>>,
+    pub conditions: Shared<Vec<Condition>>,
+    /// The newest last.
+    #[serde(default)]
+    pub events: Shared<Vec<Event>>,
     /// How many events there ever were.
     #[serde(default)]
     pub noted: u64,
@@ -267,7 +267,7 @@ impl ServiceRecord {
         ServiceRecord {
             name: name.to_owned(),
             labels,
-            spec,
+            spec: spec.into(),
             made_from: None,
             generation: 1,
             observed_generation: 0,
@@ -282,7 +282,7 @@ impl ServiceRecord {
             wakes_today: None,
             rest: None,
             last_activity: now,
-            definitions: Definitions::default(),
+            definitions: Shared::default(),
             pair: None,
             successor: None,
             retiring: Vec::new(),
@@ -297,8 +297,8 @@ impl ServiceRecord {
             failures: 0,
             retry_at: None,
             phase: Phase::Asleep,
-            conditions: Vec::new(),
-            events: Arc::default(),
+            conditions: Shared::default(),
+            events: Shared::default(),
             noted: 0,
             told: None,
         }
@@ -306,7 +306,7 @@ impl ServiceRecord {
 
     /// Adds an event and drops the oldest past [`MAX_EVENTS`].
     pub fn note(&mut self, at: Timestamp, reason: &str, message: impl Into<String>) {
-        let events = Arc::make_mut(&mut self.events);
+        let events = &mut *self.events;
         events.push(Event { at, reason: reason.to_owned(), message: message.into() });
         events.drain(..events.len().saturating_sub(MAX_EVENTS));
         self.noted += 1;
@@ -327,20 +327,6 @@ impl ServiceRecord {
     /// The same, to change them.
     pub fn pairs_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
         self.pair.iter_mut().chain(&mut self.successor).map(|pair| &mut **pair).chain(&mut self.retiring)
-    }
-}
-
-/// What is shared in memory is written as it is.
-mod shared {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::sync::Arc;
-
-    pub fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
-        T::serialize(value, to)
-    }
-
-    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
-        T::deserialize(from).map(Arc::new)
     }
 }
 

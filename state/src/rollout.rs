@@ -1,5 +1,6 @@
 //! What is remembered of a changed manifest until a pair of it was ready.
 
+use crate::shared::Shared;
 use dormouse_manifests::ServiceSpec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,5 +61,5 @@ pub struct Good {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// Its spec.
-    pub spec: ServiceSpec,
+    pub spec: Shared<ServiceSpec>,
 }

@@ -263,7 +263,8 @@ async fn every_field_survives(store: Arc<dyn Store>) {
         reason: "Withdrawn".into(),
         message: String::new(),
         last_transition_time: at(10),
-    }];
+    }]
+    .into();
     for n in 0..50 {
         hello.note(at(n), "Woken", "by a request");
     }

@@ -20,11 +20,10 @@ fn main() {
     let settings = Settings::example();
     let now = Timestamp::UNIX_EPOCH;
     let tasks = Tasks { listed_at: Some(now), ..Tasks::default() };
-    let beats = BTreeMap::new();
     let room = Room::unknown();
     let view = View {
         tasks: &tasks,
-        beats: &beats,
+        beats: &[],
         activator: AtActivator::default(),
         room: &room,
         dependents_awake: false,

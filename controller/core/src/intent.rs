@@ -31,7 +31,7 @@ pub fn declare(known: Option<&ServiceRecord>, manifest: &Service, now: Timestamp
     let mut next = known.clone();
     next.made_from = None;
     next.labels.clone_from(labels);
-    next.spec = spec.clone();
+    next.spec = spec.clone().into();
     next.generation += 1;
     next.deleting = false;
     // What failed before need not fail now.

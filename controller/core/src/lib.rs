@@ -39,6 +39,7 @@ pub mod definition;
 pub mod dns;
 pub mod doctor;
 pub mod explain;
+mod findings;
 pub mod guard;
 pub mod idle;
 pub mod intent;

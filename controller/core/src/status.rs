@@ -2,17 +2,16 @@
 
 use crate::capacity::Room;
 use crate::explain::explain;
+use crate::findings::Findings;
 use crate::intent::since;
 use crate::lifecycle::rollout::TRIES;
 use crate::lifecycle::{Step, View};
 use crate::observed::{Beat, TaskStatus};
 use crate::settings::Settings;
 use dormouse_peer::wire::{Role, SidecarState};
-use dormouse_state::{
-    Condition, ConditionType as Type, Desired, Event, Launch, Pair, Phase, ServiceRecord, planted,
-};
+use dormouse_state::{ConditionType as Type, Desired, Event, Launch, Pair, Phase, ServiceRecord, planted};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A probe older than this proves nothing.
@@ -23,7 +22,7 @@ pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(60);
 pub(crate) const SLOW: Duration = Duration::from_secs(600);
 
 /// What a condition is found to be: status, reason, message.
-pub(crate) type Finding = (bool, &'static str, String);
+pub(crate) type Finding = (bool, &'static str, Cow<'static, str>);
 
 /// Brings phase and conditions of `next` up to date; asks for a probe when only that is missing.
 pub(crate) fn update(
@@ -33,43 +32,46 @@ pub(crate) fn update(
     now: Timestamp,
     steps: &mut Vec<Step>,
 ) {
-    let mut found: BTreeMap<Type, Finding> = BTreeMap::new();
-    let pair = next.pair.clone().filter(|pair| pair.condemned.is_none());
-    match (next.desired, &pair) {
+    let mut found = Findings::default();
+    let record = &*next;
+    let pair = record.pair.as_deref().filter(|pair| pair.condemned.is_none());
+    match (record.desired, pair) {
         (Desired::Awake, Some(pair)) => {
-            up(next, pair, view, now, &mut found);
-            let ready = ready(settings, next, pair, view, now, &found, steps);
+            up(record, pair, view, now, &mut found);
+            let ready = ready(settings, record, pair, view, now, &found, steps);
             found.insert(Type::Ready, ready);
         }
         (Desired::Awake, None) => {
-            let why = match next.retry_at.filter(|at| *at > now) {
-                Some(at) => format!("the next try is at {}", clock(at)),
-                None if next.retiring.is_empty() => "its task definitions are being registered".to_owned(),
-                None => "its earlier tasks are still ending".to_owned(),
+            let why = match record.retry_at.filter(|at| *at > now) {
+                Some(at) => format!("the next try is at {}", clock(at)).into(),
+                None if record.retiring.is_empty() => "its task definitions are being registered".into(),
+                None => "its earlier tasks are still ending".into(),
             };
             found.insert(Type::Ready, (false, "Waiting", why));
         }
         (Desired::Asleep, _) => {
-            let why = next.last_sleep.as_ref().map_or_else(
-                || "it was not woken yet".to_owned(),
-                |cause| format!("{}: {}", cause.origin, cause.reason),
+            let why = record.last_sleep.as_ref().map_or_else(
+                || "it was not woken yet".into(),
+                |cause| format!("{}: {}", cause.origin, cause.reason).into(),
             );
             found.insert(Type::Ready, (false, "Asleep", why));
         }
     }
     if let Some(conflict) = view.conflict {
-        found.insert(Type::Conflict, (true, "ForeignRecord", conflict.to_owned()));
+        found.insert(Type::Conflict, (true, "ForeignRecord", conflict.to_owned().into()));
     }
-    if let Some(finding) = degraded(next, pair.as_deref(), view, now, &found) {
+    if let Some(finding) = degraded(record, pair, view, now, &found) {
         found.insert(Type::Degraded, finding);
     }
-    if found.get(&Type::Ready).is_some_and(|(ready, ..)| *ready) {
+    if found.are(Type::Ready) {
         became_ready(next, now);
-    } else if let Some((_, _, why)) = found.get(&Type::Degraded) {
+    } else if let Some((_, _, why)) = found.get(Type::Degraded) {
         became_slow(next, why, now);
     }
     next.phase = phase(next, &found);
-    next.conditions = merge(&next.conditions, found, now);
+    if !found.say(&next.conditions) {
+        next.conditions = found.conditions(&next.conditions, now).into();
+    }
 }
 
 /// Whether two records differ in nothing but the reasons and messages of the same conditions.
@@ -85,31 +87,25 @@ pub fn differs_in_words_only(before: &ServiceRecord, after: &ServiceRecord) -> b
 }
 
 /// Everything below Ready.
-fn up(
-    next: &ServiceRecord,
-    pair: &Pair,
-    view: &View<'_>,
-    now: Timestamp,
-    found: &mut BTreeMap<Type, Finding>,
-) {
+fn up(next: &ServiceRecord, pair: &Pair, view: &View<'_>, now: Timestamp, found: &mut Findings) {
     let capacity = match (&pair.service.task_arn, view.room_of(pair)) {
         _ if let Some(why) = &pair.on_fargate => {
-            (true, "FargateFallback", format!("its task is on Fargate until it sleeps: {why}"))
+            (true, "FargateFallback", format!("its task is on Fargate until it sleeps: {why}").into())
         }
         (Some(_), _) if next.spec.proxy.spot && pair.proxy.parameters.launch == Launch::Fargate => {
             let message =
                 "its task has an instance; its proxy is on demand, since Fargate Spot had no capacity";
-            (true, "SpotFallback", message.to_owned())
+            (true, "SpotFallback", message.into())
         }
-        (Some(_), _) => (true, "Placed", "its task has an instance".to_owned()),
-        (None, Room::Yes) => (true, "Room", "an instance has room for its task".to_owned()),
-        (None, Room::No { reason, message }) => (false, *reason, message.clone()),
+        (Some(_), _) => (true, "Placed", "its task has an instance".into()),
+        (None, Room::Yes) => (true, "Room", "an instance has room for its task".into()),
+        (None, Room::No { reason, message }) => (false, *reason, message.clone().into()),
     };
     found.insert(Type::CapacityAvailable, capacity);
     let before =
         |kind: Type| next.conditions.iter().find(|known| known.kind == kind).map(|known| known.status);
     for (role, kind) in [(Role::Service, Type::ServiceRunning), (Role::Proxy, Type::ProxyRunning)] {
-        let beat = view.beat(&next.name, pair, role);
+        let beat = view.beat(pair, role);
         let mut finding = half(pair, role, view, beat, now);
         // After a restart of the controller nobody has reported yet: what was true stays true until then.
         if !finding.0
@@ -118,22 +114,19 @@ fn up(
             && before(kind) == Some(true)
             && runs(pair, role, view)
         {
-            finding = (true, "Running", format!("the {role} task runs; its sidecar is to report"));
+            finding = (true, "Running", format!("the {role} task runs; its sidecar is to report").into());
         }
         found.insert(kind, finding);
     }
-    let watches: Vec<bool> = Role::ALL
-        .iter()
-        .filter_map(|role| view.beat(&next.name, pair, *role)?.peer)
-        .map(|peer| peer.healthy)
-        .collect();
+    let watches: Vec<bool> =
+        Role::ALL.iter().filter_map(|role| view.beat(pair, *role)?.peer).map(|peer| peer.healthy).collect();
     let peers = match watches.as_slice() {
-        [true, true] => (true, "Healthy", "proxy and service see each other".to_owned()),
+        [true, true] => (true, "Healthy", "proxy and service see each other".into()),
         [] if before(Type::PeersHealthy) == Some(true) => {
-            (true, "Healthy", "the sidecars are to report".to_owned())
+            (true, "Healthy", "the sidecars are to report".into())
         }
-        _ if watches.contains(&false) => (false, "Unhealthy", "one does not see the other".to_owned()),
-        _ => (false, "Waiting", "they have not seen each other yet".to_owned()),
+        _ if watches.contains(&false) => (false, "Unhealthy", "one does not see the other".into()),
+        _ => (false, "Waiting", "they have not seen each other yet".into()),
     };
     found.insert(Type::PeersHealthy, peers);
     let public = view.task(&pair.proxy).and_then(|task| task.public_address.as_deref());
@@ -143,10 +136,12 @@ fn up(
         .published_pair
         .is_some_and(|published| next.retiring.iter().any(|pair| pair.id == published && pair.serves_on()));
     let dns = match (&next.dns.published, &next.dns.pending) {
-        (Some(at), None) if Some(at.as_str()) == public => (true, "Published", format!("its record is {at}")),
-        (Some(at), _) if by_the_old => (true, "Moving", format!("its record moves away from {at}")),
-        (_, Some(_)) => (false, "Pending", "its record is on the way to the name servers".to_owned()),
-        _ => (false, "Withdrawn", "it has no record yet".to_owned()),
+        (Some(at), None) if Some(at.as_str()) == public => {
+            (true, "Published", format!("its record is {at}").into())
+        }
+        (Some(at), _) if by_the_old => (true, "Moving", format!("its record moves away from {at}").into()),
+        (_, Some(_)) => (false, "Pending", "its record is on the way to the name servers".into()),
+        _ => (false, "Withdrawn", "it has no record yet".into()),
     };
     found.insert(Type::DnsPublished, dns);
 }
@@ -160,23 +155,27 @@ pub(crate) fn half(pair: &Pair, role: Role, view: &View<'_>, beat: Option<&Beat>
     let intent = pair.task(role);
     let Some(task) = view.task(intent) else {
         let reason = if intent.task_arn.is_some() { "Unseen" } else { "Intended" };
-        return (false, reason, format!("the {role} task is being started"));
+        return (false, reason, format!("the {role} task is being started").into());
     };
     if task.is_ending() {
-        return (false, "Ending", format!("the {role} task is {}", task.status.as_str()));
+        return (false, "Ending", format!("the {role} task is {}", task.status.as_str()).into());
     }
     match beat {
         Some(beat) if beat.state == SidecarState::Serving && since(now, beat.at) < SILENT_AFTER => {
-            (true, "Running", format!("the {role} task runs and serves"))
+            let message = match role {
+                Role::Proxy => "the proxy task runs and serves",
+                Role::Service => "the service task runs and serves",
+            };
+            (true, "Running", message.into())
         }
         Some(beat) if since(now, beat.at) >= SILENT_AFTER => {
-            (false, "Silent", format!("its sidecar has not reported since {}", clock(beat.at)))
+            (false, "Silent", format!("its sidecar has not reported since {}", clock(beat.at)).into())
         }
         Some(beat) => {
             let detail = beat.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-            (false, "Starting", format!("the {role} task is up and does not answer yet{detail}"))
+            (false, "Starting", format!("the {role} task is up and does not answer yet{detail}").into())
         }
-        None => (false, "Starting", format!("the {role} task is {}", task.status.as_str())),
+        None => (false, "Starting", format!("the {role} task is {}", task.status.as_str()).into()),
     }
 }
 
@@ -192,12 +191,12 @@ fn ready(
     pair: &Pair,
     view: &View<'_>,
     now: Timestamp,
-    found: &BTreeMap<Type, Finding>,
+    found: &Findings,
     steps: &mut Vec<Step>,
 ) -> Finding {
     let given_up = not_ready_since(next).is_some_and(|at| since(now, at) >= SILENT_AFTER);
     if planted!(ReadyWhenGivenUp) && given_up {
-        return (true, "Ready", "it was waited for long enough".to_owned());
+        return (true, "Ready", "it was waited for long enough".into());
     }
     // Route 53 has taken the change: until the last name server has it, the wildcard answers in its place.
     let taken = settings.wildcard.is_some()
@@ -207,21 +206,21 @@ fn ready(
             .as_ref()
             .is_some_and(|pending| pending.address.is_some() && pending.change_id.is_some());
     for kind in [Type::CapacityAvailable, Type::ServiceRunning, Type::ProxyRunning, Type::DnsPublished] {
-        if let Some((false, reason, message)) = found.get(&kind)
+        if let Some((false, reason, message)) = found.get(kind)
             && !(kind == Type::DnsPublished && taken)
         {
             return (false, reason, message.clone());
         }
     }
     let Some(address) = view.task(&pair.proxy).and_then(|task| task.public_address.clone()) else {
-        return (false, "NoAddress", "its proxy has no public address yet".to_owned());
+        return (false, "NoAddress", "its proxy has no public address yet".into());
     };
     let was = next.conditions.iter().any(|known| known.kind == Type::Ready && known.status);
     if was || is_proven(view, &address, now) || planted!(UnprobedReady) {
-        return (true, "Ready", format!("it answers at {address}"));
+        return (true, "Ready", format!("it answers at {address}").into());
     }
     steps.push(Step::Probe { address });
-    (false, "Probing", "the path that users take is being tried".to_owned())
+    (false, "Probing", "the path that users take is being tried".into())
 }
 
 fn degraded(
@@ -229,7 +228,7 @@ fn degraded(
     pair: Option<&Pair>,
     view: &View<'_>,
     now: Timestamp,
-    found: &BTreeMap<Type, Finding>,
+    found: &Findings,
 ) -> Option<Finding> {
     is_broken(next, pair, view, now, found).or_else(|| rollout_failed(next, now))
 }
@@ -240,14 +239,18 @@ fn rollout_failed(next: &ServiceRecord, now: Timestamp) -> Option<Finding> {
     let (generation, why) = (rollout.generation, rollout.failure.as_ref()?);
     if rollout.rolled_back {
         let message = format!("generation {generation} did not come up, and was taken back: {why}");
-        return Some((true, "RolledBack", message));
+        return Some((true, "RolledBack", message.into()));
     }
     let again = match rollout.retry_at.filter(|at| *at > now && rollout.tries < TRIES) {
         Some(at) => format!("the next try is at {}", clock(at)),
         None if rollout.tries < TRIES => "it is tried again".to_owned(),
         None => "the next wake tries it again, and so does another `dormouse apply`".to_owned(),
     };
-    Some((true, "RolloutFailed", format!("generation {generation} did not become ready: {why}; {again}")))
+    Some((
+        true,
+        "RolloutFailed",
+        format!("generation {generation} did not become ready: {why}; {again}").into(),
+    ))
 }
 
 fn is_broken(
@@ -255,28 +258,24 @@ fn is_broken(
     pair: Option<&Pair>,
     view: &View<'_>,
     now: Timestamp,
-    found: &BTreeMap<Type, Finding>,
+    found: &Findings,
 ) -> Option<Finding> {
-    let is = |kind: Type| found.get(&kind).is_some_and(|(status, ..)| *status);
+    let is = |kind: Type| found.are(kind);
     if let Some(refusal) = view.refusal {
-        return Some((true, "CallRefused", explain(&refusal.why)));
+        return Some((true, "CallRefused", explain(&refusal.why).into()));
     }
     if next.desired == Desired::Asleep || is(Type::Ready) {
         return None;
     }
     if is(Type::Conflict) {
-        return Some((
-            true,
-            "Conflict",
-            "its name is taken in the zone by a record that is not ours".to_owned(),
-        ));
+        return Some((true, "Conflict", "its name is taken in the zone by a record that is not ours".into()));
     }
     let room = pair.map_or(view.room, |pair| view.room_of(pair));
     if let Room::No { reason, message } = room
         && !["ScalingUp", "Unknown"].contains(reason)
         && pair.is_none_or(|pair| pair.service.task_arn.is_none())
     {
-        return Some((true, reason, message.clone()));
+        return Some((true, reason, message.clone().into()));
     }
     if next.failures > 0 {
         let lost = match next.failures {
@@ -284,12 +283,12 @@ fn is_broken(
             several => format!("{several} pairs in a row were lost"),
         };
         let message = format!("{lost}: {}", last_loss(next));
-        return Some((true, "CrashLoop", message.trim_end_matches(": ").to_owned()));
+        return Some((true, "CrashLoop", message.trim_end_matches(": ").to_owned().into()));
     }
     let waited = not_ready_since(next).map_or(Duration::ZERO, |at| since(now, at));
     (waited >= SLOW).then(|| {
-        let why = found.get(&Type::Ready).map_or_else(String::new, |(_, _, message)| message.clone());
-        (true, "SlowWake", format!("not ready after 10 minutes: {why}"))
+        let why = found.get(Type::Ready).map_or("", |(_, _, message)| message);
+        (true, "SlowWake", format!("not ready after 10 minutes: {why}").into())
     })
 }
 
@@ -335,8 +334,8 @@ fn became_slow(next: &mut ServiceRecord, why: &str, now: Timestamp) {
     }
 }
 
-fn phase(next: &ServiceRecord, found: &BTreeMap<Type, Finding>) -> Phase {
-    let ready = found.get(&Type::Ready).is_some_and(|(status, ..)| *status);
+fn phase(next: &ServiceRecord, found: &Findings) -> Phase {
+    let ready = found.are(Type::Ready);
     let left = next.pairs().next().is_some() || next.dns.withdrawn_at.is_none() || !next.strays.is_empty();
     match (next.desired, ready, left) {
         (Desired::Awake, true, _) => Phase::Awake,
@@ -344,23 +343,6 @@ fn phase(next: &ServiceRecord, found: &BTreeMap<Type, Finding>) -> Phase {
         (Desired::Asleep, _, true) => Phase::Draining,
         (Desired::Asleep, _, false) => Phase::Asleep,
     }
-}
-
-/// New findings, with the time of the last change of each status kept.
-fn merge(known: &[Condition], found: BTreeMap<Type, Finding>, now: Timestamp) -> Vec<Condition> {
-    found
-        .into_iter()
-        .map(|(kind, (status, reason, message))| {
-            let same = known.iter().find(|known| known.kind == kind && known.status == status);
-            Condition {
-                kind,
-                status,
-                reason: reason.to_owned(),
-                message,
-                last_transition_time: same.map_or(now, |known| known.last_transition_time),
-            }
-        })
-        .collect()
 }
 
 /// To the second: a message must not change with every plan.

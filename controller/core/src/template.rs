@@ -227,7 +227,7 @@ mod tests {
     fn who_declares_it_takes_it_over() {
         let templates = known(&[template("preview", "preview-*")]);
         let service = made(&templates, "preview-42");
-        let manifest = Service::new("preview-42", service.spec.clone());
+        let manifest = Service::new("preview-42", service.spec.clone().into_inner());
         let taken = intent::declare(Some(&service), &manifest, at(1)).unwrap();
         assert_eq!((&taken.made_from, taken.generation), (&None, 1), "the same spec: nothing rolls out");
         assert_eq!(follow(&taken, &Templates::default(), at(2)), None);

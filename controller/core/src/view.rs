@@ -11,7 +11,7 @@ use crate::{template, webhook};
 use dormouse_manifests::{ServiceSpec, TemplateSpec, TimeText};
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{
-    Cause, Condition, Desired, Event, KnownTemplate, Months, Pair, Phase, ServiceRecord, TaskIntent,
+    Cause, Condition, Desired, Event, KnownTemplate, Months, Pair, Phase, ServiceRecord, Shared, TaskIntent,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -31,7 +31,8 @@ pub struct ServiceView {
     /// Name, labels, and what the server adds.
     pub metadata: MetadataView,
     /// The manifest's spec, defaults resolved.
-    pub spec: ServiceSpec,
+    #[schemars(with = "ServiceSpec")]
+    pub spec: Shared<ServiceSpec>,
     /// What is known of it.
     pub status: Status,
 }
@@ -70,7 +71,8 @@ pub struct Status {
     /// Wake epoch.
     pub epoch: u64,
     /// Sorted by type.
-    pub conditions: Vec<Condition>,
+    #[schemars(with = "Vec<Condition>")]
+    pub conditions: Shared<Vec<Condition>>,
     /// The service task, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<TaskView>,
@@ -425,7 +427,7 @@ fn rollout(record: &ServiceRecord, now: Timestamp) -> Option<RolloutView> {
 pub fn backend(record: &ServiceRecord, view: &View<'_>) -> Option<SocketAddr> {
     let pair = record.pair.as_ref().filter(|pair| pair.condemned.is_none())?;
     let task = view.task(&pair.service).filter(|task| !task.is_ending())?;
-    let beat = view.beat(&record.name, pair, Role::Service);
+    let beat = view.beat(pair, Role::Service);
     let answers = beat.map_or(pair.ready_at.is_some(), |beat| beat.state == SidecarState::Serving);
     let address = task.private_address.as_ref().filter(|_| answers)?;
     let port = pair.runs.as_ref().map_or(record.spec.port, |runs| runs.port);

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use super::kind::Kind;
 use super::selector::Selector;
 use crate::config::ControllerArgs;
 use crate::logs::MOST;
@@ -152,7 +153,7 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {
     /// What to list
-    #[arg(value_enum, default_value = "services")]
+    #[arg(value_parser = Kind, default_value = "services")]
     pub(super) what: What,
     /// Only these services (or templates, or instances; events: of these services)
     #[arg(value_name = "NAME", value_parser = named)]

@@ -103,7 +103,7 @@ impl Server {
                 api_version: ApiVersion::V1,
                 kind: Kind::Service,
                 metadata: Metadata { name: view.metadata.name, labels: view.metadata.labels },
-                spec: view.spec,
+                spec: view.spec.into_inner(),
             })),
         });
         let templates = templates.items.into_iter().map(|view| Known {

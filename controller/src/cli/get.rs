@@ -39,8 +39,16 @@ pub(super) struct Found<T> {
 }
 
 impl<T: DeserializeOwned> Found<T> {
+    /// All of a list, or those of it that were asked for by name.
+    pub(super) async fn asked(client: &Client, names: &[String], list: &str) -> Result<Found<T>, Failure> {
+        if names.is_empty() {
+            return Found::all(client, list).await;
+        }
+        Found::each(client, names, |name| format!("{list}/{name}")).await
+    }
+
     /// Everything of a list.
-    pub(super) async fn all(client: &Client, path: &str) -> Result<Found<T>, Failure> {
+    async fn all(client: &Client, path: &str) -> Result<Found<T>, Failure> {
         let views = client.json::<List<T>>(Method::GET, path).await?.items;
         Ok(Found { views, missing: Vec::new() })
     }
@@ -64,6 +72,11 @@ impl<T: DeserializeOwned> Found<T> {
 }
 
 impl<T> Found<T> {
+    /// Whether there is nothing of what was named: data of nothing but what is missing would look like an answer.
+    pub(super) fn has_none(&self, args: &GetArgs) -> bool {
+        self.views.is_empty() && !args.names.is_empty()
+    }
+
     /// Once what is there was shown.
     pub(super) fn end(&self) -> Result<Exit, Failure> {
         if self.missing.is_empty() {
@@ -107,11 +120,7 @@ pub(super) fn document<T: Serialize>(value: &T, format: Format) -> Result<String
 }
 
 async fn services(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    let mut found: Found<ServiceView> = if args.names.is_empty() {
-        Found::all(client, "/v1/services").await?
-    } else {
-        Found::each(client, &args.names, |name| format!("/v1/services/{name}")).await?
-    };
+    let mut found: Found<ServiceView> = Found::asked(client, &args.names, "/v1/services").await?;
     if let Some(selector) = &args.selector {
         found.views.retain(|view| selector.matches(&view.metadata.labels));
     }
@@ -126,8 +135,7 @@ async fn services(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, 
                 &views.iter().map(|view| format!("service/{}\n", view.metadata.name)).collect::<String>(),
             );
         }
-        // Data of nothing but what is missing would look like an answer.
-        Format::Json | Format::Yaml if views.is_empty() && !args.names.is_empty() => {}
+        Format::Json | Format::Yaml if found.has_none(args) => {}
         Format::Json | Format::Yaml => out.data(&found.document(args, "ServiceList")?),
     }
     found.end()
@@ -164,7 +172,7 @@ async fn instances(args: &GetArgs, client: &Client, out: Output) -> Result<Exit,
         Format::Name => {
             out.data(&views.iter().map(|view| format!("instance/{}\n", view.id)).collect::<String>())
         }
-        Format::Json | Format::Yaml if views.is_empty() && !args.names.is_empty() => {}
+        Format::Json | Format::Yaml if found.has_none(args) => {}
         format => out.data(&document(&Items { kind: "InstanceList", items: views }, format)?),
     }
     found.end()
@@ -188,7 +196,7 @@ async fn events(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Fa
         Format::Name => {
             out.data(&views.iter().map(|view| format!("{}\n", view.event.reason)).collect::<String>())
         }
-        Format::Json | Format::Yaml if found.views.is_empty() => {}
+        Format::Json | Format::Yaml if found.has_none(args) => {}
         format => out.data(&document(&json!({"kind": "EventList", "items": views}), format)?),
     }
     found.end()

@@ -26,6 +26,7 @@ mod doctor;
 mod failure;
 mod flip;
 mod get;
+mod kind;
 mod logs;
 mod manifests;
 mod output;

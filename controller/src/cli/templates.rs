@@ -30,11 +30,7 @@ pub(super) fn path(name: &str) -> String {
 
 /// `dormouse get templates`.
 pub(super) async fn get(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
-    let mut found: Found<TemplateView> = if args.names.is_empty() {
-        Found::all(client, "/v1/templates").await?
-    } else {
-        Found::each(client, &args.names, path).await?
-    };
+    let mut found: Found<TemplateView> = Found::asked(client, &args.names, "/v1/templates").await?;
     if let Some(selector) = &args.selector {
         found.views.retain(|view| selector.matches(&view.metadata.labels));
     }
@@ -47,7 +43,7 @@ pub(super) async fn get(args: &GetArgs, client: &Client, out: Output) -> Result<
                 &views.iter().map(|view| format!("template/{}\n", view.metadata.name)).collect::<String>(),
             );
         }
-        Format::Json | Format::Yaml if views.is_empty() && !args.names.is_empty() => {}
+        Format::Json | Format::Yaml if found.has_none(args) => {}
         Format::Json | Format::Yaml => out.data(&found.document(args, "ServiceTemplateList")?),
     }
     found.end()

@@ -136,7 +136,7 @@ impl Engine {
         let paired = records.iter().filter(|record| record.pair.is_some());
         paired
             .filter_map(|record| {
-                Some((record.name.clone(), want(record, &world.view(record, &room, false))?))
+                Some((record.name.clone(), want(record, &world.view(record, &room, false, false))?))
             })
             .collect()
     }

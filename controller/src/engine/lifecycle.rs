@@ -97,8 +97,7 @@ impl Engine {
 
     fn plan(&self, record: &ServiceRecord, now: Timestamp) -> Plan {
         let settings = self.settings_of_all();
-        let compared = self.records.is_compared(record);
-        let plan = |view: &View<'_>| lifecycle::plan(&settings, record, &View { compared, ..*view }, now);
+        let plan = |view: &View<'_>| lifecycle::plan(&settings, record, view, now);
         let is_placed = |record: &ServiceRecord| {
             let mut to_serve = record.pair.iter().chain(&record.successor);
             record.desired == Desired::Asleep

@@ -3,7 +3,8 @@
 //! # Layout
 //!
 //! - [`scheduler`], [`runner`]: when, and one at a time; generic
-//! - [`records`]: everything remembered, cached; `packed`: one that is sound asleep; `dependents`: who depends on whom
+//! - [`records`]: everything remembered, read from memory and written through; `cache`: what is in memory; `form`,
+//!   `packed`: what is kept of one that is sound asleep; `dependents`: who depends on whom
 //! - `backends`: where containers answer, for those who wait
 //! - [`world`]: everything observed; `known_zone`: a zone among it
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
@@ -14,14 +15,17 @@
 //! - `replicas`: controllers beside each other: what a standby hears and tells; `withdrawal`: one of them ends
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
 //! - `templates`: services that are made when somebody asks for them
+//! - `views`: what those who watch were told last
 //! - `metrics`: its own numbers
 //! - `probe`: the path that users take, tried
 //! - `webhook`: who tells others
 
 mod backends;
+mod cache;
 mod capacity;
 mod dependents;
 mod dns;
+mod form;
 mod joining;
 mod known_zone;
 mod leader;
@@ -37,6 +41,7 @@ pub mod runner;
 pub mod scheduler;
 mod sweep;
 mod templates;
+mod views;
 mod webhook;
 mod withdrawal;
 pub mod world;
@@ -50,17 +55,18 @@ use dormouse_core::capacity::Room;
 use dormouse_core::keepers;
 use dormouse_core::lifecycle::View;
 use dormouse_core::settings::Settings;
+use dormouse_core::sound::is_sound;
 use dormouse_core::view::{self, ServiceView};
 use dormouse_state::{Counted, ServiceRecord, Store, planted};
 use jiff::{SignedDuration, Timestamp};
 use records::Records;
 use scheduler::Scheduler;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
+use views::Views;
 use world::World;
 
 pub use leader::Ended;
@@ -145,7 +151,7 @@ pub struct Engine {
     epoch: AtomicU64,
     /// Until when effects may be applied, on the monotonic clock.
     may_act_until: Mutex<Option<Instant>>,
-    views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
+    views: Mutex<Views>,
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: backends::Backends,
     replicas: replicas::Replicas,
@@ -232,17 +238,17 @@ impl Engine {
 
     /// Runs `see` with one service's view of the world, as far as it is told without looking for room.
     fn with_view<T>(&self, record: &ServiceRecord, see: impl FnOnce(&View<'_>) -> T) -> T {
-        let dependents_awake = self.dependents_awake(record);
-        see(&self.world().view(record, &Room::unknown(), dependents_awake))
+        let (dependents_awake, compared) = (self.dependents_awake(record), self.records.is_compared(record));
+        see(&self.world().view(record, &Room::unknown(), dependents_awake, compared))
     }
 
     /// The same for a service whose task is to be placed: where everybody else's tasks are, and are to be, matters.
     fn with_room<T>(&self, record: &ServiceRecord, now: Timestamp, see: impl FnOnce(&View<'_>) -> T) -> T {
-        let dependents_awake = self.dependents_awake(record);
+        let (dependents_awake, compared) = (self.dependents_awake(record), self.records.is_compared(record));
         let stirring = self.records.stirring();
         let mut world = self.world();
         let room = world.room(&self.settings, &stirring, record, now);
-        see(&world.view(record, &room, dependents_awake))
+        see(&world.view(record, &room, dependents_awake, compared))
     }
 
     fn dependents_awake(&self, record: &ServiceRecord) -> bool {
@@ -261,8 +267,7 @@ impl Engine {
         let Some(known) = self.records.get(name) else {
             self.backends.set(name, None);
             // A last word, so that who watches it learns that it is gone.
-            if let Some(last) = self.lock_views().remove(name) {
-                let mut last = (*last).clone();
+            if let Some(mut last) = self.lock_views().take(name) {
                 last.metadata.deleting = true;
                 let _ = self.changes.send(Arc::new(last));
             }
@@ -276,8 +281,7 @@ impl Engine {
         let view = self.view(record);
         self.backends.set(name, view.status.backend);
         let mut views = self.lock_views();
-        let told = views.insert(name.to_owned(), view.clone());
-        if told.is_none_or(|told| told != view) {
+        if views.tell(&view, is_sound(record)) {
             // Nobody listens: nobody to tell.
             let _ = self.changes.send(view);
         }
@@ -289,16 +293,16 @@ impl Engine {
         let changes = self.changes.subscribe();
         if first {
             // Nobody watched, so nothing was kept to tell changes by.
-            let names = self.records.names().into_iter();
-            let views =
-                names.filter_map(|name| Some((name.clone(), self.view(&self.records.get(&name)?.record))));
-            let views = views.collect();
+            let mut views = Views::default();
+            for known in self.records.names().iter().filter_map(|name| self.records.get(name)) {
+                views.tell(&self.view(&known.record), is_sound(&known.record));
+            }
             *self.lock_views() = views;
         }
         changes
     }
 
-    fn lock_views(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ServiceView>>> {
+    fn lock_views(&self) -> MutexGuard<'_, Views> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,34 +1,43 @@
-//! A record as few bytes: that of a service that is sound asleep, and is read once in a blue moon.
+//! As few bytes: what is kept of a service that is sound asleep, and is read once in a blue moon.
 //!
-//! It is the JSON of its row, compressed against that of a typical one: of ten thousand rows nearly all say the same.
+//! It is the JSON of its row, or of what users see of it, compressed against that of a typical one: of ten thousand rows nearly all say the same.
 
 use dormouse_manifests::ServiceSpec;
 use dormouse_state::{Cause, Condition, ConditionType, Definition, ServiceRecord};
 use jiff::Timestamp;
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 /// What rows have in common.
 static TYPICAL: LazyLock<Vec<u8>> = LazyLock::new(|| serde_json::to_vec(&typical()).unwrap_or_default());
 
-/// A packed record.
+/// A packed value: a record, or what looks like one.
 #[derive(Debug)]
-pub(super) struct Packed(Box<[u8]>);
+pub(super) struct Packed<T>(Box<[u8]>, PhantomData<fn() -> T>);
 
-impl Packed {
-    /// Packs a record; `None` when it would not come back as it is.
-    pub(super) fn of(record: &ServiceRecord) -> Option<Packed> {
-        let json = serde_json::to_vec(record).ok()?;
-        let packed = Packed(compress_prepend_size_with_dict(&json, &TYPICAL).into());
-        packed.unpack().filter(|unpacked| unpacked == record)?;
+impl<T: Serialize + DeserializeOwned + PartialEq> Packed<T> {
+    /// Packs a value; `None` when it would not come back as it is.
+    pub(super) fn of(value: &T) -> Option<Packed<T>> {
+        let json = serde_json::to_vec(value).ok()?;
+        let packed = Packed(compress_prepend_size_with_dict(&json, &TYPICAL).into(), PhantomData);
+        packed.unpack().filter(|unpacked: &T| unpacked == value)?;
         Some(packed)
     }
 
-    /// The record. `None` never happens: it was tried when it was packed.
-    pub(super) fn unpack(&self) -> Option<ServiceRecord> {
+    /// The value. `None` never happens: it was tried when it was packed.
+    pub(super) fn unpack(&self) -> Option<T> {
         let json = decompress_size_prepended_with_dict(&self.0, &TYPICAL).ok()?;
         serde_json::from_slice(&json).ok()
+    }
+
+    /// How many bytes it takes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -75,13 +84,13 @@ mod tests {
             "2026-03-04T05:06:07.089123456Z".parse().unwrap(),
         );
         let fresh = Packed::of(&record).unwrap();
-        assert!(fresh.0.len() < 250, "{}", fresh.0.len());
+        assert!(fresh.bytes() < 250, "{}", fresh.bytes());
         record.definitions = typical().definitions;
         record.note(record.created_at, "Declared", "declared");
         (0..20).for_each(|took| record.took(took));
         let packed = Packed::of(&record).unwrap();
         assert_eq!(packed.unpack().unwrap(), record);
-        assert!(packed.0.len() < 450, "{}", packed.0.len());
+        assert!(packed.bytes() < 450, "{}", packed.bytes());
     }
 
     #[test]

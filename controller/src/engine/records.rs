@@ -4,14 +4,11 @@
 //! Of services that are sound asleep the cache holds a few bytes each, and they are passed over by whoever looks for
 //! what moves.
 
-use super::dependents::Dependents;
-use super::packed::Packed;
-use dormouse_core::definition::service_resources;
+use super::cache::Cache;
+use super::form::Form;
 use dormouse_core::observed::Resources;
-use dormouse_core::sound::is_sound;
 use dormouse_state::{ServiceRecord, Store, StoreError, Version};
-use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
 
@@ -25,67 +22,6 @@ pub struct Known {
     pub record: Arc<ServiceRecord>,
     /// The row's version.
     pub version: Version,
-}
-
-/// What is cached of a row.
-struct Row {
-    version: Version,
-    form: Form,
-    /// When the row was made that was planned here: its definitions were compared under these settings.
-    compared: Option<Timestamp>,
-    /// A plan left it as it is, and nothing was observed of its service.
-    settled: bool,
-}
-
-enum Form {
-    Whole(Arc<ServiceRecord>),
-    /// Of one that is sound asleep.
-    Packed {
-        record: Packed,
-        /// What its task takes.
-        takes: Resources,
-        /// A template made it.
-        made: bool,
-    },
-}
-
-impl Form {
-    fn of(record: Arc<ServiceRecord>) -> Form {
-        match is_sound(&record).then(|| Packed::of(&record)).flatten() {
-            Some(packed) => Form::Packed {
-                record: packed,
-                takes: service_resources(&record.spec),
-                made: record.made_from.is_some(),
-            },
-            None => Form::Whole(record),
-        }
-    }
-
-    fn record(&self) -> Option<Arc<ServiceRecord>> {
-        match self {
-            Form::Whole(record) => Some(record.clone()),
-            Form::Packed { record, .. } => record.unpack().map(Arc::new),
-        }
-    }
-
-    fn whole(&self) -> Option<&Arc<ServiceRecord>> {
-        match self {
-            Form::Whole(record) => Some(record),
-            Form::Packed { .. } => None,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Cache {
-    rows: BTreeMap<Box<str>, Row>,
-    dependents: Dependents,
-    /// Grows with every write and removal of ours.
-    writes: u64,
-    /// Name → the count at which it was last written or removed: a scan that began before says nothing about it.
-    touched: BTreeMap<String, u64>,
-    /// Names whose last write was not answered: it may have been made.
-    doubted: BTreeSet<String>,
 }
 
 /// The services that are not sound asleep, and what is to be known of the others beside them.
@@ -384,43 +320,16 @@ impl Records {
     }
 }
 
-impl Cache {
-    fn put(&mut self, name: &str, new: Known) {
-        let before = self.rows.get(name);
-        let compared = before.and_then(|row| row.compared);
-        let needed = before.and_then(|row| row.form.record());
-        let needed = needed.as_ref().map_or(&[][..], |record| &record.spec.depends_on);
-        self.dependents.changed(name, needed, &new.record.spec.depends_on);
-        let row = Row { version: new.version, form: Form::of(new.record), compared, settled: false };
-        self.rows.insert(name.into(), row);
-    }
-
-    fn take(&mut self, name: &str) {
-        if let Some(record) = self.rows.remove(name).and_then(|row| row.form.record()) {
-            self.dependents.changed(name, &record.spec.depends_on, &[]);
-        }
-    }
-
-    /// Whether a row was written or removed after the read that began then.
-    fn is_newer(&self, name: &str, began: u64) -> bool {
-        self.touched.get(name).is_some_and(|at| *at > began)
-    }
-
-    fn touch(&mut self, name: &str) {
-        self.writes += 1;
-        self.touched.insert(name.to_owned(), self.writes);
-        self.doubted.remove(name);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use async_trait::async_trait;
+    use dormouse_core::definition::service_resources;
     use dormouse_manifests::ServiceSpec;
     use dormouse_state::{CapacityMemory, Desired, Lease, MemoryStore, Templates, Versioned};
     use futures::FutureExt as _;
     use jiff::Timestamp;
+    use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A store whose scan takes its picture and then waits, and whose writes are not answered if so wished.

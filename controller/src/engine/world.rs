@@ -9,7 +9,7 @@ use dormouse_core::definition::service_resources;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
 use dormouse_core::lifecycle::{Refusal, View, pools};
-use dormouse_core::observed::{Beat, Fleet, Task, Tasks};
+use dormouse_core::observed::{Beat, Beats, Fleet, Task, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
@@ -55,7 +55,7 @@ pub struct World {
     /// The private zone.
     pub private_zone: KnownZone,
     /// Heartbeats.
-    pub beats: BTreeMap<Identity, Beat>,
+    pub beats: Beats,
     heard: BTreeMap<Identity, Heard>,
     /// Service → last successful probe and its address.
     pub probes: BTreeMap<String, (Timestamp, String)>,
@@ -139,7 +139,7 @@ impl World {
         self.tasks.listed_at = Some(began);
         let alive: BTreeSet<Identity> =
             self.tasks.by_arn.values().filter_map(|task| task.identity.clone()).collect();
-        self.beats.retain(|identity, _| alive.contains(identity));
+        self.beats.retain(|identity| alive.contains(identity));
         self.heard.retain(|identity, _| alive.contains(identity));
     }
 
@@ -324,11 +324,17 @@ impl World {
             || self.conflicts.contains_key(name)
     }
 
-    /// One service's view, in which its definitions are to be compared.
-    pub fn view<'a>(&'a self, record: &ServiceRecord, room: &'a Room, dependents_awake: bool) -> View<'a> {
+    /// One service's view. The rest of it is not observed: what others want, and what was compared before.
+    pub fn view<'a>(
+        &'a self,
+        record: &ServiceRecord,
+        room: &'a Room,
+        dependents_awake: bool,
+        compared: bool,
+    ) -> View<'a> {
         View {
             tasks: &self.tasks,
-            beats: &self.beats,
+            beats: self.beats.of(&record.name),
             activator: self.at_activators(&record.name),
             room,
             dependents_awake,
@@ -337,7 +343,7 @@ impl World {
             refusal: self.refusals.get(&record.name),
             stop_refusal: self.stop_refusals.get(&record.name),
             spot_is_short: self.spot_short_at.is_some(),
-            compared: false,
+            compared,
         }
     }
 }

@@ -86,7 +86,7 @@ fn carrying<'a>(record: &'a ServiceRecord, view: &View<'_>) -> Option<&'a Pair> 
         let starts = task.status < TaskStatus::Running;
         task.status == TaskStatus::Running || is_given && (starts || planted!(EndingPublished))
     });
-    let forwards = match view.beat(&record.name, pair, Role::Proxy).map(|beat| beat.state) {
+    let forwards = match view.beat(pair, Role::Proxy).map(|beat| beat.state) {
         Some(SidecarState::Serving) => true,
         Some(SidecarState::Starting) => pair.ready_at.is_some(),
         // It takes nothing new: until it does again, the wildcard answers.

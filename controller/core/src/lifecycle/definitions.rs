@@ -51,7 +51,7 @@ pub(super) fn plan(
         }
     }
     next.observed_generation = next.generation;
-    if waits {
+    if waits || next.definitions.retired.is_empty() {
         return;
     }
     let named: Vec<&str> = next

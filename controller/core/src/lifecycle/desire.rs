@@ -71,8 +71,7 @@ fn asks_to_sleep(next: &ServiceRecord, view: &View<'_>, now: Timestamp) -> Optio
     let IdleAfter::After(after) = next.spec.idle_after else { return None };
     // What came since the proxy's last report is not known: only a report from after that moment proves idleness.
     let pair = next.pair.as_ref().filter(|pair| pair.ready_at.is_some());
-    let proven = pair
-        .is_none_or(|pair| view.beat(&next.name, pair, Role::Proxy).is_some_and(|beat| beat.at >= idle_at));
+    let proven = pair.is_none_or(|pair| view.beat(pair, Role::Proxy).is_some_and(|beat| beat.at >= idle_at));
     (idle_at <= now && (proven || planted!(IdlenessUnproven)))
         .then(|| ("idle", format!("not used for {}", format_duration(after))))
 }
@@ -98,7 +97,7 @@ fn wish(next: &ServiceRecord, view: &View<'_>) -> Option<String> {
         .last_sleep
         .as_ref()
         .is_some_and(|last| last.origin == "container" && last.at >= pair.intended_at);
-    let wish = view.beat(&next.name, pair, Role::Service)?.sleep_requested.clone();
+    let wish = view.beat(pair, Role::Service)?.sleep_requested.clone();
     wish.filter(|_| !heard)
 }
 
@@ -139,7 +138,7 @@ fn asks_to_wake(
 
 /// How many requests the serving pair's proxy has taken, when it was heard.
 fn proxy_requests(next: &ServiceRecord, view: &View<'_>) -> Option<u64> {
-    let beat = view.beat(&next.name, next.pair.as_ref()?, Role::Proxy)?;
+    let beat = view.beat(next.pair.as_ref()?, Role::Proxy)?;
     beat.activity.map(|activity| activity.requests)
 }
 
@@ -154,7 +153,7 @@ fn has_new_requests(next: &ServiceRecord, view: &View<'_>) -> bool {
 
 /// When the serving pair's proxy was last used, by its own report.
 fn proxy_used_at(next: &ServiceRecord, view: &View<'_>) -> Option<Timestamp> {
-    let beat = view.beat(&next.name, next.pair.as_ref()?, Role::Proxy)?;
+    let beat = view.beat(next.pair.as_ref()?, Role::Proxy)?;
     beat.activity.map(|activity| idle::used_at(beat, &activity))
 }
 

@@ -32,7 +32,6 @@ use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Launch, Pair, PairId, RunParameters, ServiceRecord, TaskIntent, planted};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use pairs::first_attempt;
@@ -73,8 +72,8 @@ impl Refusal {
 pub struct View<'a> {
     /// All known tasks of the installation.
     pub tasks: &'a Tasks,
-    /// The last heartbeat of each sidecar.
-    pub beats: &'a BTreeMap<Identity, Beat>,
+    /// The last heartbeat of each of its sidecars.
+    pub beats: &'a [(Identity, Beat)],
     /// Requests at the activator.
     pub activator: AtActivator,
     /// Whether an instance has room for its service task.
@@ -109,18 +108,17 @@ impl View<'_> {
     }
 
     /// The last heartbeat of a role of a pair.
-    pub fn beat(&self, service: &str, pair: &Pair, role: Role) -> Option<&Beat> {
-        self.beats.get(&identity(service, pair.id, role))
+    pub fn beat(&self, pair: &Pair, role: Role) -> Option<&Beat> {
+        self.beats.iter().find(|(own, _)| is_of(own, pair.id, role)).map(|(_, beat)| beat)
     }
 
     /// Use of a service.
     pub fn usage(&self, record: &ServiceRecord, now: Timestamp) -> Use {
-        let beat = |role| self.beat(&record.name, record.pair.as_ref()?, role);
+        let beat = |role| self.beat(record.pair.as_ref()?, role);
         let mut usage = idle::usage(record, beat(Role::Proxy), beat(Role::Service), self.activator, now);
         // Whoever is still led to a pair whose place was taken uses the service.
         let replaced = record.retiring.iter().filter(|pair| pair.replaced);
-        let used =
-            replaced.filter_map(|pair| idle::last_use(self.beat(&record.name, pair, Role::Proxy)?, now));
+        let used = replaced.filter_map(|pair| idle::last_use(self.beat(pair, Role::Proxy)?, now));
         usage.last = used.fold(usage.last, Timestamp::max);
         usage
     }
@@ -258,7 +256,7 @@ fn requeue(
     ];
     let serving =
         next.pair.iter().flat_map(|pair| Role::ALL.map(|role| (pair, role))).flat_map(|(pair, role)| {
-            let beat = view.beat(&next.name, pair, role);
+            let beat = view.beat(pair, role);
             let silent = beat.map(|beat| later(beat.at, status::SILENT_AFTER)).filter(|_| awake);
             let stuck = pair.task(role).started_at.map(|at| later(at, pairs::STUCK_AFTER));
             [silent, stuck]
@@ -271,7 +269,7 @@ fn requeue(
             .map(|at| later(at, settle::MISSING_GRACE))
     });
     let draining = next.pairs().map(|pair| {
-        let since = view.beat(&next.name, pair, Role::Proxy)?.draining_since?;
+        let since = view.beat(pair, Role::Proxy)?.draining_since?;
         Some(later(since, next.spec.drain))
     });
     let retiring = next.retiring.iter().flat_map(|pair| {
@@ -304,6 +302,11 @@ pub fn backoff(tries: u32) -> Duration {
         return Duration::ZERO;
     }
     Duration::from_secs(5u64.saturating_mul(1 << tries.min(10)).min(300))
+}
+
+/// Whether a task of a service is that role of that pair of it.
+fn is_of(own: &Identity, pair: PairId, role: Role) -> bool {
+    (own.role, own.epoch, own.attempt) == (role, pair.epoch, pair.attempt)
 }
 
 /// The identity of a role of a pair.

@@ -103,7 +103,7 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
     if next.desired == Desired::Awake {
         return;
     }
-    let (name, drain) = (next.name.clone(), next.spec.drain);
+    let drain = next.spec.drain;
     let (Some(pair), Some(rest)) = (next.pair.as_mut(), next.rest.as_mut()) else { return };
     let forgotten = if planted!(ResolversForgetAtOnce) { Duration::ZERO } else { settings.dns_ttl };
     let withdrawn_at = next.dns.withdrawn_at.or(planted!(StopsWhileFound).then_some(Timestamp::MIN));
@@ -112,7 +112,7 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
         return;
     }
     let drain_at = *rest.drain_at.get_or_insert(now);
-    let beat = view.beat(&name, pair, Role::Proxy);
+    let beat = view.beat(pair, Role::Proxy);
     let at_proxy = beat.and_then(|beat| beat.activity);
     let open = at_proxy.map_or(0, |activity| idle::open(&activity)).saturating_add(view.activator.in_flight);
     // A proxy that runs and has not reported, to this controller at least, may have served.
@@ -192,7 +192,7 @@ fn retire(
         let (arn, cluster) = (arn.clone(), cluster.clone());
         steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
     }
-    let (name, drain) = (next.name.clone(), next.spec.drain);
+    let drain = next.spec.drain;
     let drained_at = next.rest.as_ref().and_then(|rest| rest.drain_at);
     for pair in &mut next.retiring {
         end_unattempted(pair, now);
@@ -204,10 +204,9 @@ fn retire(
         let works = Role::ALL.into_iter().all(|role| {
             pair.task(role).is_open() && view.task(pair.task(role)).is_some_and(|task| !task.is_ending())
         });
-        let activity = view.beat(&name, pair, Role::Proxy).and_then(|beat| beat.activity);
+        let activity = view.beat(pair, Role::Proxy).and_then(|beat| beat.activity);
         // Before its record is made, the activator leads to it as soon as its service answers.
-        let answers =
-            view.beat(&name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
+        let answers = view.beat(pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
         let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0)
             || answers && view.activator.in_flight > 0;
         let had_its_drain = drained_at.is_some_and(|at| at < since_when);
@@ -223,7 +222,7 @@ fn retire(
                 continue;
             }
             let drain_at = *pair.drain_at.get_or_insert(now);
-            let beat = view.beat(&name, pair, Role::Proxy);
+            let beat = view.beat(pair, Role::Proxy);
             let told = beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
             let quiet = told && !in_flight && view.activator.in_flight == 0;
             let is_up = view.task(&pair.proxy).is_some_and(|task| task.status == TaskStatus::Running);
@@ -370,23 +369,22 @@ fn run(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, steps: &mut Ve
     if view.refusal.map(Refusal::retry_at).is_some_and(|at| now < at) {
         return;
     }
-    let name = next.name.clone();
     // A service that was never up is not brought up to be put down.
     if next.desired == Desired::Asleep {
         return;
     }
+    let name = &next.name;
     let to_serve = next.pair.iter_mut().chain(&mut next.successor).filter(|pair| pair.condemned.is_none());
-    to_serve.for_each(|pair| run_pair(&name, pair, view, now, steps));
+    to_serve.for_each(|pair| run_pair(name, pair, view, now, steps));
 }
 
 fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps: &mut Vec<Step>) {
     // A proxy without a service costs money for nothing. It starts beside one that has, or is getting, an instance.
     let prospects = pools::has_prospects(pair, view);
     let room = *view.room_of(pair) == Room::Yes;
-    let answers =
-        view.beat(name, pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
+    let answers = view.beat(pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
     for role in Role::ALL {
-        let own = identity(name, pair.id, role);
+        let id = pair.id;
         let intent = pair.task_mut(role);
         let waits = match role {
             Role::Proxy if planted!(ProxyAfterService) && !answers => true,
@@ -397,6 +395,7 @@ fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps:
             continue;
         }
         intent.attempted_at.get_or_insert(now);
-        steps.push(Step::Run { identity: own, parameters: intent.parameters.clone() });
+        let identity = identity(name, id, role);
+        steps.push(Step::Run { identity, parameters: (*intent.parameters).clone() });
     }
 }

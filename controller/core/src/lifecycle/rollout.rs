@@ -62,7 +62,7 @@ pub(super) enum Fate {
     Failed(String),
 }
 
-pub(super) fn fate(next: &ServiceRecord, pair: &Pair, view: &View<'_>, now: Timestamp) -> Fate {
+pub(super) fn fate(pair: &Pair, view: &View<'_>, now: Timestamp) -> Fate {
     let ended = Role::ALL.into_iter().find_map(|role| Some((role, pair.task(role).end.as_ref()?)));
     if let Some((role, end)) = ended {
         return Fate::Failed(format!("its {role} task ended: {}", explain(&end.reason)));
@@ -71,8 +71,8 @@ pub(super) fn fate(next: &ServiceRecord, pair: &Pair, view: &View<'_>, now: Time
     if planted!(TakesOverUnready) && Role::ALL.into_iter().all(runs) {
         return Fate::Fit;
     }
-    let halves = [Role::Service, Role::Proxy]
-        .map(|role| status::half(pair, role, view, view.beat(&next.name, pair, role), now));
+    let halves =
+        [Role::Service, Role::Proxy].map(|role| status::half(pair, role, view, view.beat(pair, role), now));
     let lacks = halves.into_iter().find(|(fine, ..)| !fine).map(|(.., message)| message);
     let address = view.task(&pair.proxy).and_then(|task| task.public_address.clone());
     let (lacks, otherwise) = match (lacks, address) {
@@ -81,7 +81,7 @@ pub(super) fn fate(next: &ServiceRecord, pair: &Pair, view: &View<'_>, now: Time
         }
         (None, Some(address)) => (format!("it is not reached at {address}"), Fate::Probe(address)),
         (None, None) => ("its proxy has no public address yet".to_owned(), Fate::Waits),
-        (Some(message), _) => (message, Fate::Waits),
+        (Some(message), _) => (message.into_owned(), Fate::Waits),
     };
     if since(now, pair.intended_at) < READY_IN {
         return otherwise;
@@ -100,7 +100,7 @@ pub(super) fn follow(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp, 
         return;
     }
     let Some(successor) = next.successor.as_ref().filter(|pair| !is_outdated(pair, next)) else { return };
-    match fate(next, successor, view, now) {
+    match fate(successor, view, now) {
         Fate::Waits => {}
         Fate::Probe(address) => steps.push(Step::Probe { address }),
         Fate::Fit => take_over(next, now),

@@ -1,6 +1,6 @@
 //! What became of the tasks that were intended: adopted, ended, or never there.
 
-use super::{View, identity, pools};
+use super::{View, is_of, pools};
 use crate::explain::explain;
 use crate::intent::since;
 use crate::naming::SIDECAR_CONTAINER;
@@ -20,21 +20,21 @@ const EXIT_IDLE: i32 = 11;
 const EXIT_TERMINATED: i32 = 143;
 
 pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
-    let name = next.name.clone();
+    let tasks = view.tasks.by_arn.of(&next.name);
     let mut events = Vec::new();
     for pair in next.pairs_mut() {
         let was_ready = pair.ready_at.is_some();
         let leaving = pair.condemned.as_ref().map(|(at, _)| *at);
         for role in Role::ALL {
-            let own = identity(&name, pair.id, role);
+            let id = pair.id;
+            let is_it = |task: &&Task| task.identity.as_ref().is_some_and(|own| is_of(own, id, role));
             let intent = pair.task_mut(role);
             if !intent.is_open() {
                 continue;
             }
             if intent.task_arn.is_none()
                 && !planted!(NeverAdopts)
-                && let Some(task) =
-                    view.tasks.by_arn.of(&name).find(|task| task.identity.as_ref() == Some(&own))
+                && let Some(task) = tasks.clone().find(is_it)
             {
                 intent.task_arn = Some(task.arn.clone());
                 intent.started_at = Some(now);
@@ -51,7 +51,7 @@ pub(super) fn settle(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) 
     for event in events {
         next.note(now, "TaskEnded", event);
     }
-    strays(next, view, now);
+    strays(next, tasks, view, now);
 }
 
 fn end(
@@ -151,20 +151,26 @@ fn doubt_the_zone(next: &mut ServiceRecord, pair: PairId, now: Timestamp) {
 
 /// Tasks with this service's mark that no open intent of it names: a row was lost, or a call outlived its
 /// intent.
-fn strays(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
+fn strays<'a>(
+    next: &mut ServiceRecord,
+    own: impl Iterator<Item = &'a Task>,
+    view: &View<'a>,
+    now: Timestamp,
+) {
     let tasks = view.tasks;
     // Whatever is over or long gone needs no intent any more.
     next.strays.retain(|arn, _| {
         tasks.by_arn.get(arn).is_some_and(|task| task.status != TaskStatus::Stopped)
             && !tasks.missing.contains(arn)
     });
-    let name = next.name.clone();
-    let longer = tasks.by_arn.values().filter(|task| {
-        let own = task.identity.as_ref().filter(|_| planted!(PrefixMatch));
-        own.is_some_and(|own| own.service != name && own.service.starts_with(&name))
+    let longer = planted!(PrefixMatch).then(|| {
+        let name = next.name.clone();
+        tasks.by_arn.values().filter(move |task| {
+            let own = task.identity.as_ref();
+            own.is_some_and(|own| own.service != name && own.service.starts_with(&name))
+        })
     });
-    let longer = planted!(PrefixMatch).then_some(longer).into_iter().flatten();
-    for task in tasks.by_arn.of(&name).chain(longer) {
+    for task in own.chain(longer.into_iter().flatten()) {
         let Some(own) = &task.identity else { continue };
         let id = PairId { epoch: own.epoch, attempt: own.attempt };
         // Newer than all that this record knows: the row before it was lost, and its names are used up. (If it

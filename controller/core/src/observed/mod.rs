@@ -1,7 +1,9 @@
 //! What the cloud and the sidecars said, as plain data. Absence of a value always means "unknown".
 
+mod beats;
 mod task_map;
 
+pub use beats::Beats;
 pub use task_map::TaskMap;
 
 use dormouse_manifests::Architecture;

@@ -22,7 +22,7 @@ impl Deref for TaskMap {
 
 impl TaskMap {
     /// The tasks that carry a service's mark, by ARN.
-    pub fn of(&self, service: &str) -> impl Iterator<Item = &Task> {
+    pub fn of<'a>(&'a self, service: &str) -> impl Iterator<Item = &'a Task> + Clone + use<'a> {
         let arns = self.by_service.get(service).into_iter().flatten();
         arns.filter_map(|arn| self.tasks.get(arn))
     }

@@ -12,7 +12,6 @@ use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Activity, PeerHealth, Role, SidecarState};
 use dormouse_state::{Condition, ConditionType, DnsMemory, Pair, ServiceRecord};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// Public address of the proxy of attempt `n`.
 pub(crate) fn public(attempt: u32) -> String {
@@ -25,7 +24,7 @@ pub(crate) struct Scene {
     pub settings: Settings,
     pub record: ServiceRecord,
     pub tasks: Tasks,
-    pub beats: BTreeMap<Identity, Beat>,
+    pub beats: Vec<(Identity, Beat)>,
     pub activator: AtActivator,
     pub room: Room,
     pub dependents_awake: bool,
@@ -51,7 +50,7 @@ impl Scene {
             settings: Settings::example(),
             record: intent::declare(None, &Service::new("hello", spec), at(0)).unwrap(),
             tasks: Tasks { listed_at: Some(at(0)), ..Tasks::default() },
-            beats: BTreeMap::new(),
+            beats: Vec::new(),
             activator: AtActivator::default(),
             room: Room::Yes,
             dependents_awake: false,
@@ -143,8 +142,7 @@ impl Scene {
     }
 
     pub fn sleep(&mut self) {
-        let beat =
-            self.record.pair.as_ref().and_then(|pair| self.view().beat("hello", pair, Role::Proxy).cloned());
+        let beat = self.record.pair.as_ref().and_then(|pair| self.view().beat(pair, Role::Proxy).cloned());
         let requests = beat.and_then(|beat| beat.activity).map(|activity| activity.requests);
         self.record = intent::sleep(&self.record, "api", "", requests, self.now).unwrap();
     }
@@ -222,15 +220,16 @@ impl Scene {
             detail: None,
             draining_since: None,
         };
-        let beat = beat.after(self.beats.get(&identity));
-        self.beats.insert(identity.clone(), beat);
-        self.beats.get_mut(&identity).unwrap()
+        let known = self.beats.iter().find(|(own, _)| *own == identity).map(|(_, beat)| beat);
+        let beat = beat.after(known);
+        self.beats.retain(|(own, _)| *own != identity);
+        self.beats.push((identity, beat));
+        self.beats.last_mut().map(|(_, beat)| beat).unwrap()
     }
 
     /// The proxy reports these counts.
     pub fn count(&mut self, requests: u64, in_flight: u64, idle_seconds: u64) {
-        let state =
-            self.view().beat("hello", self.pair(), Role::Proxy).map_or(SidecarState::Serving, |b| b.state);
+        let state = self.view().beat(self.pair(), Role::Proxy).map_or(SidecarState::Serving, |b| b.state);
         let activity =
             Activity { requests, in_flight, idle_for_ms: idle_seconds * 1000, ..Activity::default() };
         self.beat(Role::Proxy, state).activity = Some(activity);

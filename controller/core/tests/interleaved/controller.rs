@@ -352,7 +352,7 @@ fn intended(record: &ServiceRecord) -> Vec<String> {
 fn view<'a>(own: &'a Controller, room: &'a Room) -> View<'a> {
     View {
         tasks: &own.tasks,
-        beats: &own.beats,
+        beats: own.beats.of(NAME),
         activator: AtActivator::default(),
         room,
         dependents_awake: false,

@@ -27,7 +27,7 @@ pub fn asleep() -> World {
     let mut record = intent::declare(None, &manifest, now).unwrap();
     let known = |role: Role| Some(Definition { hash: "h".into(), arn: Some(format!("definition/{role}")) });
     record.definitions =
-        Definitions { proxy: known(Role::Proxy), service: known(Role::Service), ..Definitions::default() };
+        Definitions { proxy: known(Role::Proxy), service: known(Role::Service), retired: Vec::new() }.into();
     record.observed_generation = record.generation;
     let mut world = World {
         settings: &SETTINGS,

@@ -5,7 +5,7 @@ use crate::controller::Broken;
 use crate::part::{Part, Print, Printer};
 use dormouse_core::dns::{Group, Zone};
 use dormouse_core::lifecycle::{Refusal, Step};
-use dormouse_core::observed::{Beat, Tasks};
+use dormouse_core::observed::{Beats, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
@@ -102,7 +102,7 @@ impl Ledger {
                 let intent = pair.task(role);
                 if intent.attempted_at.is_some() {
                     let identity = dormouse_core::lifecycle::identity(NAME, pair.id, role);
-                    self.runs.insert(identity, intent.parameters.clone());
+                    self.runs.insert(identity, (*intent.parameters).clone());
                 }
                 self.stops.extend(intent.stop_at.and(intent.task_arn.clone()));
             }
@@ -143,12 +143,9 @@ impl Print for Zone {
     }
 }
 
-/// The last report of each sidecar.
-pub type Beats = BTreeMap<Identity, Beat>;
-
 impl Print for Beats {
     fn print(&self, to: &mut Printer) {
-        for (identity, beat) in self {
+        for (identity, beat) in self.of(NAME) {
             to.hash((identity, beat.at));
             to.add(&(beat.state, beat.activity));
         }
@@ -187,7 +184,7 @@ impl Controller {
             row: None,
             tasks: Part::new(Tasks::default()),
             zone: None,
-            beats: Part::new(Beats::new()),
+            beats: Part::new(Beats::default()),
             probed: None,
             refusal: None,
             steps: Vec::new(),

@@ -12,12 +12,21 @@ fn main() -> io::Result<()> {
         return Ok(());
     }
     println!(
-        "{:>8} {:>6} {:>12} {:>12} {:>10} {:>10} {:>9} {:>9} {:>8}",
-        "declared", "awake", "reconcile", "heartbeats", "of 1/4", "one plan", "calls", "scans", "bytes"
+        "{:>8} {:>6} {:>12} {:>12} {:>10} {:>10} {:>9} {:>9} {:>8} {:>8}",
+        "declared",
+        "awake",
+        "reconcile",
+        "heartbeats",
+        "of 1/4",
+        "one plan",
+        "calls",
+        "scans",
+        "bytes",
+        "watched"
     );
     println!(
-        "{:>8} {:>6} {:>12} {:>12} {:>10} {:>10} {:>9} {:>9} {:>8}",
-        "", "", "ms/min", "ms/min", "vCPU, %", "of all, ms", "/min", "/min", "each"
+        "{:>8} {:>6} {:>12} {:>12} {:>10} {:>10} {:>9} {:>9} {:>8} {:>8}",
+        "", "", "ms/min", "ms/min", "vCPU, %", "of all, ms", "/min", "/min", "each", "+ each"
     );
     for declared in [100, 1_000, 10_000] {
         for awake in [0, declared / 10] {
@@ -37,7 +46,7 @@ fn row(costs: &Costs) {
     let share = (costs.reconciling + costs.heartbeats).as_secs_f64() / 60.0 / 0.25 * 100.0;
     let calls: f64 = costs.calls.values().sum();
     println!(
-        "{:>8} {:>6} {:>12.1} {:>12.1} {:>10.2} {:>10.2} {:>9.1} {:>9.1} {:>8}",
+        "{:>8} {:>6} {:>12.1} {:>12.1} {:>10.2} {:>10.2} {:>9.1} {:>9.1} {:>8} {:>8}",
         costs.declared,
         costs.awake,
         milliseconds(costs.reconciling),
@@ -46,7 +55,8 @@ fn row(costs: &Costs) {
         milliseconds(costs.plan),
         calls,
         costs.table.get("read-all").copied().unwrap_or_default(),
-        costs.bytes
+        costs.bytes,
+        costs.watched
     );
     let listed = |of: &std::collections::BTreeMap<&str, f64>| {
         let some = of.iter().filter(|(_, count)| **count > 0.0);

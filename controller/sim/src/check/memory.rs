@@ -380,7 +380,7 @@ fn written(
     let last = sim.audit.tries.get(name).map(|(last, ..)| *last);
     let elsewhere = last.filter(|last| super::calls::makes_way(sim, row, *last));
     let audit = &mut sim.audit;
-    audit.specs.insert(name.clone(), row.spec.clone());
+    audit.specs.insert(name.clone(), (*row.spec).clone());
     let epoch = audit.running.entry(controller).or_default().epochs.entry(name.clone()).or_default();
     *epoch = row.epoch.max(*epoch);
     if let Some(fence) = fence {
@@ -392,7 +392,7 @@ fn written(
             let intent = pair.task(role);
             if intent.attempted_at.is_some() {
                 let identity = lifecycle::identity(name, pair.id, role);
-                audit.runs.insert(identity, intent.parameters.clone());
+                audit.runs.insert(identity, (*intent.parameters).clone());
             }
             if let (Some(_), Some(arn)) = (intent.stop_at, &intent.task_arn) {
                 audit.stops.insert(arn.clone());

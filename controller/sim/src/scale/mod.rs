@@ -19,13 +19,13 @@ use dormouse::engine::world::World;
 use dormouse::engine::{Engine, EnginePlane, Parts};
 use dormouse::plane::{Asked, Plane};
 use dormouse_core::capacity::Room;
-use dormouse_core::lifecycle::{self, View};
+use dormouse_core::lifecycle;
 use dormouse_core::observed::Beat;
 use dormouse_core::settings::Settings;
 use dormouse_manifests::{IdleAfter, Service, ServiceSpec};
 use dormouse_peer::token;
 use dormouse_peer::wire::{Activity, Heartbeat, PeerHealth, SidecarState};
-use dormouse_state::{Access, Counted, MemoryStore, Phase, Store};
+use dormouse_state::{Access, Counted, MemoryStore, Phase, ServiceRecord, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub struct Costs {
     pub plan: Duration,
     /// Bytes of memory for each declared service.
     pub bytes: u64,
+    /// As many more while somebody watches.
+    pub watched: u64,
 }
 
 /// Heartbeats of so long are one burst.
@@ -98,9 +100,14 @@ pub fn measure(declared: usize, awake: usize) -> Costs {
         let before = measure::memory();
         bench.declare(declared).await;
         let bytes = measure::memory().saturating_sub(before).saturating_sub(bench.table().await);
+        let before = measure::memory();
+        let watch = bench.plane.changes();
+        let watched = measure::memory().saturating_sub(before);
+        drop(watch);
         bench.wake(awake).await;
         let mut costs = bench.steady(declared, awake).await;
         costs.bytes = bytes / declared.max(1) as u64;
+        costs.watched = watched / declared.max(1) as u64;
         costs.plan = bench.plan().await;
         bench.stop.cancel();
         costs
@@ -170,14 +177,20 @@ impl Bench {
         sleep(SETTLED).await;
     }
 
-    /// Bytes that the table takes, which is somewhere else in truth: as many as another of the same rows does.
+    /// Bytes that the table takes, which is somewhere else in truth: as many as another does with the same rows, and
+    /// nothing of them in common with the first.
     async fn table(&self) -> u64 {
         let rows = self.rows.services().await.unwrap_or_default();
         let before = measure::memory();
         let other = MemoryStore::new();
         for row in &rows {
-            let written = other.put_service(&row.value, 0, None).await;
-            assert!(written.is_ok(), "{written:?}");
+            let json = serde_json::to_vec(&*row.value).unwrap_or_default();
+            let read = serde_json::from_slice(&json).map(|row: ServiceRecord| row);
+            let written = match &read {
+                Ok(row) => other.put_service(row, 0, None).await.is_ok(),
+                Err(_) => false,
+            };
+            assert!(written, "{read:?}");
         }
         measure::memory().saturating_sub(before)
     }
@@ -229,7 +242,7 @@ impl Bench {
         for _ in 0..10 {
             let began = measure::cpu();
             for row in &rows {
-                let view = View { compared: true, ..world.view(&row.value, &room, false) };
+                let view = world.view(&row.value, &room, false, true);
                 std::hint::black_box(lifecycle::plan(&self.settings, &row.value, &view, now));
             }
             best = best.min(measure::cpu() - began);

@@ -65,7 +65,7 @@ async fn scripts_of_old_are_told_why_not() {
     *plane.refuses.lock().unwrap() = None;
     plane.update("hello", |view| {
         view.status.conditions =
-            vec![condition(ConditionType::Degraded, true, "NoRoom", "the group is full")];
+            vec![condition(ConditionType::Degraded, true, "NoRoom", "the group is full")].into();
     });
     let (status, body) = call(&api, "GET", "/api/hello", "").await;
     assert_eq!(

@@ -30,7 +30,7 @@ pub(super) async fn event(body: &mut Body) -> Option<(String, String)> {
 fn waking(plane: &Arc<FakePlane>) {
     plane.update("hello", |view| {
         *view = dormouse_core::view::ServiceView { status: awake("hello").status, ..view.clone() };
-        view.status.conditions = vec![condition(ConditionType::Ready, false, "Waiting", "words")];
+        view.status.conditions = vec![condition(ConditionType::Ready, false, "Waiting", "words")].into();
     });
 }
 

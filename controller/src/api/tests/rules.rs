@@ -126,7 +126,7 @@ async fn the_token_guards_all_but_health_wakes_and_heartbeats() {
         let right = status(method, path, Some("bearer an-api-token")).await;
         assert_ne!(right.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
     }
-    plane.declare(dormouse_manifests::Service::new("a", asleep("a").spec)).await.unwrap();
+    plane.declare(dormouse_manifests::Service::new("a", asleep("a").spec.into_inner())).await.unwrap();
     for (path, expected) in
         [("/healthz", 200), ("/readyz", 200), ("/b", 303), ("/api/b", 200), ("/a", 503), ("/nobody", 404)]
     {

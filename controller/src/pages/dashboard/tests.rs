@@ -40,7 +40,7 @@ fn evil() -> ServiceView {
 #[tokio::test]
 async fn whatever_is_echoed_stays_text() {
     let mut waking = evil();
-    waking.status.conditions = vec![condition(ConditionType::CapacityAvailable, false, EVIL, EVIL)];
+    waking.status.conditions = vec![condition(ConditionType::CapacityAvailable, false, EVIL, EVIL)].into();
     waking.status.phase = Phase::Waking;
     let mut asleep = evil();
     asleep.status.desired = Desired::Asleep;

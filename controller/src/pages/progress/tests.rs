@@ -99,6 +99,6 @@ fn what_goes_on_is_said() {
     assert_eq!(how("PENDING"), "the image is being pulled");
     assert_eq!(how("PROVISIONING"), "the network is being attached");
     let mut view = waking(&[], None);
-    view.status.conditions = vec![condition(Type::CapacityAvailable, false, "ScalingUp", "it boots")];
+    view.status.conditions = vec![condition(Type::CapacityAvailable, false, "ScalingUp", "it boots")].into();
     assert_eq!(Progress::of(&view, &Seen::default(), false).current().unwrap().how, "it boots");
 }

@@ -71,7 +71,7 @@ fn the_time_that_it_takes() {
 fn what_is_in_the_way_is_said_in_words_that_stay_words() {
     let mut view = waking();
     let words = "the image could not be pulled: <img src=x onerror=alert(1)>";
-    view.status.conditions = vec![condition(ConditionType::Degraded, true, "CrashLoop", words)];
+    view.status.conditions = vec![condition(ConditionType::Degraded, true, "CrashLoop", words)].into();
     view.status.failures = 3;
     view.status.retry_at = Some("2026-01-01T12:00:25Z".parse().unwrap());
     let html = shown(&view);
@@ -90,7 +90,7 @@ fn what_is_in_the_way_is_said_in_words_that_stay_words() {
 #[test]
 fn every_part_has_a_name_of_its_own() {
     let mut view = waking();
-    view.status.conditions = vec![condition(ConditionType::Degraded, true, "CrashLoop", "words")];
+    view.status.conditions = vec![condition(ConditionType::Degraded, true, "CrashLoop", "words")].into();
     let html = shown(&view);
     for id in ["mark", "title", "lead", "pace", "steps", "trouble", "again"] {
         assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");

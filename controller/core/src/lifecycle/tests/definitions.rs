@@ -14,7 +14,7 @@ use dormouse_peer::wire::Role;
 use dormouse_state::Definitions;
 
 fn declare(scene: &mut Scene, change: impl FnOnce(&mut ServiceSpec)) {
-    let mut spec = scene.record.spec.clone();
+    let mut spec = scene.record.spec.clone().into_inner();
     change(&mut spec);
     scene.record = intent::declare(Some(&scene.record), &Service::new("hello", spec), scene.now).unwrap();
 }
@@ -42,7 +42,7 @@ fn arn(scene: &Scene, role: Role) -> String {
 #[test]
 fn both_are_registered_when_it_is_declared() {
     let mut scene = Scene::asleep();
-    scene.record.definitions = Definitions::default();
+    scene.record.definitions = Definitions::default().into();
     let steps = scene.step();
     assert_eq!(registers(&steps), Role::ALL);
     assert_eq!(registers(&scene.step()), Role::ALL, "until there is an answer");
@@ -169,7 +169,7 @@ fn what_a_task_could_not_be_run_with_is_asked_for_again() {
 #[test]
 fn a_refusal_is_waited_for() {
     let mut scene = Scene::asleep();
-    scene.record.definitions = Definitions::default();
+    scene.record.definitions = Definitions::default().into();
     scene.refusal = Some(Refusal { at: scene.now, tries: 1, why: "Throttling".into() });
     assert_eq!(scene.step(), []);
     scene.pass(5);

@@ -138,7 +138,7 @@ fn a_new_manifest_is_tried_at_once_when_the_old_one_does_not_come_up() {
     scene.start_both();
     crash(&mut scene);
     assert!(scene.record.retry_at.is_some());
-    let mut spec = scene.record.spec.clone();
+    let mut spec = scene.record.spec.clone().into_inner();
     spec.image = Some("mended".into());
     scene.record = intent::declare(Some(&scene.record), &Service::new("hello", spec), scene.now).unwrap();
     scene.register();
@@ -154,7 +154,7 @@ fn a_pair_that_never_was_ready_goes_with_its_manifest() {
     scene.start_both();
     scene.step();
     scene.pass(60);
-    let mut spec = scene.record.spec.clone();
+    let mut spec = scene.record.spec.clone().into_inner();
     spec.image = Some("mended".into());
     scene.record = intent::declare(Some(&scene.record), &Service::new("hello", spec), scene.now).unwrap();
     scene.register();
@@ -166,7 +166,7 @@ fn a_pair_that_never_was_ready_goes_with_its_manifest() {
 #[test]
 fn a_pair_that_is_in_use_outlives_its_manifest() {
     let mut scene = Scene::ready();
-    let mut spec = scene.record.spec.clone();
+    let mut spec = scene.record.spec.clone().into_inner();
     spec.image = Some("newer".into());
     scene.record = intent::declare(Some(&scene.record), &Service::new("hello", spec), scene.now).unwrap();
     scene.register();

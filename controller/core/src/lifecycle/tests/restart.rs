@@ -4,7 +4,6 @@ use crate::observed::Tasks;
 use crate::testing::at;
 use crate::testing::scene::Scene;
 use dormouse_state::{ConditionType, Desired, Phase};
-use std::collections::BTreeMap;
 
 #[test]
 fn nothing_is_done_before_the_first_complete_listing() {
@@ -43,7 +42,7 @@ fn a_report_that_is_too_old_proves_no_idleness() {
 fn what_was_ready_stays_ready_until_its_sidecars_report() {
     let mut scene = Scene::ready();
     let before = scene.record.conditions.clone();
-    scene.beats = BTreeMap::new();
+    scene.beats = Vec::new();
     scene.probed = None;
     scene.pass(5);
     scene.step();

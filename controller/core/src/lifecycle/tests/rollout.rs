@@ -12,7 +12,7 @@ use dormouse_state::{ConditionType, Desired, DnsMemory, Pair, PairId, Phase};
 
 /// Declares the service anew, with another spec.
 fn declare(scene: &mut Scene, change: impl FnOnce(&mut ServiceSpec)) {
-    let mut spec = scene.record.spec.clone();
+    let mut spec = scene.record.spec.clone().into_inner();
     change(&mut spec);
     scene.record =
         intent::declare(Some(&scene.record), &Service::new("hello", spec), scene.now).expect("a change");
@@ -268,7 +268,7 @@ fn finish(scene: &mut Scene) {
 }
 
 fn declare_again(scene: &mut Scene) {
-    let manifest = Service::new("hello", scene.record.spec.clone());
+    let manifest = Service::new("hello", scene.record.spec.clone().into_inner());
     scene.record = intent::declare(Some(&scene.record), &manifest, scene.now).expect("it failed");
 }
 

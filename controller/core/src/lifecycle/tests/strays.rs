@@ -170,7 +170,8 @@ fn a_lost_row_s_service_answers_what_the_activator_led_to_it() {
 fn a_row_that_was_lost_uses_no_name_twice() {
     let mut scene = Scene::asleep();
     let old = task(&mut scene, "hello", Role::Service, 4);
-    let record = intent::declare(None, &Service::new("hello", scene.record.spec.clone()), at(0)).unwrap();
+    let record =
+        intent::declare(None, &Service::new("hello", scene.record.spec.clone().into_inner()), at(0)).unwrap();
     scene.record = record;
     scene.register();
     assert!(scene.record.strays.contains_key(&old));

@@ -28,7 +28,7 @@ fn what_is_run_is_remembered_first() {
     for step in scene.plan().steps {
         let Step::Run { identity, parameters } = step else { continue };
         let intent = scene.pair().task(identity.role);
-        assert_eq!((intent.attempted_at, &intent.parameters), (Some(at(0)), &parameters));
+        assert_eq!((intent.attempted_at, &*intent.parameters), (Some(at(0)), &parameters));
     }
 }
 

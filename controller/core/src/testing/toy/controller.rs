@@ -5,12 +5,11 @@ use crate::capacity::{self, Room};
 use crate::dns::{self, Zone, batch, wanted};
 use crate::idle::AtActivator;
 use crate::lifecycle::{self, Refusal, Step, View, outcome};
-use crate::observed::{Beat, Fleet, Task, TaskStatus, Tasks};
+use crate::observed::{Beat, Beats, Fleet, Task, TaskStatus, Tasks};
 use crate::settings::Settings;
 use crate::testing::secs;
 use crate::{intent, peering};
 use dormouse_manifests::{Service, ServiceSpec};
-use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{CapacityMemory, ConditionType, ServiceRecord};
 use jiff::Timestamp;
@@ -32,7 +31,7 @@ struct Seen {
     /// The last listing was older than it said.
     behind: bool,
     tasks: Tasks,
-    beats: BTreeMap<Identity, Beat>,
+    beats: Beats,
     zone: Option<Zone>,
     fleet: Option<(Timestamp, Fleet)>,
     probes: BTreeMap<String, (Timestamp, String)>,
@@ -81,7 +80,7 @@ impl Toy {
     fn view<'a>(seen: &'a Seen, name: &str, room: &'a Room) -> View<'a> {
         View {
             tasks: &seen.tasks,
-            beats: &seen.beats,
+            beats: seen.beats.of(name),
             activator: AtActivator::default(),
             room,
             dependents_awake: false,
@@ -203,7 +202,7 @@ impl Toy {
     }
 
     pub fn redeclare(&mut self, name: &str, memory: u32) {
-        let mut spec = self.records[name].spec.clone();
+        let mut spec = self.records[name].spec.clone().into_inner();
         spec.memory = memory;
         if let Some(next) = intent::declare(self.records.get(name), &Service::new(name, spec), self.cloud.now)
         {
