@@ -2,8 +2,8 @@
 
 use super::state::{Api, Options};
 use super::{
-    auth, compat, cost, dashboard, declare, doctor, early, flip, health, heartbeat, history, link, logs, openapi,
-    page, progress, replicas, services, templates, watch,
+    auth, compat, cost, dashboard, declare, doctor, early, flip, health, heartbeat, history, link, logs,
+    openapi, page, progress, replicas, services, templates, watch,
 };
 use crate::pages::{Goes, Live};
 use crate::plane::Plane;

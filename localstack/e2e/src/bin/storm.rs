@@ -16,6 +16,11 @@ fn main() {
     run(options(), |world| {
         let weathered = storm(world, seed as u64, Duration::from_secs_f64(minutes * 60.0));
         weathered.counts.iter().for_each(|(what, count)| println!("{what:<58} {count:>8}"));
-        assert!(weathered.wrong.is_empty(), "{} wrong:\n{}", weathered.wrong.len(), weathered.wrong.join("\n"));
+        assert!(
+            weathered.wrong.is_empty(),
+            "{} wrong:\n{}",
+            weathered.wrong.len(),
+            weathered.wrong.join("\n")
+        );
     });
 }

@@ -163,7 +163,8 @@ impl<'a> Acts<'a> {
 
     /// One that is up, as a rule not the only one.
     fn victim(&mut self) -> Option<usize> {
-        let up: Vec<usize> = (0..self.states.len()).filter(|number| self.states[*number] == State::Up).collect();
+        let up: Vec<usize> =
+            (0..self.states.len()).filter(|number| self.states[*number] == State::Up).collect();
         let spared = up.len() < 2 && self.below(4) > 0;
         if up.is_empty() || spared {
             return None;
@@ -222,11 +223,9 @@ impl<'a> Acts<'a> {
 
     fn kill_half(&mut self) {
         let service = SERVICES[self.below(SERVICES.len() as u64) as usize];
-        let (role, container) = [
-            (Role::Proxy, "dormouse-proxy"),
-            (Role::Service, "dormouse-service"),
-            (Role::Service, "app"),
-        ][self.below(3) as usize];
+        let (role, container) =
+            [(Role::Proxy, "dormouse-proxy"), (Role::Service, "dormouse-service"), (Role::Service, "app")]
+                [self.below(3) as usize];
         let Some(task) = tasks::live(&self.world.control, service, role).pop() else { return };
         let path = format!("tasks/{}/signal", task.id());
         let body = json!({"signal": "SIGKILL", "container": container});
@@ -241,7 +240,9 @@ impl<'a> Acts<'a> {
     fn operate(&mut self) {
         let service = SERVICES[self.below(SERVICES.len() as u64) as usize];
         let word = ["wake", "sleep"][self.below(2) as usize];
-        let Some(number) = (0..self.states.len()).find(|number| self.states[*number] == State::Up) else { return };
+        let Some(number) = (0..self.states.len()).find(|number| self.states[*number] == State::Up) else {
+            return;
+        };
         self.tell("asked for", &format!("{word} of {service}"));
         let path = format!("/v1/services/{service}/{word}");
         let _ = self.controllers[number].api.send("POST", &path, None, Duration::from_secs(5));
@@ -249,7 +250,9 @@ impl<'a> Acts<'a> {
 
     fn change(&mut self) {
         let service = SERVICES[self.below(SERVICES.len() as u64) as usize];
-        let Some(number) = (0..self.states.len()).find(|number| self.states[*number] == State::Up) else { return };
+        let Some(number) = (0..self.states.len()).find(|number| self.states[*number] == State::Up) else {
+            return;
+        };
         self.versions += 1;
         self.tell("changed", &format!("the manifest of {service}"));
         let path = format!("/v1/services/{service}");

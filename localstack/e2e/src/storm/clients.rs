@@ -170,7 +170,8 @@ fn ask(resolver: &mut Resolver, service: &'static str, method: &'static str, beg
             for address in addresses {
                 to.clone_from(&address);
                 let outcome = request.send(socket(&address));
-                let refused = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+                let refused =
+                    outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
                 answer = outcome.map_err(|error| error.to_string());
                 if !refused {
                     break;

@@ -363,11 +363,8 @@ fn what_somebody_replaces_and_gives_back_is_put_back_no_sooner() {
 /// then). Its call may not be answered, or be on its way to the name servers, or have arrived: a reading may be older.
 #[test]
 fn a_claim_stays_while_what_it_claims_may_come() {
-    let put_back = [
-        ("not answered", None, false),
-        ("accepted", Some("C2"), false),
-        ("INSYNC", Some("C2"), true),
-    ];
+    let put_back =
+        [("not answered", None, false), ("accepted", Some("C2"), false), ("INSYNC", Some("C2"), true)];
     let seen = [(1, false, 0), (59, false, 0), (60, false, 1), (1, true, 2), (60, true, 2)];
     for (what, id, arrived) in put_back {
         for (seconds, came, changed) in seen {
