@@ -47,7 +47,7 @@ lint: ## Formatting and clippy, warnings denied
 	cargo clippy --locked -p dormouse-proxy --features tls --all-targets -- -D warnings
 	cargo clippy --locked --workspace --features dormouse/otel --lib --test traced -- -D warnings
 
-layers: ## The core knows no runtime and no AWS; sidecars and simulation know no AWS; traces are asked for
+layers: ## The core knows no runtime and no AWS; sidecars and simulation know no AWS; traces are optional
 	@! cargo tree --locked -p dormouse-core -e normal | grep -E '(aws|tokio|hyper)[a-z0-9-]* v'
 	@! cargo tree --locked -p dormouse-proxy -p dormouse-service -e normal | grep -E 'aws[a-z0-9-]* v'
 	@! cargo tree --locked -p dormouse-sim -e normal | grep -E 'aws-[a-z0-9-]* v'
@@ -89,7 +89,7 @@ deploy: $(VENV)/.installed ## Deploys into your AWS account: DOMAIN=example.com 
 undeploy: $(VENV)/.installed ## Removes an installation and all that it made from your AWS account
 	@$(VENV)/bin/python manifests/infrastructure/undeploy.py $(INSTALLATION)
 
-images: ## Builds the static programs with their bills of materials and, where Docker runs, the images (ARCH=aarch64)
+images: ## Builds the static programs with their bills of materials and, with Docker, the images (ARCH=aarch64)
 	localstack/images/build $(ARCH)
 	localstack/images/build-controller $(ARCH)
 
@@ -130,7 +130,7 @@ fuzz: ## Any bytes at all through the proxy, for FOR seconds a target (sidecars/
 	cd sidecars/fuzz && for target in parse forward; do \
 	  cargo +nightly fuzz run --fuzz-dir . $$target -- -max_len=4096 -timeout=30 -max_total_time=$(FOR) || exit 1; done
 
-mutants: ## Plants faults into the product's decisions, one at a time, looks for each anew, and writes controller/sim/MUTANTS.md
+mutants: ## Plants each fault, looks for it anew, and writes controller/sim/MUTANTS.md (minutes)
 	$(SIMULATION) --mutants --seeds 0..16 --jobs $$(nproc) --table controller/sim/MUTANTS.md
 	cargo test --locked -p dormouse-core --features mutants --test interleaved planted
 
