@@ -180,7 +180,10 @@ fn retire(
             let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
             match own.role {
                 Role::Proxy => {
-                    (unknown || may_be_found(task.public_address.as_ref())) && (young || has_its_half)
+                    // Once its record is out it is found for a TTL at most, whatever another clock says of the row.
+                    let is_short = dns.withdrawn_at.is_some();
+                    (unknown || may_be_found(task.public_address.as_ref()))
+                        && (young || has_its_half || is_short)
                 }
                 // A listing may show one half and not yet the other.
                 Role::Service => has_its_half || drains || young && !known.any(is_half),

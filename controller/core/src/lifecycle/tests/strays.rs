@@ -122,6 +122,21 @@ fn a_lost_row_s_pair_serves_until_nobody_is_led_to_it() {
     }
 }
 
+/// When the row was made anew, a leader before wrote by its own clock: whoever leads now may take it for old.
+#[test]
+fn a_lost_row_s_proxy_serves_until_resolvers_have_forgotten_its_record_however_old_the_row() {
+    for (seconds, is_stopped) in [(9, false), (10, true)] {
+        let mut scene = Scene::asleep();
+        let proxy = task(&mut scene, "hello", Role::Proxy, 4);
+        scene.step();
+        scene.pass(600);
+        scene.withdraw();
+        scene.pass(seconds);
+        let expected = if is_stopped { vec![proxy] } else { Vec::new() };
+        assert_eq!(stops(&scene.step()), expected, "after {seconds} s");
+    }
+}
+
 /// The record may have been taken out as nobody's, right before the row was made anew.
 #[test]
 fn a_proxy_s_record_is_in_doubt_unless_it_is_known_what_is_published() {
