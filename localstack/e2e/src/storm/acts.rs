@@ -1,6 +1,7 @@
 //! What is done to whom: one thing after the other, some seconds apart.
 
 use super::{SERVICES, manifest};
+use crate::api::Api;
 use crate::controller::Controller;
 use crate::faults::{self, Fault};
 use crate::tasks::{self, Role};
@@ -17,6 +18,9 @@ const BETWEEN: (u64, u64) = (700, 5000);
 const FAULTY_FOR: (u64, u64) = (2000, 8000);
 /// A lease is 3 s: most freezes are shorter, some longer.
 const FROZEN_FOR: (u64, u64) = (300, 9000);
+
+/// Between two looks at who is due.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Why some requests may have no answer.
 #[derive(Debug, Clone)]
@@ -103,26 +107,21 @@ impl<'a> Acts<'a> {
         let until = Instant::now() + self.span(BETWEEN);
         while Instant::now() < until {
             self.look_after();
-            sleep(Duration::from_millis(50));
+            sleep(LOOK);
         }
     }
 
     /// Everybody is back; answers the controllers, what harm was done, and how many acts of each kind there were.
     pub fn end(mut self) -> (Vec<Controller>, Vec<Harm>, BTreeMap<String, usize>) {
-        while self.states.iter().any(|state| *state != State::Up) {
+        // One that was frozen may read only after it is up that it leads no more, and end: hence twice.
+        for _ in 0..2 {
             self.look_after();
-            sleep(Duration::from_millis(50));
+            while self.states.iter().any(|state| *state != State::Up) {
+                self.look_after();
+                sleep(LOOK);
+            }
+            self.controllers.iter().for_each(Controller::is_up);
         }
-        for number in 0..self.controllers.len() {
-            self.controllers[number].is_up();
-        }
-        // One that was frozen may only now read that it leads no more.
-        self.look_after();
-        while self.states.iter().any(|state| *state != State::Up) {
-            self.look_after();
-            sleep(Duration::from_millis(50));
-        }
-        self.controllers.iter().for_each(Controller::is_up);
         (self.controllers, self.harms, self.counts)
     }
 
@@ -171,6 +170,17 @@ impl<'a> Acts<'a> {
         }
         let chosen = self.below(up.len() as u64) as usize;
         Some(up[chosen])
+    }
+
+    /// Any service.
+    fn service(&mut self) -> &'static str {
+        SERVICES[self.below(SERVICES.len() as u64) as usize]
+    }
+
+    /// Of the first controller that is up.
+    fn api(&self) -> Option<Api> {
+        let number = self.states.iter().position(|state| *state == State::Up)?;
+        Some(self.controllers[number].api)
     }
 
     fn kill(&mut self) {
@@ -222,7 +232,7 @@ impl<'a> Acts<'a> {
     }
 
     fn kill_half(&mut self) {
-        let service = SERVICES[self.below(SERVICES.len() as u64) as usize];
+        let service = self.service();
         let (role, container) =
             [(Role::Proxy, "dormouse-proxy"), (Role::Service, "dormouse-service"), (Role::Service, "app")]
                 [self.below(3) as usize];
@@ -238,26 +248,21 @@ impl<'a> Acts<'a> {
 
     /// Somebody asks for something; whether that is done, nobody promised.
     fn operate(&mut self) {
-        let service = SERVICES[self.below(SERVICES.len() as u64) as usize];
+        let service = self.service();
         let word = ["wake", "sleep"][self.below(2) as usize];
-        let Some(number) = (0..self.states.len()).find(|number| self.states[*number] == State::Up) else {
-            return;
-        };
+        let Some(api) = self.api() else { return };
         self.tell("asked for", &format!("{word} of {service}"));
         let path = format!("/v1/services/{service}/{word}");
-        let _ = self.controllers[number].api.send("POST", &path, None, Duration::from_secs(5));
+        let _ = api.send("POST", &path, None, Duration::from_secs(5));
     }
 
     fn change(&mut self) {
-        let service = SERVICES[self.below(SERVICES.len() as u64) as usize];
-        let Some(number) = (0..self.states.len()).find(|number| self.states[*number] == State::Up) else {
-            return;
-        };
+        let service = self.service();
+        let Some(api) = self.api() else { return };
         self.versions += 1;
         self.tell("changed", &format!("the manifest of {service}"));
         let path = format!("/v1/services/{service}");
         let document = manifest(service, self.versions);
-        let api = self.controllers[number].api;
         let _ = api.send("PUT", &path, Some(document.document()), Duration::from_secs(5));
     }
 }
