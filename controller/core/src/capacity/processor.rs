@@ -34,10 +34,9 @@ pub(super) fn of_another(fleet: &Fleet, want: &Want) -> Option<Room> {
 /// there.
 pub fn is_in_doubt(settings: &Settings, demand: &Demand, fleet: &Fleet) -> bool {
     let Some(launched) = fleet.launches else { return false };
-    let other = |is: Option<Architecture>| is.is_some_and(|is| is != launched);
-    let waits = |want: &Want| want.architecture.or(settings.architecture);
-    let named = |want: &&Want| waits(want).is_some();
-    demand.waiting.iter().any(|want| other(waits(want)))
-        || (demand.waiting.iter().any(|want| named(&want))
-            && fleet.instances.iter().any(|instance| other(instance.architecture)))
+    let other = |is: Architecture| is != launched;
+    let mut waited_for = demand.waiting.iter().filter_map(|want| want.architecture.or(settings.architecture));
+    let mut there = fleet.instances.iter().filter_map(|instance| instance.architecture);
+    // Whoever waits for what is launched is in doubt only if another one has joined.
+    waited_for.next().is_some_and(|first| other(first) || waited_for.any(other) || there.any(other))
 }
