@@ -53,7 +53,11 @@ fn a_changed_manifest_comes_into_use_and_no_request_is_lost() {
 
         let (proxy, service) = (world.again(&before.0), world.again(&before.1));
         assert_eq!(proxy.exit_code("dormouse-proxy"), Some(0), "{proxy}");
-        assert!(service.time("stoppingAt") >= proxy.time("stoppedAt"), "the service stops after its proxy");
+        let ended = proxy.time("executionStoppedAt");
+        assert!(
+            service.time("stoppingAt") >= ended,
+            "the service stops once the proxy's container has ended"
+        );
         let service = controller.ready("hello");
         assert_eq!(service.epoch(), 1, "nobody had to wake it");
     });
