@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`plane`]: what the API, the activator and the pages ask of the control plane
-//! - [`engine`]: the control plane's shell: schedule, read, apply what the core planned
+//! - [`reconcile`]: the control plane's shell: schedule, read, apply what the core planned
 //! - [`run`]: `dormouse controller`, every part of it; [`startup`]: what it finds out first;
 //!   [`directory`]: manifests that it follows
 //! - [`config`]: settings of `dormouse controller`
@@ -31,7 +31,6 @@ pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod doctor;
-pub mod engine;
 pub mod exit;
 pub mod files;
 pub mod forward;
@@ -45,6 +44,7 @@ pub mod probe;
 pub mod problem;
 mod rate;
 pub mod readiness;
+pub mod reconcile;
 pub mod refusals;
 pub mod replicas;
 pub mod request;

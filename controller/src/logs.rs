@@ -1,6 +1,6 @@
 //! What a service's containers wrote, read from its log group within AWS's rates.
 
-use crate::engine::pace::Pace;
+use crate::reconcile::pace::Pace;
 use dormouse_aws::ports::{CloudError, Logs};
 use dormouse_core::budget::Kind;
 use dormouse_core::logs::{Line, Part, Window, newest};

@@ -6,13 +6,13 @@ use crate::clock::SystemClock;
 use crate::config::{ControllerConfig, Policy};
 use crate::doctor::telling::Told;
 use crate::doctor::{self, Examine};
-use crate::engine::{Ended, Engine, EnginePlane, Parts};
 use crate::files;
 use crate::logs::LogReader;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
 use crate::plane::Plane;
 use crate::probe::HttpProbe;
+use crate::reconcile::{Controller, ControllerPlane, Ended, Parts};
 use crate::replicas;
 use crate::serve::Grace;
 use crate::startup;
@@ -99,7 +99,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         Arc::new(SystemClock),
     ));
     let controller_url = settings.controller_url.clone();
-    let engine = Engine::new(Parts {
+    let controller = Controller::new(Parts {
         settings,
         secret: config.secret.expose().as_bytes().to_vec(),
         cloud: cloud.clone(),
@@ -121,7 +121,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let traces = provider.as_ref().map(Traces::to).unwrap_or_default();
     #[cfg(not(feature = "otel"))]
     let traces = Traces::default();
-    let plane: Arc<dyn Plane> = Arc::new(EnginePlane(engine.clone()));
+    let plane: Arc<dyn Plane> = Arc::new(ControllerPlane(controller.clone()));
     let waker = Waker::new(plane.clone());
     let passes = Passes::new(config.secret.clone(), Arc::new(SystemClock));
     let options = activator::Options {
@@ -134,7 +134,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         traces,
     };
     let activator = Activator::new(plane.clone(), waker.clone(), options);
-    let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), Arc::new(waker.clone()), engine.clone()];
+    let metrics: Vec<Arc<dyn Metrics>> = vec![activator.clone(), Arc::new(waker.clone()), controller.clone()];
     let options = api::Options {
         tokens: config.tokens.clone(),
         passes: Some(passes),
@@ -158,11 +158,11 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
         }
     });
     let withdraws = tokio::spawn({
-        let (engine, stop, down) = (engine.clone(), stop.clone(), down.clone());
+        let (controller, stop, down) = (controller.clone(), stop.clone(), down.clone());
         async move {
             stop.cancelled().await;
             grace.begin();
-            engine.withdraw(total.saturating_sub(total / FOR_THE_HELD)).await;
+            controller.withdraw(total.saturating_sub(total / FOR_THE_HELD)).await;
             down.cancel();
         }
     });
@@ -175,8 +175,8 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     let left = CancellationToken::new();
     let secret = config.secret.clone();
     let link = move |url: &str| replicas::Http::to(url, &secret);
-    let follows = tokio::spawn(replicas::follow(engine.clone(), link, left.clone()));
-    let ended = engine.lead(&down).await;
+    let follows = tokio::spawn(replicas::follow(controller.clone(), link, left.clone()));
+    let ended = controller.lead(&down).await;
     stop.cancel();
     if ended == Ended::Lost {
         // Whoever leads now must not find two at work: no grace.
@@ -186,7 +186,7 @@ pub async fn run(config: ControllerConfig) -> anyhow::Result<()> {
     tokio::select! {
         biased;
         ended = &mut served => ended.context(PANICKED)?,
-        () = engine.linger() => {
+        () = controller.linger() => {
             activator.give_up();
             served.await.context(PANICKED)?;
         }

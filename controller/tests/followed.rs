@@ -6,8 +6,8 @@
 mod nowhere;
 
 use async_trait::async_trait;
-use dormouse::engine::{Engine, EnginePlane, Parts};
 use dormouse::plane::{Asked, Plane, StandbyAnswer, StandbyReport};
+use dormouse::reconcile::{Controller, ControllerPlane, Parts};
 use dormouse::replicas::follow;
 use dormouse::replicas::link::{Broken, Feed, Link, News};
 use dormouse_core::view::ServiceView;
@@ -27,7 +27,7 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// The way to a controller.
 #[derive(Clone)]
-struct Way(EnginePlane);
+struct Way(ControllerPlane);
 
 #[async_trait]
 impl Link for Way {
@@ -60,17 +60,17 @@ impl Feed for Changes {
     }
 }
 
-fn controller(store: &Arc<MemoryStore>, number: u8) -> (Arc<Engine>, EnginePlane) {
+fn controller(store: &Arc<MemoryStore>, number: u8) -> (Arc<Controller>, ControllerPlane) {
     let replica_url = format!("http://127.0.0.{number}:9070");
-    let engine = Engine::new(Parts {
+    let controller = Controller::new(Parts {
         store: store.clone(),
         replica_url,
         holder: format!("{number}"),
         ..nowhere::parts()
     });
-    let lead = engine.clone();
+    let lead = controller.clone();
     tokio::spawn(async move { lead.lead(&CancellationToken::new()).await });
-    (engine.clone(), EnginePlane(engine))
+    (controller.clone(), ControllerPlane(controller))
 }
 
 /// Waits, in paused time, until something is so.

@@ -7,9 +7,9 @@ mod nowhere;
 
 use async_trait::async_trait;
 use dormouse::clock::Clock;
-use dormouse::engine::{Engine, EnginePlane, Parts};
 use dormouse::metrics::{self, Metrics};
 use dormouse::plane::{Asked, Plane};
+use dormouse::reconcile::{Controller, ControllerPlane, Parts};
 use dormouse::webhook::{Keys, Post, Webhook};
 use dormouse_manifests::{Service, ServiceSpec};
 use dormouse_state::{MemoryStore, Store};
@@ -82,27 +82,27 @@ impl Clock for PausedClock {
 }
 
 /// A controller that leads, over a table.
-struct Controller {
-    plane: EnginePlane,
-    engine: Arc<Engine>,
+struct Leading {
+    plane: ControllerPlane,
+    controller: Arc<Controller>,
     stop: CancellationToken,
     leads: JoinHandle<()>,
 }
 
-impl Controller {
-    fn start(store: &Arc<MemoryStore>, receiver: &Arc<Receiver>) -> Controller {
+impl Leading {
+    fn start(store: &Arc<MemoryStore>, receiver: &Arc<Receiver>) -> Leading {
         let keys = Keys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let webhook = Some(Webhook::new(keys, receiver.clone()));
         let clock = Arc::new(PausedClock(Instant::now()));
-        let engine = Engine::new(Parts { webhook, clock, store: store.clone(), ..nowhere::parts() });
+        let controller = Controller::new(Parts { webhook, clock, store: store.clone(), ..nowhere::parts() });
         let stop = CancellationToken::new();
         let leads = tokio::spawn({
-            let (engine, stop) = (engine.clone(), stop.clone());
+            let (controller, stop) = (controller.clone(), stop.clone());
             async move {
-                engine.lead(&stop).await;
+                controller.lead(&stop).await;
             }
         });
-        Controller { plane: EnginePlane(engine.clone()), engine, stop, leads }
+        Leading { plane: ControllerPlane(controller.clone()), controller, stop, leads }
     }
 
     async fn declare(&self, name: &str) {
@@ -118,7 +118,7 @@ impl Controller {
     }
 
     fn counts(&self, name: &str) -> u64 {
-        let source: Arc<dyn Metrics> = self.engine.clone();
+        let source: Arc<dyn Metrics> = self.controller.clone();
         let text = metrics::text(&[source]).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("no {name}: {text}")).parse().unwrap()
@@ -155,7 +155,7 @@ async fn until(what: &str, mut is: impl FnMut() -> bool) {
 #[tokio::test(start_paused = true)]
 async fn told_in_order_and_again_until_it_is_taken() {
     let receiver = Receiver::new(|_, _| Makes::Refuses);
-    let controller = Controller::start(&Arc::default(), &receiver);
+    let controller = Leading::start(&Arc::default(), &receiver);
     controller.declare("hello").await;
     controller.wake("hello").await;
     controller.sleep("hello").await;
@@ -178,13 +178,13 @@ async fn told_in_order_and_again_until_it_is_taken() {
 async fn whoever_leads_next_tells_what_was_not_told() {
     let store = Arc::<MemoryStore>::default();
     let receiver = Receiver::new(|_, _| Makes::Hangs);
-    let first = Controller::start(&store, &receiver);
+    let first = Leading::start(&store, &receiver);
     first.declare("hello").await;
     first.wake("hello").await;
     until("it is told, and nobody answers", || receiver.about("hello").len() == 1).await;
     first.kill().await;
     receiver.now(|_, _| Makes::Takes);
-    let second = Controller::start(&store, &receiver);
+    let second = Leading::start(&store, &receiver);
     until("it is told again", || receiver.about("hello").len() == 2).await;
     until("and that is remembered", || second.untold("hello") == 0).await;
     let row = store.service("hello").await.unwrap().unwrap().value;
@@ -194,7 +194,7 @@ async fn whoever_leads_next_tells_what_was_not_told() {
 #[tokio::test(start_paused = true)]
 async fn who_hangs_is_in_nobodys_way() {
     let receiver = Receiver::new(|of, _| if of == "stuck" { Makes::Hangs } else { Makes::Takes });
-    let controller = Controller::start(&Arc::default(), &receiver);
+    let controller = Leading::start(&Arc::default(), &receiver);
     for name in ["stuck", "well"] {
         controller.declare(name).await;
     }
@@ -215,7 +215,7 @@ async fn what_nobody_takes_for_a_day_is_given_up() {
         "service.woken" => Makes::Refuses,
         _ => Makes::Takes,
     });
-    let controller = Controller::start(&Arc::default(), &receiver);
+    let controller = Leading::start(&Arc::default(), &receiver);
     controller.declare("hello").await;
     controller.wake("hello").await;
     tokio::time::sleep(Duration::from_secs(23 * 3600)).await;

@@ -213,7 +213,7 @@ mod faults {
         /// What is not told when its row is written next is told to nobody.
         NewsLost,
 
-        // The engine.
+        // The shell.
         /// What was not listed yet is not there.
         BeforeListing,
         /// A listing that failed is an empty one.

@@ -1,7 +1,7 @@
 //! The whole control plane against a simulated AWS: deterministic, from a seed, an hour in milliseconds.
 //!
-//! The engine is the real one. What it reaches through its ports is plain data behind one lock; time is paused and
-//! jumps from event to event; everything random comes from the seed. The same seed gives the same run.
+//! The controllers are the real ones. What they reach through their ports is plain data behind one lock; time is paused
+//! and jumps from event to event; everything random comes from the seed. The same seed gives the same run.
 //!
 //! # Layout
 //!

@@ -1,11 +1,11 @@
-//! A controller as a process: the real engine over simulated ports, which can be frozen and crash at any await.
+//! A controller as a process: the real one over simulated ports, which can be frozen and crash at any await.
 
 use crate::ports::Port;
 use crate::ports::clock::SimClock;
 use crate::ports::link::{Peer, Way};
 use crate::ports::store::SimStore;
 use crate::sim::{SECRET, World};
-use dormouse::engine::{Ended, Engine, EnginePlane, Parts};
+use dormouse::reconcile::{Controller, ControllerPlane, Ended, Parts};
 use dormouse::replicas::follow;
 use dormouse_state::MemoryStore;
 use std::future::Future;
@@ -81,8 +81,8 @@ impl<F: Future<Output = ()>> Future for Gate<F> {
 pub struct Process {
     /// Which one.
     pub controller: usize,
-    /// The engine as users' side sees it.
-    pub plane: EnginePlane,
+    /// The controller as users' side sees it.
+    pub plane: ControllerPlane,
     /// Its wall clock.
     pub clock: Arc<SimClock>,
     /// What happens to it.
@@ -102,7 +102,7 @@ impl Process {
         let port = Port { world: world.clone(), controller };
         let settings = world.sim().settings.clone();
         let replica_url = format!("http://controller-{controller}:9070");
-        let engine = Engine::new(Parts {
+        let real = Controller::new(Parts {
             settings,
             secret: SECRET.to_vec(),
             cloud: port.cloud(),
@@ -120,17 +120,17 @@ impl Process {
         let stop = CancellationToken::new();
         let process = Process {
             controller,
-            plane: EnginePlane(engine.clone()),
+            plane: ControllerPlane(real.clone()),
             clock,
             fate: fate.clone(),
             stop: stop.clone(),
         };
         world.meet(replica_url, Peer { plane: process.plane.clone(), fate: fate.clone(), controller });
         let way = world.clone();
-        process.spawn(follow(engine.clone(), move |url| Way::to(&way, url), stop.clone()));
+        process.spawn(follow(real.clone(), move |url| Way::to(&way, url), stop.clone()));
         let (planned, ended) = (world.planned.clone(), fate.clone());
         process.spawn(async move {
-            let _: Ended = engine.lead(&stop).await;
+            let _: Ended = real.lead(&stop).await;
             ended.ended.store(true, Ordering::Relaxed);
             planned.notify_one();
         });

@@ -2,8 +2,8 @@
 
 use super::SILENT;
 use super::link::{Broken, Feed, Link, News};
-use crate::engine::Engine;
-use crate::engine::replicas::REPORT_EVERY;
+use crate::reconcile::Controller;
+use crate::reconcile::replicas::REPORT_EVERY;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -15,20 +15,20 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// Follows whoever leads, until `stop`: `link` is the way to a leader's URL. While this controller leads itself, there is
 /// nobody to follow.
 pub async fn follow<L: Link>(
-    engine: Arc<Engine>,
+    controller: Arc<Controller>,
     link: impl Fn(&str) -> Result<L, Broken>,
     stop: CancellationToken,
 ) {
-    let mut leader = engine.leader();
+    let mut leader = controller.leader();
     loop {
         let url = leader.borrow_and_update().clone();
         let session = async {
             let Some(url) = &url else { return std::future::pending().await };
             let error = match link(url) {
-                Ok(link) => follow_one(&engine, url, &link).await,
+                Ok(link) => follow_one(&controller, url, &link).await,
                 Err(error) => error,
             };
-            engine.follows(None);
+            controller.follows(None);
             debug!(leader = url, %error, "the leader is not followed");
             tokio::time::sleep(AGAIN).await;
         };
@@ -36,7 +36,7 @@ pub async fn follow<L: Link>(
             biased;
             () = stop.cancelled() => return,
             changed = leader.changed() => {
-                engine.follows(None);
+                controller.follows(None);
                 if changed.is_err() {
                     return;
                 }
@@ -47,9 +47,9 @@ pub async fn follow<L: Link>(
 }
 
 /// Follows one leader until it falls silent; says why.
-async fn follow_one(engine: &Engine, url: &str, link: &impl Link) -> Broken {
+async fn follow_one(controller: &Controller, url: &str, link: &impl Link) -> Broken {
     // So that it knows of this one before anybody hears of the leader from it.
-    if let Err(error) = report(engine, link).await {
+    if let Err(error) = report(controller, link).await {
         return error;
     }
     let mut feed = match link.news().await {
@@ -57,51 +57,51 @@ async fn follow_one(engine: &Engine, url: &str, link: &impl Link) -> Broken {
         Err(error) => return error,
     };
     info!(leader = url, "following");
-    engine.follows(Some(url.to_owned()));
+    controller.follows(Some(url.to_owned()));
     // They may have changed while nobody told of it.
-    engine.refresh_templates().await;
+    controller.refresh_templates().await;
     tokio::select! {
         biased;
-        error = hear(engine, &mut *feed) => error,
-        error = tell(engine, link) => error,
+        error = hear(controller, &mut *feed) => error,
+        error = tell(controller, link) => error,
     }
 }
 
-async fn hear(engine: &Engine, feed: &mut dyn Feed) -> Broken {
+async fn hear(controller: &Controller, feed: &mut dyn Feed) -> Broken {
     loop {
         match feed.next().await {
-            Ok(News::Service(view)) => engine.hear_leader(*view).await,
-            Ok(News::Gone(name)) => engine.hear_gone(&name).await,
-            Ok(News::Templates) => engine.refresh_templates().await,
+            Ok(News::Service(view)) => controller.hear_leader(*view).await,
+            Ok(News::Gone(name)) => controller.hear_gone(&name).await,
+            Ok(News::Templates) => controller.refresh_templates().await,
             Err(error) => return error,
         }
     }
 }
 
-async fn tell(engine: &Engine, link: &impl Link) -> Broken {
+async fn tell(controller: &Controller, link: &impl Link) -> Broken {
     loop {
         tokio::select! {
             biased;
-            () = engine.news() => {}
+            () = controller.news() => {}
             () = tokio::time::sleep(REPORT_EVERY) => {}
         }
-        if let Err(error) = report(engine, link).await {
+        if let Err(error) = report(controller, link).await {
             return error;
         }
     }
 }
 
-async fn report(engine: &Engine, link: &impl Link) -> Result<(), Broken> {
-    let report = engine.report();
+async fn report(controller: &Controller, link: &impl Link) -> Result<(), Broken> {
+    let report = controller.report();
     let told = tokio::time::timeout(SILENT, link.report(&report)).await;
     let told = told.unwrap_or_else(|_| Err(Broken("it takes no report".to_owned())));
     match told {
         Ok(answer) => {
-            engine.hear_answer(answer);
+            controller.hear_answer(answer);
             Ok(())
         }
         Err(error) => {
-            engine.untold(report);
+            controller.untold(report);
             Err(error)
         }
     }

@@ -6,9 +6,9 @@ mod nowhere;
 mod promql;
 
 use dormouse::activator::{Activator, Options};
-use dormouse::engine::{Engine, EnginePlane};
 use dormouse::metrics::{self, Metrics};
 use dormouse::plane::{Asked, Plane};
+use dormouse::reconcile::{Controller, ControllerPlane};
 use dormouse::waker::Waker;
 use dormouse_manifests::{Service, ServiceSpec};
 use promql::{Query, Selector};
@@ -28,8 +28,8 @@ fn file(name: &str) -> String {
 
 /// What a controller exports once a service was woken and put to sleep.
 async fn exported() -> String {
-    let engine = Engine::new(nowhere::parts());
-    let plane = EnginePlane(engine.clone());
+    let controller = Controller::new(nowhere::parts());
+    let plane = ControllerPlane(controller.clone());
     let service = Service::new("hello", ServiceSpec::defaults_for("demo"));
     plane.declare(service).await.unwrap();
     let asked = || Asked { origin: "api", reason: "a test".to_owned() };
@@ -38,7 +38,7 @@ async fn exported() -> String {
     let plane: Arc<dyn Plane> = Arc::new(plane);
     let waker = Waker::new(plane.clone());
     let activator = Activator::new(plane, waker.clone(), Options::default());
-    let sources: [Arc<dyn Metrics>; 3] = [activator, Arc::new(waker), engine];
+    let sources: [Arc<dyn Metrics>; 3] = [activator, Arc::new(waker), controller];
     metrics::text(&sources).unwrap()
 }
 

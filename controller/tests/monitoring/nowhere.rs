@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use dormouse::clock::{Clock, SystemClock};
-use dormouse::engine::Parts;
 use dormouse::probe::Probe;
+use dormouse::reconcile::Parts;
 use dormouse_aws::Cloud;
 use dormouse_aws::count::Calls;
 use dormouse_aws::ports::{
@@ -24,7 +24,7 @@ fn nowhere<T>() -> Result<T, CloudError> {
     Err(CloudError::Throttled { operation: "any" })
 }
 
-/// What an engine is started with.
+/// What a controller is started with.
 pub fn parts() -> Parts {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let nowhere = Arc::new(Nowhere);

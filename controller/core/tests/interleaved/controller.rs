@@ -1,4 +1,4 @@
-//! A controller's shell, as the engine has it: it reads, plans and writes, takes steps, remembers their answers.
+//! A controller's shell, as the real one is: it reads, plans and writes, takes steps, remembers their answers.
 //!
 //! A plan and its write are one move: whoever comes between makes the write fail, and the next plan begins with what
 //! was read then.

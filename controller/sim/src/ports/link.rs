@@ -5,8 +5,8 @@ use crate::process::Fate;
 use crate::profile::SECOND;
 use crate::sim::World;
 use async_trait::async_trait;
-use dormouse::engine::EnginePlane;
 use dormouse::plane::{Plane as _, StandbyAnswer, StandbyReport};
+use dormouse::reconcile::ControllerPlane;
 use dormouse::replicas::link::{Broken, Feed, Link, News};
 use dormouse_core::view::ServiceView;
 use std::collections::VecDeque;
@@ -17,8 +17,8 @@ use tokio::sync::broadcast::error::RecvError;
 /// A controller as others reach it.
 #[derive(Clone)]
 pub struct Peer {
-    /// Its engine.
-    pub plane: EnginePlane,
+    /// It, as users' side sees it.
+    pub plane: ControllerPlane,
     /// What happens to its process.
     pub fate: Arc<Fate>,
     /// Which one it is.

@@ -1,6 +1,6 @@
 //! What many services cost a controller: processor time, calls, reads of the table, memory.
 //!
-//! The engine is the real one, and time is paused. The cloud answers at once, so that what is measured is the
+//! The controller is the real one, and time is paused. The cloud answers at once, so that what is measured is the
 //! controller's own work; what a call to AWS costs beside that (TLS, JSON) is not in it, and neither is HTTP around a
 //! heartbeat.
 //!
@@ -15,9 +15,9 @@ mod measure;
 use crate::sim::SECRET;
 use cloud::{Still, TASKS_PER_INSTANCE};
 use dormouse::clock::Clock;
-use dormouse::engine::world::World;
-use dormouse::engine::{Engine, EnginePlane, Parts};
 use dormouse::plane::{Asked, Plane};
+use dormouse::reconcile::world::World;
+use dormouse::reconcile::{Controller, ControllerPlane, Parts};
 use dormouse_core::capacity::Room;
 use dormouse_core::lifecycle;
 use dormouse_core::observed::Beat;
@@ -79,7 +79,7 @@ struct Bench {
     cloud: Arc<Still>,
     rows: Arc<MemoryStore>,
     store: Arc<Counted>,
-    plane: EnginePlane,
+    plane: ControllerPlane,
     clock: Arc<PausedClock>,
     settings: Settings,
     stop: CancellationToken,
@@ -121,7 +121,7 @@ impl Bench {
         let store = Arc::new(Counted::new(rows.clone()));
         let clock = Arc::new(PausedClock(Instant::now()));
         let settings = Settings { max_tasks_per_instance: TASKS_PER_INSTANCE, ..Settings::example() };
-        let engine = Engine::new(Parts {
+        let controller = Controller::new(Parts {
             settings: settings.clone(),
             secret: SECRET.to_vec(),
             cloud: cloud.cloud(),
@@ -140,13 +140,13 @@ impl Bench {
             cloud,
             rows,
             store,
-            plane: EnginePlane(engine.clone()),
+            plane: ControllerPlane(controller.clone()),
             clock,
             settings,
             stop: stop.clone(),
             heard: Arc::default(),
         };
-        tokio::spawn(async move { engine.lead(&stop).await });
+        tokio::spawn(async move { controller.lead(&stop).await });
         tokio::spawn(beat(bench.plane.clone(), bench.cloud.clone(), bench.heard.clone()));
         bench
     }
@@ -271,7 +271,7 @@ fn heard(at: Timestamp) -> Beat {
 
 /// Every task reports when it is told to, and is always in use. Those that are due about now report together, so that
 /// looking at the clock is no part of what is measured.
-async fn beat(plane: EnginePlane, cloud: Arc<Still>, heard: Arc<AtomicU64>) {
+async fn beat(plane: ControllerPlane, cloud: Arc<Still>, heard: Arc<AtomicU64>) {
     let mut due: BTreeMap<(Instant, usize), String> = BTreeMap::new();
     let mut seq = 0;
     let mut tasks = 0;

@@ -3,7 +3,7 @@
 //! A standby writes the rows that its callers change, as the leader does, and names them to the leader. What it shows
 //! of services that are awake is what the leader says of them: only the leader hears their sidecars.
 
-use super::{Engine, Key};
+use super::{Controller, Key};
 use crate::plane::{StandbyAnswer, StandbyReport};
 use dormouse_core::dns::{Group, WILDCARD, withdrawal};
 use dormouse_core::settings::Settings;
@@ -90,13 +90,13 @@ impl Replicas {
 }
 
 /// As a standby.
-impl Engine {
+impl Controller {
     /// Where the lease says that the leader is.
     pub fn leader(&self) -> watch::Receiver<Option<String>> {
         self.replicas.leader.subscribe()
     }
 
-    /// The leader, while [`Engine::follows`] it.
+    /// The leader, while [`Controller::follows`] it.
     pub(super) fn followed(&self) -> watch::Receiver<Option<String>> {
         self.replicas.followed.subscribe()
     }
@@ -243,7 +243,7 @@ impl Engine {
 }
 
 /// As the leader.
-impl Engine {
+impl Controller {
     pub(super) fn is_leader(&self) -> bool {
         self.epoch.load(Ordering::Acquire) != 0
     }

@@ -1,6 +1,6 @@
 //! The capacity reconciler's shell: instances follow the service tasks that are wanted.
 
-use super::{Engine, Key};
+use super::{Controller, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity::{self, Step};
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 /// After a failure, and while an effect is to be seen.
 const AGAIN: Duration = Duration::from_secs(1);
 
-impl Engine {
+impl Controller {
     /// Reconciles the group; answers when it is due again.
     pub(super) async fn reconcile_capacity(&self) -> Option<Duration> {
         // What is on its way out is looked at anew, right before the next step.

@@ -1,6 +1,6 @@
 //! The lifecycle reconciler's shell: plan a service, remember, then act.
 
-use super::{Engine, Key};
+use super::{Controller, Key};
 use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
 use dormouse_core::budget::Kind;
 use dormouse_core::definition::Content;
@@ -30,7 +30,7 @@ enum Outcome {
     Doubted { role: Role, arn: String },
 }
 
-impl Engine {
+impl Controller {
     /// Reconciles one service; answers when it is due again. As a rule there is nothing to do: what is done then has its
     /// future elsewhere, so that this one is small.
     pub(super) async fn reconcile_service(&self, name: &str) -> Option<Duration> {
@@ -143,7 +143,7 @@ impl Engine {
     }
 
     async fn take_all(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
-        let refused = |known: &Engine| known.world().refusals.get(name).map(|refusal| refusal.tries);
+        let refused = |known: &Controller| known.world().refusals.get(name).map(|refusal| refusal.tries);
         let before = refused(self);
         let outcomes: Vec<Outcome> = join_all(steps.into_iter().map(|step| self.step(name, version, step)))
             .await

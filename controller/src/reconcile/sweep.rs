@@ -2,7 +2,7 @@
 //!
 //! What it costs follows the services that are awake, not those that are declared.
 
-use super::{Engine, Key};
+use super::{Controller, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity;
@@ -29,7 +29,7 @@ const LAUNCHES_AGAIN: Duration = Duration::from_secs(10);
 /// While nothing is awake and no instance runs, the slow interval is stretched by this.
 const ASLEEP_STRETCH: u32 = 4;
 
-impl Engine {
+impl Controller {
     /// Reads until `stop`.
     pub(super) async fn sweep_forever(&self, stop: &CancellationToken) {
         let mut full_due = Instant::now();

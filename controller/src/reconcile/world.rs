@@ -35,7 +35,7 @@ struct Heard {
     seq: u64,
 }
 
-/// What is observed. Plain data; [`super::Engine`] holds it behind a lock.
+/// What is observed. Plain data; [`super::Controller`] holds it behind a lock.
 #[derive(Debug, Default)]
 pub struct World {
     /// Tasks of this installation.

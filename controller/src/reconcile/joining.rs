@@ -1,6 +1,6 @@
 //! Looks for an instance that somebody waits for: often, since a wake waits for nothing else, and with one small call.
 
-use super::Engine;
+use super::Controller;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity::joining;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Reads that are left for what else is to be read.
 const RESERVE: u32 = 20;
 
-impl Engine {
+impl Controller {
     /// Until then; an instance that joins meanwhile is put to use at once.
     pub(super) async fn watch_for_instances(&self, until: Instant) {
         while self.awaits_instance() && Instant::now() + LOOK < until {

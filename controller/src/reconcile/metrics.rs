@@ -1,6 +1,6 @@
 //! The control plane's own numbers.
 
-use super::Engine;
+use super::Controller;
 use super::records::{Ledger, Stirring};
 use crate::metrics::{Label, Metrics, Page, moments, observe, seconds};
 use dormouse_core::observed::Fleet;
@@ -160,7 +160,7 @@ impl Numbers {
     }
 }
 
-impl Metrics for Engine {
+impl Metrics for Controller {
     fn write(&self, page: &mut Page<'_>) -> fmt::Result {
         self.write_services(page)?;
         self.numbers.write(page)?;
@@ -172,7 +172,7 @@ impl Metrics for Engine {
     }
 }
 
-impl Engine {
+impl Controller {
     fn write_services(&self, page: &mut Page<'_>) -> fmt::Result {
         const PHASES: [(Phase, &str); 4] = [
             (Phase::Asleep, "asleep"),

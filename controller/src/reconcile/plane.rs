@@ -1,6 +1,6 @@
 //! What users' side asks of the control plane.
 
-use super::{Engine, Key};
+use super::{Controller, Key};
 use crate::plane::{Asked, Declared, InUse, Plane, PlaneError, StandbyAnswer, StandbyReport};
 use async_trait::async_trait;
 use dormouse_core::guard::{self, NotWoken};
@@ -33,12 +33,12 @@ impl From<StoreError> for PlaneError {
     }
 }
 
-/// [`Engine`] as users' side holds it.
+/// [`Controller`] as users' side holds it.
 #[derive(Clone)]
-pub struct EnginePlane(pub Arc<Engine>);
+pub struct ControllerPlane(pub Arc<Controller>);
 
 struct Guard {
-    engine: Weak<Engine>,
+    controller: Weak<Controller>,
     name: String,
 }
 
@@ -46,30 +46,30 @@ impl InUse for Guard {}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(engine) = self.engine.upgrade() else { return };
-        let now = engine.now();
-        let mut world = engine.world();
+        let Some(controller) = self.controller.upgrade() else { return };
+        let now = controller.now();
+        let mut world = controller.world();
         let left = world.activator.get_mut(&self.name).map_or(0, |at| {
             at.in_flight = at.in_flight.saturating_sub(1);
             at.last = Some(now);
             at.in_flight
         });
         // Of a name that nobody declared and nothing was made of, nothing stays: strangers think of many.
-        if left == 0 && !engine.records.contains(&self.name) {
+        if left == 0 && !controller.records.contains(&self.name) {
             world.activator.remove(&self.name);
-            engine.backends.set(&self.name, None);
+            controller.backends.set(&self.name, None);
         }
         drop(world);
         // The end of the last one starts the clock of idleness, or lets a drain end.
         if left == 0 {
-            engine.schedule(&self.name);
-            engine.tell_use();
+            controller.schedule(&self.name);
+            controller.tell_use();
         }
     }
 }
 
 #[async_trait]
-impl Plane for EnginePlane {
+impl Plane for ControllerPlane {
     fn domain(&self) -> &str {
         &self.0.settings.domain
     }
@@ -136,11 +136,11 @@ impl Plane for EnginePlane {
     }
 
     async fn declare(&self, service: Service) -> Result<(Declared, Arc<ServiceView>), PlaneError> {
-        let engine = &self.0;
-        let now = engine.now();
+        let controller = &self.0;
+        let now = controller.now();
         let declared = OnceLock::new();
         let name = service.metadata.name.clone();
-        let written = engine
+        let written = controller
             .records
             .update(&name, None, |known| {
                 let next = intent::declare(known, &service, now);
@@ -152,11 +152,11 @@ impl Plane for EnginePlane {
                 next
             })
             .await;
-        engine.look_at(&name, &written);
+        controller.look_at(&name, &written);
         let record =
             written?.ok_or_else(|| PlaneError::Unavailable("the declaration was not kept".to_owned()))?;
-        engine.publish(&name);
-        Ok((declared.get().copied().unwrap_or(Declared::Changed), engine.view(&record)))
+        controller.publish(&name);
+        Ok((declared.get().copied().unwrap_or(Declared::Changed), controller.view(&record)))
     }
 
     async fn delete(&self, name: &str) -> Result<Arc<ServiceView>, PlaneError> {
@@ -210,28 +210,28 @@ impl Plane for EnginePlane {
     }
 
     fn note(&self, name: &str, reason: &'static str, message: String) {
-        let (engine, name) = (self.0.clone(), name.to_owned());
+        let (controller, name) = (self.0.clone(), name.to_owned());
         tokio::spawn(async move {
-            let now = engine.now();
-            let noted = engine.records.update(&name, None, |known| {
+            let now = controller.now();
+            let noted = controller.records.update(&name, None, |known| {
                 let mut next = known?.clone();
                 next.note(now, reason, message.as_str());
                 Some(next)
             });
             match noted.await {
-                Ok(_) => engine.publish(&name),
+                Ok(_) => controller.publish(&name),
                 Err(error) => tracing::debug!(service = name, %error, "an event could not be written"),
             }
         });
     }
 
     async fn sleep(&self, name: &str, asked: Asked) -> Result<Arc<ServiceView>, PlaneError> {
-        let engine = &self.0;
-        let now = engine.now();
-        engine
+        let controller = &self.0;
+        let now = controller.now();
+        controller
             .flip(name, |record| {
                 let Some(record) = record else { return Ok(None) };
-                let requests = engine.proxy_requests(record);
+                let requests = controller.proxy_requests(record);
                 Ok(intent::sleep(record, asked.origin, &asked.reason, requests, now))
             })
             .await
@@ -278,11 +278,11 @@ impl Plane for EnginePlane {
         if in_flight == 1 {
             self.0.tell_use();
         }
-        Box::new(Guard { engine: Arc::downgrade(&self.0), name: name.to_owned() })
+        Box::new(Guard { controller: Arc::downgrade(&self.0), name: name.to_owned() })
     }
 }
 
-impl Engine {
+impl Controller {
     /// Changes a declared service's intention, and has everything that follows from it planned.
     async fn flip(
         &self,

@@ -3,7 +3,7 @@
 //! Any replica declares them. Each reads them with the table, a standby also when the leader says that they changed; the
 //! leader keeps their services in step.
 
-use super::Engine;
+use super::Controller;
 use crate::plane::{Declared, PlaneError};
 use dormouse_core::template::{self, NotMade};
 use dormouse_core::view::{self, ServiceView, TemplateView};
@@ -102,7 +102,7 @@ fn is_of(record: &ServiceRecord, template: &str) -> bool {
     record.made_from.as_ref().is_some_and(|from| from.template == template)
 }
 
-impl Engine {
+impl Controller {
     /// Reads the templates anew, and has their services follow, if this controller leads.
     pub async fn refresh_templates(&self) {
         if let Err(error) = self.templates.refresh(&*self.store).await {

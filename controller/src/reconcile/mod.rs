@@ -70,7 +70,7 @@ use views::Views;
 use world::World;
 
 pub use leader::Ended;
-pub use plane::EnginePlane;
+pub use plane::ControllerPlane;
 
 /// What is reconciled on its own, one at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,7 +123,7 @@ pub struct Parts {
 }
 
 /// The control plane.
-pub struct Engine {
+pub struct Controller {
     settings: Settings,
     secret: Vec<u8>,
     cloud: Cloud,
@@ -161,13 +161,13 @@ pub struct Engine {
 /// How many changes a slow reader may lag behind.
 const CHANGES: usize = 4096;
 
-impl Engine {
-    /// A control plane that does nothing yet; see [`Engine::lead`].
-    pub fn new(parts: Parts) -> Arc<Engine> {
+impl Controller {
+    /// A control plane that does nothing yet; see [`Controller::lead`].
+    pub fn new(parts: Parts) -> Arc<Controller> {
         let accesses = Arc::new(Counted::new(parts.store));
         let store: Arc<dyn Store> = accesses.clone();
         let numbers = Arc::new(metrics::Numbers::new(parts.webhook.is_some()));
-        Arc::new(Engine {
+        Arc::new(Controller {
             pace: pace::Pace::new(parts.api_budget),
             records: Records::new(store.clone(), numbers.clone()),
             templates: templates::Known::default(),

@@ -2,7 +2,7 @@
 //! to it any more.
 
 use super::replicas::Standby;
-use super::{Engine, Key};
+use super::{Controller, Key};
 use crate::plane::{StandbyAnswer, StandbyReport};
 use dormouse_core::dns::{self, withdrawal};
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl WildcardChange {
     }
 }
 
-impl Engine {
+impl Controller {
     /// Has the wildcard record lead to the other controllers alone, and waits until nobody is led here any more; not
     /// longer than `within`. Where there is no other, or no record, there is nothing to wait for.
     pub async fn withdraw(&self, within: Duration) {

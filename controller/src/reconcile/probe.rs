@@ -1,6 +1,6 @@
 //! Trying the path that users take, when that is all that is missing.
 
-use super::{Engine, Key};
+use super::{Controller, Key};
 use dormouse_core::naming;
 use dormouse_manifests::Protocol;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const PORT: u16 = 9060;
 /// Port of `/health` when the traffic is raw TCP.
 const TCP_HEALTH_PORT: u16 = 9061;
 
-impl Engine {
+impl Controller {
     /// Tries a service's proxy and plans the service again.
     pub(super) async fn probe(&self, name: &str, address: &str) {
         let Some(known) = self.records.get(name) else { return };

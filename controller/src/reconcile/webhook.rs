@@ -2,7 +2,7 @@
 
 use super::records::Known;
 use super::scheduler::Scheduler;
-use super::{Engine, runner};
+use super::{Controller, runner};
 use crate::webhook::Webhook;
 use dormouse_core::webhook::{self, Next, Notice, Tries, message};
 use dormouse_state::planted;
@@ -35,7 +35,7 @@ impl Telling {
     }
 }
 
-impl Engine {
+impl Controller {
     /// Tells what there is to tell, until `stop`.
     pub(super) async fn tell_others(&self, stop: &CancellationToken) {
         let Some(webhook) = &self.webhook.webhook else { return stop.cancelled().await };

@@ -1,7 +1,7 @@
 //! The dns reconciler's shell: one zone at a time, one batch at a time.
 
 use super::withdrawal::WildcardChange;
-use super::{Engine, Key};
+use super::{Controller, Key};
 use dormouse_aws::ports::{ChangeAnswer, CloudError};
 use dormouse_core::budget::Kind;
 use dormouse_core::dns::owner::claimed;
@@ -22,7 +22,7 @@ const THROTTLED: Duration = Duration::from_secs(1);
 /// After a refusal: the zone was read anew, and is not asked more often than this.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
-impl Engine {
+impl Controller {
     /// Reconciles the zones; answers when they are due again.
     pub(super) async fn reconcile_dns(&self) -> Option<Duration> {
         let public = self.reconcile_public().await;

@@ -1,6 +1,6 @@
 //! The lease, and the session of one that leads.
 
-use super::{Engine, Key, runner};
+use super::{Controller, Key, runner};
 use dormouse_core::intent;
 use dormouse_core::lease::{self, Move};
 use dormouse_core::redate;
@@ -34,7 +34,7 @@ pub enum Ended {
     Lost,
 }
 
-impl Engine {
+impl Controller {
     /// Waits for the lease, then works until `stop` or until the lease is lost.
     pub async fn lead(&self, stop: &CancellationToken) -> Ended {
         if self.observe_only {
