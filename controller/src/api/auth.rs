@@ -90,8 +90,15 @@ fn refusal(api: &Api, request: &Request, who: Option<&Who>) -> Option<Response> 
             return Some(dashboard::login(super::dashboard::LOGIN, None));
         }
         let detail = match shown {
-            Some(_) => "the bearer token is not the right one",
-            None => "this needs a token: give `Authorization: Bearer …`",
+            Some(_) => {
+                "the bearer token is none of this controller's: it takes those of DORMOUSE_API_TOKEN, \
+                        DORMOUSE_API_TOKEN_WAKE and DORMOUSE_API_TOKEN_READ (for the command line: --token or \
+                        DORMOUSE_TOKEN)"
+            }
+            None => {
+                "this needs a token: give `Authorization: Bearer …` (for the command line: --token or \
+                     DORMOUSE_TOKEN)"
+            }
         };
         return Some(Problem::unauthorized(detail).into_response());
     };
