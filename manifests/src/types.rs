@@ -1,4 +1,14 @@
 //! The Service manifest as plain data, every default resolved.
+//!
+//! # Layout
+//!
+//! - this file: the service and its container; `wake`: what wakes it; `proxy`: its proxy
+
+mod proxy;
+mod wake;
+
+pub use proxy::{ProxyProtocol, ProxySpec, Timeouts};
+pub use wake::{Access, Ignore, Theme, Wake};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration;
 use crate::patterns;
-use crate::rate::RateLimit;
 use crate::window::AwakeWindow;
 
 /// The version of the manifest format that this crate reads and writes.
 pub const API_VERSION: &str = "dormouse.dev/v1";
 
-/// The one kind of document there is.
+/// The kind of document that declares one service.
 pub const KIND: &str = "Service";
 
 /// Version of the manifest format.
@@ -352,191 +361,5 @@ pub enum IdleAfter {
 impl Default for IdleAfter {
     fn default() -> IdleAfter {
         IdleAfter::After(Duration::from_secs(15 * 60))
-    }
-}
-
-/// What wakes the service, and what a caller sees meanwhile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Wake {
-    /// How long a request is held while waking; `0s` answers at once.
-    #[serde(with = "duration::text")]
-    #[schemars(with = "duration::DurationText")]
-    pub hold: Duration,
-    /// Browsers get the waiting page.
-    pub page: bool,
-    /// Who may wake it.
-    pub access: Access,
-    /// Requests that do not wake it.
-    pub ignore: Ignore,
-    /// Wakes per client address; `none` lifts the limit.
-    #[serde(with = "crate::rate::optional")]
-    #[schemars(with = "crate::rate::RateLimitText")]
-    pub rate_limit: Option<RateLimit>,
-    /// Wakes by all clients together; `none` lifts the limit.
-    #[serde(with = "crate::rate::optional")]
-    #[schemars(with = "crate::rate::RateLimitText")]
-    pub service_rate_limit: Option<RateLimit>,
-    /// Wakes by requests within one day, as UTC counts days.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "u32", range(min = 1, max = 1000000))]
-    pub daily_budget: Option<u32>,
-    /// How its waiting page looks.
-    #[serde(skip_serializing_if = "Theme::is_plain")]
-    pub theme: Theme,
-}
-
-impl Default for Wake {
-    fn default() -> Wake {
-        Wake {
-            hold: Duration::from_secs(60),
-            page: true,
-            access: Access::Public,
-            ignore: Ignore::default(),
-            rate_limit: Some(RateLimit::DEFAULT),
-            service_rate_limit: None,
-            daily_budget: None,
-            theme: Theme::default(),
-        }
-    }
-}
-
-/// How a service's waiting page looks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Theme {
-    /// What it calls the service, in place of the name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1, max = 80))]
-    pub title: Option<String>,
-    /// Colour of what is to be noticed: `#rgb` or `#rrggbb`. It is made lighter where it is dark.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "patterns::Colour")]
-    pub accent: Option<String>,
-    /// The page `<page>.html` of the controller's directory of pages, in place of the built-in one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "patterns::PageName")]
-    pub page: Option<String>,
-}
-
-impl Theme {
-    /// Whether it says nothing.
-    pub fn is_plain(&self) -> bool {
-        *self == Theme::default()
-    }
-}
-
-/// Who may wake a service.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// Anybody who can reach it.
-    #[default]
-    Public,
-    /// Callers with a token.
-    Token,
-}
-
-/// Requests that are answered without waking the service.
-// All lists are written even when empty: an empty list of paths is not the default one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Ignore {
-    /// Path patterns: `*` is any text, `?` one character; the case matters.
-    #[schemars(with = "Vec<patterns::PathGlob>")]
-    pub paths: Vec<String>,
-    /// HTTP methods, such as `HEAD` or `OPTIONS`; the case matters.
-    #[schemars(with = "Vec<patterns::Method>")]
-    pub methods: Vec<String>,
-    /// User-agent patterns: the same, the case does not matter.
-    #[schemars(with = "Vec<patterns::Glob>")]
-    pub user_agents: Vec<String>,
-}
-
-impl Default for Ignore {
-    fn default() -> Ignore {
-        Ignore {
-            paths: vec!["/favicon.ico".to_owned(), "/robots.txt".to_owned()],
-            methods: Vec::new(),
-            user_agents: Vec::new(),
-        }
-    }
-}
-
-/// The proxy's own Fargate task: one of the sizes that Fargate offers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ProxySpec {
-    /// CPU units.
-    #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384]))]
-    pub cpu: u32,
-    /// Memory in MiB; which sizes there are depends on `cpu`.
-    #[schemars(range(min = 512, max = 122880))]
-    pub memory: u32,
-    /// Fargate Spot: cheaper, and interrupted with two minutes' notice.
-    pub spot: bool,
-    /// How long it waits for clients and for the service.
-    #[serde(skip_serializing_if = "Timeouts::is_plain")]
-    pub timeouts: Timeouts,
-    /// It logs a line for each request.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub access_log: bool,
-    /// The service is told who connects before the first byte; only with `protocol: tcp`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "ProxyProtocol")]
-    pub proxy_protocol: Option<ProxyProtocol>,
-}
-
-impl Default for ProxySpec {
-    fn default() -> ProxySpec {
-        ProxySpec {
-            cpu: 256,
-            memory: 512,
-            spot: false,
-            timeouts: Timeouts::default(),
-            access_log: false,
-            proxy_protocol: None,
-        }
-    }
-}
-
-/// How a raw service is told who connects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ProxyProtocol {
-    /// PROXY protocol, version 2.
-    V2,
-}
-
-/// How long the proxy waits. What is left out is the proxy's own default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Timeouts {
-    /// For the service to take a connection.
-    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "duration::PositiveDurationText")]
-    pub connect: Option<Duration>,
-    /// For a client to send the head of a request.
-    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "duration::PositiveDurationText")]
-    pub header: Option<Duration>,
-    /// For a client to send a byte of its body, or to take one of its answer; `0s`: for ever.
-    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "duration::DurationText")]
-    pub body: Option<Duration>,
-    /// For the service to begin its answer; `0s`: for ever.
-    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "duration::DurationText")]
-    pub response: Option<Duration>,
-    /// For a client that has its answer to ask again, before its connection is closed.
-    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "duration::PositiveDurationText")]
-    pub idle: Option<Duration>,
-}
-
-impl Timeouts {
-    /// Whether it says nothing.
-    pub fn is_plain(&self) -> bool {
-        *self == Timeouts::default()
     }
 }
