@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use super::kind::Kind;
+use super::kind::{Asked, Kind};
 use super::selector::Selector;
 use crate::config::ControllerArgs;
 use crate::logs::MOST;
@@ -75,7 +75,7 @@ pub(super) enum Command {
     /// Check manifests, without a server
     Validate(FilesArgs),
     /// List services, templates, instances or events
-    Get(GetArgs),
+    Get(GetLine),
     /// Show everything about a service, or a template
     Describe(DescribeArgs),
     /// Say why a service is awake or asleep
@@ -151,23 +151,49 @@ pub(super) enum Format {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct GetArgs {
-    /// What to list
+pub(super) struct GetLine {
+    /// What to list; without it, NAME is a service's
     #[arg(value_parser = Kind, default_value = "services")]
-    pub(super) what: What,
+    what: Asked,
     /// Only these services (or templates, or instances; events: of these services)
     #[arg(value_name = "NAME", value_parser = named)]
-    pub(super) names: Vec<String>,
+    names: Vec<String>,
     /// Only services, or templates, with these labels: team=web, team!=web, 'team in (web, data)', team, '!team', and
     /// several of these with commas between
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = Selector::parse, conflicts_with = "names")]
-    pub(super) selector: Option<Selector>,
+    selector: Option<Selector>,
     /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]
-    pub(super) output: Format,
+    output: Format,
     /// Show changes as they happen
     #[arg(short, long)]
+    watch: bool,
+}
+
+/// What `dormouse get` is asked for.
+#[derive(Debug)]
+pub(super) struct GetArgs {
+    pub(super) what: What,
+    /// A name stood where a kind may stand: it may have been meant as one.
+    pub(super) is_bare: bool,
+    pub(super) names: Vec<String>,
+    pub(super) selector: Option<Selector>,
+    pub(super) output: Format,
     pub(super) watch: bool,
+}
+
+impl From<GetLine> for GetArgs {
+    fn from(line: GetLine) -> GetArgs {
+        let GetLine { what, mut names, selector, output, watch } = line;
+        let (what, is_bare) = match what {
+            Asked::Kind(what) => (what, false),
+            Asked::Name(name) => {
+                names.insert(0, name);
+                (What::Services, true)
+            }
+        };
+        GetArgs { what, is_bare, names, selector, output, watch }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -71,10 +71,11 @@ async fn call(command: Command, client: &Client, out: Output) -> Result<Exit, Fa
     match command {
         Command::Apply(args) => apply::run(&args, client, out).await,
         Command::Diff(args) => diff::run(&args, client, out).await,
-        Command::Get(args) => get::run(&args, client, out).await,
+        Command::Get(line) => get::run(&line.into(), client, out).await,
         Command::Events(args) => {
             let EventsArgs { names, output } = args;
-            let args = GetArgs { what: What::Events, names, selector: None, output, watch: false };
+            let args =
+                GetArgs { what: What::Events, is_bare: false, names, selector: None, output, watch: false };
             get::run(&args, client, out).await
         }
         Command::Describe(args) => describe::run(&args, client, out).await,

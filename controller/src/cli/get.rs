@@ -22,14 +22,31 @@ pub(super) async fn run(args: &GetArgs, client: &Client, out: Output) -> Result<
     if args.selector.is_some() && !matches!(args.what, What::Services | What::Templates) {
         return Err(Failure::new(Exit::Usage, "only services and templates have labels (-l)"));
     }
+    if args.selector.is_some() && !args.names.is_empty() {
+        return Err(Failure::new(Exit::Usage, "labels (-l) choose among all: give names, or labels"));
+    }
     match args.what {
-        What::Services if args.watch => watch::run(args, client, out).await,
+        What::Services if args.is_bare => list(args, client, out).await.map_err(named_like_a_kind),
+        What::Services => list(args, client, out).await,
         _ if args.watch => Err(Failure::new(Exit::Usage, "only services can be watched")),
         What::Templates => templates::get(args, client, out).await,
-        What::Services => services(args, client, out).await,
         What::Instances => instances(args, client, out).await,
         What::Events => events(args, client, out).await,
     }
+}
+
+async fn list(args: &GetArgs, client: &Client, out: Output) -> Result<Exit, Failure> {
+    if args.watch { watch::run(args, client, out).await } else { services(args, client, out).await }
+}
+
+/// There is no such service: the name may have been meant as a kind.
+fn named_like_a_kind(mut failure: Failure) -> Failure {
+    if failure.exit == Exit::NotFound {
+        failure
+            .words
+            .push_str("\n\n  tip: what can be listed beside it: services, templates, instances, events");
+    }
+    failure
 }
 
 /// What was asked for by name, and in words what of it is not there.

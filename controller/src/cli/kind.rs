@@ -1,31 +1,30 @@
-//! What `dormouse get` is to list, and what is said when a name stands there instead.
+//! What `dormouse get` is to list: a kind, or the service whose name stands there.
 
 use super::args::What;
 use crate::label::is_label;
-use clap::builder::{EnumValueParser, PossibleValue, StyledStr, TypedValueParser};
-use clap::error::{ContextKind, ContextValue};
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Arg, Command, Error, ValueEnum as _};
 use std::ffi::OsStr;
 
-/// A kind; of a name, which command it is for.
+/// The first word after `dormouse get`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    Kind(What),
+    Name(String),
+}
+
+/// A kind, or else a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind;
 
 impl TypedValueParser for Kind {
-    type Value = What;
+    type Value = Asked;
 
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<What, Error> {
-        EnumValueParser::<What>::new().parse_ref(command, arg, value).map_err(|mut error| {
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Asked, Error> {
+        EnumValueParser::<What>::new().parse_ref(command, arg, value).map(Asked::Kind).or_else(|error| {
             let text = value.to_str().unwrap_or_default();
             let name = text.strip_prefix("service/").unwrap_or(text);
-            // A slip of the pen has its tip already.
-            let is_slip = name == text && error.get(ContextKind::SuggestedValue).is_some();
-            if is_label(name) && !is_slip {
-                let tip = format!("for the service of that name: dormouse get services {name}");
-                let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
-                error.insert(ContextKind::Suggested, tips);
-            }
-            error
+            if is_label(name) { Ok(Asked::Name(name.to_owned())) } else { Err(error) }
         })
     }
 
@@ -36,23 +35,40 @@ impl TypedValueParser for Kind {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::args::Cli;
+    use super::super::args::{Cli, Command, GetArgs, What};
     use clap::{CommandFactory as _, Parser as _};
 
-    fn refused(text: &str) -> String {
-        Cli::try_parse_from(["dormouse", "get", text]).unwrap_err().to_string()
+    fn read(words: &[&str]) -> Result<GetArgs, String> {
+        let words = ["dormouse", "get"].iter().chain(words);
+        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
+            Command::Get(line) => Ok(line.into()),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn a_name_where_a_kind_belongs_gets_a_tip() {
-        for text in ["hello", "service/hello"] {
-            let said = refused(text);
-            assert!(said.contains("for the service of that name: dormouse get services hello"), "{said}");
-            assert!(said.contains("services, templates, instances, events"), "{said}");
+    fn a_name_where_a_kind_may_stand_is_a_services() {
+        for (words, what, names) in [
+            (&[][..], What::Services, &[][..]),
+            (&["hello"], What::Services, &["hello"]),
+            (&["service/hello", "up"], What::Services, &["hello", "up"]),
+            (&["services", "services"], What::Services, &["services"]),
+            (&["servics"], What::Services, &["servics"]),
+            (&["events", "hello"], What::Events, &["hello"]),
+            (&["instances"], What::Instances, &[]),
+        ] {
+            let args = read(words).unwrap();
+            assert_eq!(
+                (args.what, &args.names[..]),
+                (what, &names.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
+            );
         }
-        assert!(!refused("../etc").contains("tip:"));
-        let slip = refused("servics");
-        assert!(slip.contains("'services'") && !slip.contains("get services servics"), "{slip}");
+    }
+
+    #[test]
+    fn what_can_be_neither_is_refused() {
+        let said = read(&["../etc"]).unwrap_err();
+        assert!(said.contains("services, templates, instances, events"), "{said}");
     }
 
     #[test]

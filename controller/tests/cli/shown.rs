@@ -37,6 +37,14 @@ fn several_are_listed_by_their_names() {
         (&json["kind"], &json["items"][1]["metadata"]["name"]),
         (&"ServiceList".into(), &"hello".into())
     );
+    let short = shell.run(&["get", "up", "hello", "-o", "name"]);
+    assert_eq!(
+        (short.code, short.stdout.as_str(), short.stderr.as_str()),
+        (0, "service/up\nservice/hello\n", "")
+    );
+    let slip = shell.run(&["get", "instnces"]).with(3, "", "error: no service `instnces` is declared\n");
+    assert!(slip.stderr.contains("tip: what can be listed"), "{slip:?}");
+    shell.run(&["get", "hello", "-l", "team=web"]).with(2, "", "give names, or labels");
     // One that is missing takes nothing from the others.
     let some = shell.run(&["get", "services", "up", "nobody", "no-one", "-o", "name"]);
     assert_eq!(

@@ -9,7 +9,7 @@ fn wrong_usage_ends_with_2() {
     let shell = shell();
     for (arguments, words) in [
         (&["frobnicate"][..], "unrecognized subcommand"),
-        (&["get", "things"], "invalid value 'things'"),
+        (&["get", "no_things"], "invalid value 'no_things'"),
         (&["get", "-o", "xml"], "invalid value 'xml'"),
         (
             &["get", "-l", "team within (web)"],
