@@ -142,6 +142,13 @@ pub struct Status {
     pub retry_at: Option<Timestamp>,
 }
 
+impl Status {
+    /// When it falls asleep if nobody uses it. While it comes up, `activity.idle_at` is when it is given up instead.
+    pub fn sleeps_at(&self) -> Option<Timestamp> {
+        self.activity.idle_at.filter(|_| self.phase != Phase::Waking)
+    }
+}
+
 // serde's `skip_serializing_if` hands a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_zero(count: &u32) -> bool {
@@ -251,7 +258,8 @@ pub struct ActivityView {
     /// Last use.
     #[schemars(with = "TimeText")]
     pub last_request_at: Timestamp,
-    /// When it falls asleep if nobody uses it; absent: not before something changes.
+    /// When it falls asleep if nobody uses it (while it comes up: when it is given up if nobody asks for it); absent:
+    /// not before something changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<TimeText>")]
     pub idle_at: Option<Timestamp>,

@@ -79,7 +79,7 @@ fn describe(view: &ServiceView, events: &[EventView], now: Timestamp) -> String 
     let activity = &status.activity;
     let mut used =
         format!("{} in flight, last used {} ago", activity.in_flight, age(activity.last_request_at, now));
-    if let Some(at) = activity.idle_at {
+    if let Some(at) = status.sleeps_at() {
         let _ = write!(used, ", sleeps in {}", brief(between(now, at)));
     }
     line("Use", used);

@@ -58,7 +58,7 @@ pub(super) fn or_dash(text: Option<String>) -> String {
 }
 
 fn idle_in(view: &ServiceView, now: Timestamp) -> Option<String> {
-    match (view.status.activity.idle_at, view.spec.idle_after, view.status.phase) {
+    match (view.status.sleeps_at(), view.spec.idle_after, view.status.phase) {
         (Some(at), ..) => Some(brief(between(now, at))),
         (None, IdleAfter::Never, Phase::Waking | Phase::Awake) => Some("never".to_owned()),
         _ => None,

@@ -91,6 +91,10 @@ fn keeps_awake(view: &ServiceView, dependents: &[String], now: Timestamp) -> Vec
         lines.push(format!("It was asked to stay for another {}.", brief(between(now, until))));
     }
     match (view.spec.idle_after, status.activity.idle_at) {
+        (IdleAfter::After(_), Some(at)) if status.phase == Phase::Waking => {
+            let left = brief(between(now, at));
+            lines.push(format!("It is given up in {left} if it does not come up and nobody asks for it."));
+        }
         (IdleAfter::After(_), Some(at)) => {
             let left = brief(between(now, at));
             lines.push(format!(
@@ -158,6 +162,17 @@ mod tests {
             "hello is awake: woken 5m ago by request: GET / from 10.1.2.3 (ready after 41.2 s).\n\
              It falls asleep in 14m if nobody uses it (idleAfter: 15m).\n"
         );
+    }
+
+    #[test]
+    fn what_comes_up_does_not_fall_asleep_it_is_given_up() {
+        let now: Timestamp = NOW.parse().unwrap();
+        let mut view = awake("hello");
+        view.status.phase = Phase::Waking;
+        view.status.activity.idle_at = Some("2026-01-01T12:10:00Z".parse().unwrap());
+        let text = why(&view, &[], now);
+        let words = "It is given up in 10m if it does not come up and nobody asks for it.\n";
+        assert!(text.contains(words) && !text.contains("falls asleep"), "{text}");
     }
 
     #[test]

@@ -125,9 +125,9 @@ fn sleeps(html: &mut String, view: &ServiceView, now: Timestamp) {
         return;
     }
     // Writing to a String cannot fail.
-    let _ = match status.activity.idle_at {
-        Some(at) if status.phase == Phase::Awake => write!(html, "{}", Down(at, now)),
-        _ => Ok(()),
+    let _ = match status.sleeps_at() {
+        Some(at) => write!(html, "{}", Down(at, now)),
+        None => Ok(()),
     };
     for Keeper { reason, message } in &status.kept_awake_by {
         let word = match reason.as_str() {
