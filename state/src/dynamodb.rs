@@ -29,7 +29,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue::{self, S};
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure as OnFailure;
 use row::{
-    Item, KEY, Key, LEADER_EPOCH, SERVICES, body, integer, is_fenced, judge, number, parse, read,
+    Item, KEY, Key, LEADER_EPOCH, SERVICES, body, integer, is_fenced, judge, leader, number, parse, read,
     read_service, text, version,
 };
 use serde::Serialize;
@@ -139,7 +139,9 @@ impl Store for DynamoDbStore {
 
     async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
         let all = self.changed_services(&|_, _| false).await?.into_iter();
-        Ok(all.filter_map(|row| Some(Versioned { value: row.record?, version: row.version })).collect())
+        let whole =
+            |row: Listed| Some(Versioned { value: row.record?, version: row.version, leader: row.leader });
+        Ok(all.filter_map(whole).collect())
     }
 
     async fn changed_services(&self, known: IsKnown<'_>) -> Result<Vec<Listed>, StoreError> {
@@ -157,14 +159,14 @@ impl Store for DynamoDbStore {
             for item in page.items.unwrap_or_default() {
                 let row = text(&item, KEY).unwrap_or_default();
                 let name = row.strip_prefix(SERVICES).unwrap_or(row).to_owned();
-                let at = version(Some(&item));
-                if known(&name, at) {
-                    services.push(Listed { name, version: at, record: None });
+                let (version, leader) = (version(Some(&item)), leader(&item));
+                if known(&name, version) {
+                    services.push(Listed { name, version, leader, record: None });
                     continue;
                 }
                 match read_service(&Key::service(&name), &item) {
-                    Ok(Versioned { value, version }) => {
-                        services.push(Listed { name, version, record: Some(Arc::new(value)) });
+                    Ok(Versioned { value, .. }) => {
+                        services.push(Listed { name, version, leader, record: Some(Arc::new(value)) });
                     }
                     Err(_) => unreadable.push(name),
                 }
@@ -235,7 +237,7 @@ impl Store for DynamoDbStore {
     async fn capacity(&self, group: &str) -> Result<Versioned<CapacityMemory>, StoreError> {
         let key = Key::group(group);
         match self.get(&key).await? {
-            None => Ok(Versioned { value: CapacityMemory::default(), version: 0 }),
+            None => Ok(Versioned::default()),
             Some(item) => read(&key, &item),
         }
     }
@@ -253,7 +255,7 @@ impl Store for DynamoDbStore {
     async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
         let key = Key::templates();
         match self.get(&key).await? {
-            None => Ok(Versioned { value: Templates::default(), version: 0 }),
+            None => Ok(Versioned::default()),
             Some(item) => read(&key, &item),
         }
     }

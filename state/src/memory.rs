@@ -19,6 +19,12 @@ struct Row<T> {
     fence: u64,
 }
 
+impl<T> Row<T> {
+    fn holding<V>(&self, value: V) -> Versioned<V> {
+        Versioned { value, version: self.version, leader: self.fence }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Rows {
     services: BTreeMap<String, Row<Arc<ServiceRecord>>>,
@@ -77,20 +83,11 @@ fn put<T: Clone>(
 #[async_trait]
 impl Store for MemoryStore {
     async fn service(&self, name: &str) -> Result<Option<Versioned<ServiceRecord>>, StoreError> {
-        Ok(self
-            .rows()
-            .services
-            .get(name)
-            .map(|row| Versioned { value: (*row.value).clone(), version: row.version }))
+        Ok(self.rows().services.get(name).map(|row| row.holding((*row.value).clone())))
     }
 
     async fn services(&self) -> Result<Vec<Versioned<Arc<ServiceRecord>>>, StoreError> {
-        let rows = self.rows();
-        Ok(rows
-            .services
-            .values()
-            .map(|row| Versioned { value: row.value.clone(), version: row.version })
-            .collect())
+        Ok(self.rows().services.values().map(|row| row.holding(row.value.clone())).collect())
     }
 
     async fn put_service(
@@ -117,10 +114,8 @@ impl Store for MemoryStore {
     }
 
     async fn capacity(&self, group: &str) -> Result<Versioned<CapacityMemory>, StoreError> {
-        Ok(self.rows().capacity.get(group).map_or_else(
-            || Versioned { value: CapacityMemory::default(), version: 0 },
-            |row| Versioned { value: row.value.clone(), version: row.version },
-        ))
+        let row = self.rows().capacity.get(group).map(|row| row.holding(row.value.clone()));
+        Ok(row.unwrap_or_default())
     }
 
     async fn put_capacity(
@@ -134,10 +129,8 @@ impl Store for MemoryStore {
     }
 
     async fn templates(&self) -> Result<Versioned<Templates>, StoreError> {
-        Ok(self.rows().templates.get(TEMPLATES).map_or_else(
-            || Versioned { value: Templates::default(), version: 0 },
-            |row| Versioned { value: row.value.clone(), version: row.version },
-        ))
+        let row = self.rows().templates.get(TEMPLATES).map(|row| row.holding(row.value.clone()));
+        Ok(row.unwrap_or_default())
     }
 
     async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {

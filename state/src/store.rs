@@ -11,13 +11,15 @@ use std::sync::Arc;
 /// The number of writes that a row has seen; 0 = there is no row.
 pub type Version = u64;
 
-/// A value and the version it was read at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value and the version it was read at. By default what no row holds: at version 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Versioned<T> {
     /// The value.
     pub value: T,
     /// Its version: at least 1.
     pub version: Version,
+    /// The lease epoch of the latest leader that wrote it; 0: none has.
+    pub leader: u64,
 }
 
 /// Whether a service's row is known at its version.
@@ -30,6 +32,8 @@ pub struct Listed {
     pub name: String,
     /// The row's version: at least 1.
     pub version: Version,
+    /// The lease epoch of the latest leader that wrote it; 0: none has.
+    pub leader: u64,
     /// What it holds, unless that was known.
     pub record: Option<Arc<ServiceRecord>>,
 }
@@ -100,9 +104,9 @@ pub trait Store: Send + Sync {
     /// were last read.
     async fn changed_services(&self, known: IsKnown<'_>) -> Result<Vec<Listed>, StoreError> {
         let rows = self.services().await?.into_iter();
-        let listed = rows.map(|Versioned { value, version }| {
+        let listed = rows.map(|Versioned { value, version, leader }| {
             let is_known = known(&value.name, version);
-            Listed { name: value.name.clone(), version, record: (!is_known).then_some(value) }
+            Listed { name: value.name.clone(), version, leader, record: (!is_known).then_some(value) }
         });
         Ok(listed.collect())
     }

@@ -47,6 +47,7 @@ contract!(
     no_update_is_lost,
     a_later_leader_fences_out_an_earlier_one,
     writes_of_any_replica_leave_the_fence_standing,
+    a_read_tells_the_latest_leader_that_wrote_a_row,
     every_field_survives,
     services_are_listed_in_order,
     a_listing_of_more_than_a_page_is_whole,
@@ -184,6 +185,23 @@ async fn writes_of_any_replica_leave_the_fence_standing(store: Arc<dyn Store>) {
     assert_eq!(store.put_service(&hello, 3, None).await, Ok(4));
     assert!(is_fenced(&store.put_service(&hello, 4, Some(4)).await, 4));
     assert_eq!(store.delete_service("hello", 4, None).await, Ok(()));
+}
+
+async fn a_read_tells_the_latest_leader_that_wrote_a_row(store: Arc<dyn Store>) {
+    for (version, fence, leader) in [(0, None, 0), (1, Some(3), 3), (2, None, 3), (3, Some(5), 5)] {
+        store.put_service(&service("hello"), version, fence).await.unwrap();
+        store.put_capacity("asg", &CapacityMemory::default(), version, fence).await.unwrap();
+        let alone = store.service("hello").await.unwrap().unwrap();
+        assert_eq!((alone.version, alone.leader), (version + 1, leader));
+        assert_eq!(store.services().await.unwrap()[0].leader, leader);
+        for is_known in [false, true] {
+            let listed = store.changed_services(&|_, _| is_known).await.unwrap();
+            assert_eq!((listed[0].leader, listed[0].record.is_none()), (leader, is_known));
+        }
+        assert_eq!(store.capacity("asg").await.unwrap().leader, leader);
+    }
+    assert_eq!(store.capacity("other").await.unwrap().leader, 0);
+    assert_eq!(store.templates().await.unwrap().leader, 0);
 }
 
 async fn every_field_survives(store: Arc<dyn Store>) {

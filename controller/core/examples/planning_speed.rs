@@ -31,6 +31,7 @@ fn main() {
         conflict: None,
         refusal: None,
         stop_refusal: None,
+        unanswered: None,
         spot_is_short: false,
         compared: false,
     };

@@ -79,10 +79,10 @@ impl Controller {
     pub(super) async fn reread_capacity(&self) -> Option<Duration> {
         let row = self.store.capacity(&self.settings.group).await;
         let now = self.now();
-        match row {
+        match row.and_then(|row| self.records.admit(&self.settings.group, row.leader).map(|()| row)) {
             Ok(row) => {
                 let mut world = self.world();
-                // Another leader wrote it, by its own clock.
+                // The leader before wrote it, by its own clock.
                 world.capacity = redate::capacity(&row.value, now);
                 world.capacity_version = row.version;
                 Some(Duration::ZERO)

@@ -41,7 +41,7 @@ impl Controller {
             return self.observe(stop).await;
         }
         let Some(mut held) = self.acquire(stop).await else { return Ended::Asked };
-        self.epoch.store(held.epoch, Ordering::Release);
+        self.leads_under(held.epoch);
         if self.reread_capacity().await != Some(Duration::ZERO) {
             warn!("the capacity row will be read again when it is written");
         }
@@ -65,7 +65,7 @@ impl Controller {
     /// Stands by for those who are held here, and takes the lease no more. Answers when nobody has led for so long that
     /// none of them is helped by waiting.
     pub async fn linger(&self) {
-        self.epoch.store(0, Ordering::Release);
+        self.leads_under(0);
         self.leave();
         let mut led = Instant::now();
         while led.elapsed() < TAKEN_OVER_IN {
@@ -212,6 +212,12 @@ impl Controller {
                 () = tokio::time::sleep(again) => {}
             }
         }
+    }
+
+    /// 0: it leads no more.
+    fn leads_under(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::Release);
+        self.records.read_for(self.fence().filter(|_| epoch != 0));
     }
 
     fn has_taken(&self, lease: Lease, began: Instant) -> Lease {

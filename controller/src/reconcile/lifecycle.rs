@@ -283,7 +283,9 @@ impl Controller {
         if !self.permit(kind).await {
             return None;
         }
-        match self.cloud.tasks.run(&call).await {
+        let answer = self.cloud.tasks.run(&call).await;
+        self.world().ran(&identity, !matches!(answer, Err(CloudError::Unknown { .. })));
+        match answer {
             Ok(RunAnswer::Started(task)) => {
                 info!(service = name, %role, task = task.arn, "task started");
                 let arn = task.arn.clone();

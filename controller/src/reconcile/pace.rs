@@ -17,6 +17,9 @@ const THROTTLED: [Duration; 3] = [Duration::from_millis(500), Duration::from_sec
 pub struct Pace {
     start: Instant,
     buckets: Mutex<BTreeMap<Kind, Bucket>>,
+    /// Who waits for calls of a kind waits in the order of coming: whoever needs several at once would find them taken
+    /// one by one, for as long as somebody is there who needs one.
+    turns: BTreeMap<Kind, tokio::sync::Mutex<()>>,
 }
 
 impl Pace {
@@ -24,11 +27,16 @@ impl Pace {
     pub fn new(share: Option<f64>) -> Pace {
         let bucket = |share| Kind::ALL.map(|kind| (kind, Bucket::new(kind, share, Duration::ZERO)));
         let buckets = share.map(bucket).into_iter().flatten().collect();
-        Pace { start: Instant::now(), buckets: Mutex::new(buckets) }
+        let turns = Kind::ALL.map(|kind| (kind, tokio::sync::Mutex::default())).into();
+        Pace { start: Instant::now(), buckets: Mutex::new(buckets), turns }
     }
 
     /// Waits until so many calls may be made.
     pub async fn take(&self, kind: Kind, calls: usize) {
+        let _turn = match self.turns.get(&kind) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         while let Err(wait) = self.try_take(kind, calls, 0) {
             tokio::time::sleep(wait).await;
         }
@@ -78,6 +86,26 @@ mod tests {
             let took = began.elapsed().as_millis();
             assert_eq!(result.ok().map(|()| (made.get(), took)), expected, "throttled {throttled} times");
         }
+    }
+
+    /// A sweep that sidecars nudge takes one call after another, as soon as there is one.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_needs_two_calls_has_them_before_one_that_comes_later_and_needs_one() {
+        let pace = Pace::new(Some(0.5));
+        while pace.try_take(Kind::Read, 1, 0).is_ok() {}
+        let sweep = async {
+            loop {
+                pace.take(Kind::Read, 1).await;
+            }
+        };
+        let began = Instant::now();
+        tokio::select! {
+            biased;
+            () = sweep => {}
+            () = pace.take(Kind::Read, 2) => {}
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

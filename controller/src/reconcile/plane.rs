@@ -23,10 +23,9 @@ use tokio::sync::{broadcast, watch};
 impl From<StoreError> for PlaneError {
     fn from(error: StoreError) -> PlaneError {
         match error {
-            StoreError::Conflict { .. } | StoreError::Fenced { .. } => {
-                PlaneError::Conflict(error.to_string())
-            }
-            StoreError::Unavailable(_) | StoreError::Corrupt { .. } => {
+            StoreError::Conflict { .. } => PlaneError::Conflict(error.to_string()),
+            // Fenced: it leads no more, and whoever asks again is answered.
+            StoreError::Unavailable(_) | StoreError::Corrupt { .. } | StoreError::Fenced { .. } => {
                 PlaneError::Unavailable(error.to_string())
             }
         }

@@ -9,6 +9,7 @@ use super::form::Form;
 use dormouse_core::observed::Resources;
 use dormouse_state::{ServiceRecord, Store, StoreError, Version};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
 
@@ -49,14 +50,33 @@ pub struct Records {
     store: Arc<dyn Store>,
     ledger: Arc<dyn Ledger>,
     cache: RwLock<Cache>,
-    /// Raised when a write is refused for a later leader's.
+    /// The lease epoch of the leader that reads here; the greatest of all while nobody leads here.
+    reader: AtomicU64,
+    /// Raised when a row is found to be a later leader's.
     overtaken: Notify,
 }
 
 impl Records {
     /// An empty cache; [`Records::refresh`] fills it.
     pub fn new(store: Arc<dyn Store>, ledger: Arc<dyn Ledger>) -> Records {
-        Records { store, ledger, cache: RwLock::default(), overtaken: Notify::new() }
+        let (cache, reader, overtaken) = (RwLock::default(), AtomicU64::new(u64::MAX), Notify::new());
+        Records { store, ledger, cache, reader, overtaken }
+    }
+
+    /// From here on it is read for a leader of this lease epoch; `None`: for one that stands by. What a later leader wrote
+    /// is dated by that one's clock, which may be minutes off: a leader that took it in would count waits as over.
+    pub fn read_for(&self, epoch: Option<u64>) {
+        self.reader.store(epoch.unwrap_or(u64::MAX), Ordering::Release);
+    }
+
+    /// Whether a row that this leader wrote last may be taken in.
+    pub fn admit(&self, key: &str, leader: u64) -> Result<(), StoreError> {
+        let epoch = self.reader.load(Ordering::Acquire);
+        if leader <= epoch {
+            return Ok(());
+        }
+        self.overtaken.notify_one();
+        Err(StoreError::Fenced { key: key.to_owned(), epoch })
     }
 
     /// One record.
@@ -173,6 +193,7 @@ impl Records {
             self.read().rows.get(name).is_some_and(|row| row.version == version)
         };
         let rows = self.store.changed_services(&is_known).await?;
+        rows.iter().try_for_each(|row| self.admit(&row.name, row.leader))?;
         let mut cache = self.write_lock();
         let mut changed = Vec::new();
         let mut there = BTreeSet::new();
@@ -234,7 +255,7 @@ impl Records {
         result
     }
 
-    /// Waits until a write was refused because a later leader wrote the row: whoever is told that leads no more.
+    /// Waits until a row was found to be a later leader's, by a read or a write: whoever is told that leads no more.
     pub async fn overtaken(&self) {
         self.overtaken.notified().await;
     }
@@ -281,7 +302,10 @@ impl Records {
     /// Reads one row anew.
     pub async fn reread(&self, name: &str) -> Result<(), StoreError> {
         match self.store.service(name).await? {
-            Some(row) => self.keep(name, Known { record: Arc::new(row.value), version: row.version }),
+            Some(row) => {
+                self.admit(name, row.leader)?;
+                self.keep(name, Known { record: Arc::new(row.value), version: row.version });
+            }
             None => self.forget(name),
         }
         Ok(())

@@ -29,9 +29,8 @@ pub(super) struct Known {
 
 impl Default for Known {
     fn default() -> Known {
-        let none = Versioned { value: Templates::default(), version: 0 };
         let changes = watch::Sender::new(0);
-        Known { read: RwLock::new(Arc::new(none)), changes, making: tokio::sync::Mutex::default() }
+        Known { read: RwLock::default(), changes, making: tokio::sync::Mutex::default() }
     }
 }
 
@@ -75,7 +74,7 @@ impl Known {
             let Some(next) = change(&base.value) else { return Ok(None) };
             match store.put_templates(&next, base.version).await {
                 Ok(version) => {
-                    self.keep(Versioned { value: next.clone(), version });
+                    self.keep(Versioned { value: next.clone(), version, leader: 0 });
                     return Ok(Some(next));
                 }
                 Err(StoreError::Conflict { .. }) if tries < TRIES => {

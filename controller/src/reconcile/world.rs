@@ -65,6 +65,8 @@ pub struct World {
     stop_refusals: BTreeMap<String, Refusal>,
     /// Service → the halves whose RunTask was refused, and has not succeeded since.
     runs_refused: BTreeMap<String, BTreeSet<Role>>,
+    /// Service → its service task for which RunTask was last called and not answered.
+    unanswered: BTreeMap<String, Identity>,
     /// Zone and owner → the last refused change of its records.
     refused_records: BTreeMap<(String, String), Refusal>,
     /// Service → what of its name is not ours.
@@ -184,6 +186,18 @@ impl World {
     pub fn refuse_run(&mut self, service: &str, role: Role, why: String, now: Timestamp) {
         self.refuse(service, why, now);
         self.runs_refused.entry(service.to_owned()).or_default().insert(role);
+    }
+
+    /// RunTask was called for a task, and answered or not.
+    pub fn ran(&mut self, identity: &Identity, is_answered: bool) {
+        if identity.role == Role::Proxy {
+            return;
+        }
+        if is_answered {
+            self.unanswered.remove(&identity.service);
+        } else {
+            self.unanswered.insert(identity.service.clone(), identity.clone());
+        }
     }
 
     /// Calls for a service succeeded, RunTask for these halves among them. What was refused is forgotten, but for the
@@ -342,6 +356,7 @@ impl World {
             conflict: self.conflicts.get(&record.name).map(String::as_str),
             refusal: self.refusals.get(&record.name),
             stop_refusal: self.stop_refusals.get(&record.name),
+            unanswered: self.unanswered.get(&record.name),
             spot_is_short: self.spot_short_at.is_some(),
             compared,
         }
@@ -398,6 +413,21 @@ mod tests {
         for (began, desired, known) in [(1, 1, 1), (3, 3, 3), (2, 2, 3), (3, 4, 4)] {
             world.fleet_read(at(began), fleet(desired));
             assert_eq!(world.fleet.as_ref().unwrap().1.group.desired, known, "read from second {began} on");
+        }
+    }
+
+    #[test]
+    fn a_service_task_is_in_doubt_until_its_call_is_answered() {
+        let own = |role| Identity { service: "a".into(), role, epoch: 1, attempt: 1 };
+        let mut world = World::default();
+        for (role, is_answered, in_doubt) in [
+            (Role::Service, false, true),
+            (Role::Proxy, true, true),
+            (Role::Service, true, false),
+            (Role::Proxy, false, false),
+        ] {
+            world.ran(&own(role), is_answered);
+            assert_eq!(world.unanswered.get("a"), in_doubt.then(|| own(Role::Service)).as_ref());
         }
     }
 

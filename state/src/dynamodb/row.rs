@@ -87,6 +87,11 @@ pub fn version(row: Option<&Item>) -> Version {
     row.and_then(|row| integer(row, "version")).unwrap_or(0)
 }
 
+/// The lease epoch of the latest leader that wrote a row; 0: none has.
+pub fn leader(row: &Item) -> u64 {
+    integer(row, LEADER_EPOCH).unwrap_or(0)
+}
+
 pub fn read_service(key: &Key, item: &Item) -> Result<Versioned<ServiceRecord>, StoreError> {
     let service: Versioned<ServiceRecord> = read(key, item)?;
     if service.value.name != key.name {
@@ -98,7 +103,7 @@ pub fn read_service(key: &Key, item: &Item) -> Result<Versioned<ServiceRecord>, 
 pub fn read<T: DeserializeOwned>(key: &Key, item: &Item) -> Result<Versioned<T>, StoreError> {
     match version(Some(item)) {
         0 => Err(key.corrupt("it has no version")),
-        version => Ok(Versioned { value: parse(key, item)?, version }),
+        version => Ok(Versioned { value: parse(key, item)?, version, leader: leader(item) }),
     }
 }
 

@@ -89,6 +89,8 @@ pub struct View<'a> {
     pub refusal: Option<&'a Refusal>,
     /// The last StopTask for it that was refused, if none was accepted since.
     pub stop_refusal: Option<&'a Refusal>,
+    /// Its service task for which RunTask was last called and not answered: it may run.
+    pub unanswered: Option<&'a Identity>,
     /// Fargate Spot lately had no capacity.
     pub spot_is_short: bool,
     /// Whether its definitions were compared under these very settings, with the generation that its record has
@@ -100,6 +102,12 @@ impl View<'_> {
     /// The observed task of an intent.
     pub fn task(&self, intent: &TaskIntent) -> Option<&Task> {
         self.tasks.by_arn.get(intent.task_arn.as_deref()?)
+    }
+
+    /// Whether it is not known of a pair's service task that RunTask was called for if it runs. The same call tells.
+    pub fn is_in_doubt(&self, pair: &Pair) -> bool {
+        pair.service.task_arn.is_none()
+            && self.unanswered.is_some_and(|own| is_of(own, pair.id, Role::Service))
     }
 
     /// Whether there is room for a pair's service task: on Fargate there always is.

@@ -385,6 +385,7 @@ fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps:
     // A proxy without a service costs money for nothing. It starts beside one that has, or is getting, an instance.
     let prospects = pools::has_prospects(pair, view);
     let room = *view.room_of(pair) == Room::Yes;
+    let in_doubt = view.is_in_doubt(pair);
     let answers = view.beat(pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
     for role in Role::ALL {
         let id = pair.id;
@@ -392,7 +393,8 @@ fn run_pair(name: &str, pair: &mut Pair, view: &View<'_>, now: Timestamp, steps:
         let waits = match role {
             Role::Proxy if planted!(ProxyAfterService) && !answers => true,
             Role::Proxy => !prospects,
-            Role::Service => !room,
+            // It may have taken the last room itself.
+            Role::Service => !room && !in_doubt,
         };
         if intent.task_arn.is_some() || !intent.is_open() || waits {
             continue;

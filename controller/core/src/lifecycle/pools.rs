@@ -82,13 +82,15 @@ pub(super) fn fallback(next: &ServiceRecord, view: &View<'_>, now: Timestamp) ->
     }
 }
 
-/// A pair that waits for an instance while none is to be had makes way for one on Fargate.
+/// A pair that waits for an instance while none is to be had makes way for one on Fargate. One that may run already is
+/// asked for again first.
 pub(super) fn leave_the_queue(next: &mut ServiceRecord, view: &View<'_>, now: Timestamp) {
     let Some(why) = fallback(next, view, now).filter(|_| next.desired == Desired::Awake) else { return };
     let waits = |pair: &mut Box<Pair>| {
         let service = &pair.service;
         let is_placed = service.task_arn.is_some() || !service.is_open();
-        pair.condemned.is_none() && service.parameters.launch == Launch::Ec2 && !is_placed
+        let waits = service.parameters.launch == Launch::Ec2 && !is_placed && !view.is_in_doubt(pair);
+        pair.condemned.is_none() && waits
     };
     let pairs = [next.pair.take_if(waits), next.successor.take_if(waits)];
     next.retiring.extend(

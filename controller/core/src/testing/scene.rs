@@ -32,6 +32,7 @@ pub(crate) struct Scene {
     pub conflict: Option<String>,
     pub refusal: Option<Refusal>,
     pub stop_refusal: Option<Refusal>,
+    pub unanswered: Option<Identity>,
     pub spot_is_short: bool,
     pub now: Timestamp,
 }
@@ -58,6 +59,7 @@ impl Scene {
             conflict: None,
             refusal: None,
             stop_refusal: None,
+            unanswered: None,
             spot_is_short: false,
             now: at(0),
         };
@@ -103,6 +105,7 @@ impl Scene {
             conflict: self.conflict.as_deref(),
             refusal: self.refusal.as_ref(),
             stop_refusal: self.stop_refusal.as_ref(),
+            unanswered: self.unanswered.as_ref(),
             spot_is_short: self.spot_is_short,
             compared: false,
         }

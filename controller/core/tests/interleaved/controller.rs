@@ -360,6 +360,7 @@ fn view<'a>(own: &'a Controller, room: &'a Room) -> View<'a> {
         conflict: None,
         refusal: own.refusal.as_ref(),
         stop_refusal: None,
+        unanswered: None,
         spot_is_short: false,
         compared: true,
     }

@@ -120,6 +120,39 @@ async fn a_write_that_is_refused_for_a_later_leaders_tells_that_another_leads() 
     }
 }
 
+/// Its times are of another clock.
+#[tokio::test]
+async fn what_a_later_leader_wrote_is_not_taken_in_by_one_that_leads() {
+    let store = Arc::new(MemoryStore::new());
+    let records = Records::new(store.clone(), Arc::new(Nobody));
+    records.read_for(Some(2));
+    records.update("a", Some(2), |_| Some(record("a"))).await.unwrap();
+    records.update("b", None, |_| Some(record("b"))).await.unwrap();
+    let theirs = ServiceRecord { generation: 2, ..record("a") };
+    store.put_service(&theirs, 1, Some(3)).await.unwrap();
+    let change = |known: Option<&ServiceRecord>| Some(ServiceRecord { epoch: 1, ..known?.clone() });
+    let fenced = Err(StoreError::Fenced { key: "a".to_owned(), epoch: 2 });
+    // Whichever way it comes upon the row, be it by a write that any replica may make.
+    for way in 0..3 {
+        let found = match way {
+            0 => records.refresh().await.map(drop),
+            1 => records.reread("a").await,
+            _ => records.update("a", None, change).await.map(drop),
+        };
+        assert_eq!(found, fenced, "{way}");
+        assert!(records.overtaken().now_or_never().is_some(), "{way}");
+        assert_eq!(*records.get("a").unwrap().record, record("a"), "{way}");
+    }
+    // Whoever stands by follows whoever leads.
+    records.read_for(None);
+    assert_eq!(records.refresh().await.unwrap(), ["a"]);
+    assert_eq!(*records.get("a").unwrap().record, theirs);
+    assert!(records.overtaken().now_or_never().is_none());
+    // So does the next leader.
+    records.read_for(Some(4));
+    assert_eq!(records.refresh().await.unwrap(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn who_is_sound_asleep_is_passed_over_and_comes_back_whole() {
     let store = Arc::new(MemoryStore::new());

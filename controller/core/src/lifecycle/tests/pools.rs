@@ -6,6 +6,7 @@ use crate::observed::{TaskStatus, Tasks};
 use crate::testing::scene::{Scene, runs};
 use crate::testing::secs;
 use dormouse_manifests::{Fallback, ServiceSpec};
+use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{ConditionType, Launch, Months, ServiceRecord};
 
@@ -107,6 +108,27 @@ fn who_waits_for_an_instance_that_does_not_come_leaves_the_queue() {
         assert_eq!(runs(&steps).len(), if leaves { 2 } else { 0 }, "{reason} {after}");
         assert_eq!((scene.record.failures, scene.events("PairLost")), (0, 0), "nothing of its own failed");
     }
+}
+
+/// RunTask was called and not answered; its own task may be why there is no room any more.
+#[test]
+fn one_that_may_have_its_place_is_asked_for_again_before_it_leaves_the_queue() {
+    let mut scene = scene(Room::Yes);
+    scene.wake();
+    assert_eq!(runs(&scene.step()), Role::ALL);
+    let own = identity("hello", scene.pair().id, Role::Service);
+    scene.start(Role::Proxy);
+    scene.room = no_room("ScalingUp");
+    scene.pass(200);
+    // Another pair's call says nothing of this one.
+    let other = Identity { attempt: own.attempt + 1, ..own.clone() };
+    for (unanswered, is_asked) in [(Some(own), true), (Some(other), false), (None, false)] {
+        scene.unanswered = unanswered;
+        let steps = scene.plan().steps;
+        let expected: &[Role] = if is_asked { &[Role::Service] } else { &Role::ALL };
+        assert_eq!(runs(&steps), expected, "{:?}", scene.unanswered);
+    }
+    assert_eq!(scene.plan().record.pair.unwrap().service.parameters.launch, Launch::Fargate);
 }
 
 #[test]

@@ -88,6 +88,7 @@ impl Toy {
             conflict: None,
             refusal: seen.refusals.get(name),
             stop_refusal: None,
+            unanswered: None,
             spot_is_short: false,
             compared: false,
         }
