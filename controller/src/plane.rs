@@ -133,6 +133,12 @@ pub trait Plane: Send + Sync {
         None
     }
 
+    /// Looks whether a name that is not known here was declared elsewhere a moment ago. Answers whether it is worth
+    /// asking again. Bounded: whoever thinks of names has little read.
+    async fn seek(&self, _name: &str) -> bool {
+        false
+    }
+
     /// One service, or what a wake would make of its name.
     fn wakeable(&self, name: &str) -> Option<Arc<ServiceView>> {
         self.service(name).or_else(|| self.prospect(name))

@@ -104,6 +104,8 @@ pub fn awake(name: &str) -> ServiceView {
 /// A plane whose services are what a test says.
 pub struct FakePlane {
     views: Mutex<BTreeMap<String, Arc<ServiceView>>>,
+    /// Declared at another controller a moment ago.
+    pub elsewhere: Mutex<Option<ServiceView>>,
     templates: Mutex<Templates>,
     template_changes: watch::Sender<u64>,
     changes: broadcast::Sender<Arc<ServiceView>>,
@@ -125,6 +127,7 @@ impl FakePlane {
             views: Mutex::new(
                 views.into_iter().map(|view| (view.metadata.name.clone(), Arc::new(view))).collect(),
             ),
+            elsewhere: Mutex::default(),
             templates: Mutex::default(),
             template_changes: watch::Sender::new(0),
             changes: broadcast::Sender::new(16),
@@ -227,6 +230,13 @@ impl Plane for FakePlane {
 
     fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
         self.views.lock().unwrap().get(name).cloned()
+    }
+
+    async fn seek(&self, name: &str) -> bool {
+        let view = self.elsewhere.lock().unwrap().take_if(|view| view.metadata.name == name);
+        let is_there = view.is_some();
+        self.views.lock().unwrap().extend(view.map(|view| (name.to_owned(), Arc::new(view))));
+        is_there
     }
 
     fn prospect(&self, name: &str) -> Option<Arc<ServiceView>> {

@@ -11,7 +11,7 @@ use dormouse::reconcile::{Controller, ControllerPlane, Parts};
 use dormouse::replicas::follow;
 use dormouse::replicas::link::{Broken, Feed, Link, News};
 use dormouse_core::view::ServiceView;
-use dormouse_manifests::{Service, ServiceSpec};
+use dormouse_manifests::{Service, ServiceSpec, ServiceTemplate};
 use dormouse_state::{Desired, MemoryStore};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -103,4 +103,24 @@ async fn a_wake_at_a_standby_reaches_the_leader_at_once() {
         until("the leader knows", knows).await;
         assert!(woken.elapsed() <= AT_ONCE, "{name}: {:?}", woken.elapsed());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_a_standby_for_what_was_just_declared_is_not_told_that_it_is_not() {
+    let store = Arc::<MemoryStore>::default();
+    let (_, leads) = controller(&store, 1);
+    until("the first one leads", || leads.hears()).await;
+    let (_, stands_by) = controller(&store, 2);
+    until("the other one has read the table", || stands_by.is_ready()).await;
+    leads.declare(Service::new("new", ServiceSpec::defaults_for("demo"))).await.unwrap();
+    assert!(stands_by.service("new").is_none(), "nobody has told it");
+    assert!(stands_by.seek("new").await && stands_by.service("new").is_some());
+
+    let template = ServiceTemplate::new("preview", "preview-*", ServiceSpec::defaults_for("demo"));
+    leads.declare_template(template).await.unwrap();
+    assert!(stands_by.wakeable("preview-7").is_none(), "nobody has told it");
+    assert!(stands_by.seek("preview-7").await && stands_by.wakeable("preview-7").is_some());
+
+    assert!(stands_by.seek("nobody").await && stands_by.wakeable("nobody").is_none());
+    assert!(!leads.seek("nobody").await, "the leader knows all there is");
 }

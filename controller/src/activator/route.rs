@@ -43,7 +43,11 @@ impl Activator {
         if let Err(problem) = readiness::read(&*self.plane).await {
             return problem.into_response();
         }
-        match self.plane.wakeable(&name) {
+        let mut known = self.plane.wakeable(&name);
+        if known.is_none() && self.plane.seek(&name).await {
+            known = self.plane.wakeable(&name);
+        }
+        match known {
             None => return local::not_declared(&parts, &name),
             Some(view) if own::is_own(parts.uri.path()) => return self.own(&parts, &view, peer).await,
             Some(_) => {}

@@ -13,6 +13,7 @@
 //! - `leader`: the lease, and the session of one that leads
 //! - [`pace`]: the budget of calls
 //! - `replicas`: controllers beside each other: what a standby hears and tells; `withdrawal`: one of them ends
+//! - `seek`: a name that a standby does not know yet
 //! - `plane`: what users' side asks of it ([`crate::plane::Plane`])
 //! - `templates`: services that are made when somebody asks for them
 //! - `views`: what those who watch were told last
@@ -39,6 +40,7 @@ pub mod records;
 pub mod replicas;
 pub mod runner;
 pub mod scheduler;
+mod seek;
 mod sweep;
 mod templates;
 mod views;
@@ -155,6 +157,7 @@ pub struct Controller {
     changes: broadcast::Sender<Arc<ServiceView>>,
     backends: backends::Backends,
     replicas: replicas::Replicas,
+    seeking: seek::Seeking,
     webhook: webhook::Telling,
 }
 
@@ -194,6 +197,7 @@ impl Controller {
             changes: broadcast::channel(CHANGES).0,
             backends: backends::Backends::default(),
             replicas: replicas::Replicas::default(),
+            seeking: seek::Seeking::default(),
             webhook: webhook::Telling::new(parts.webhook),
         })
     }

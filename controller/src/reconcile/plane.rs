@@ -97,6 +97,10 @@ impl Plane for ControllerPlane {
         self.0.prospect(name)
     }
 
+    async fn seek(&self, name: &str) -> bool {
+        self.0.seek(name).await
+    }
+
     fn templates(&self) -> Vec<TemplateView> {
         self.0.all_templates()
     }

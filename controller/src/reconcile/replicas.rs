@@ -156,7 +156,7 @@ impl Controller {
         self.publish(name);
     }
 
-    async fn reread(&self, name: &str) {
+    pub(super) async fn reread(&self, name: &str) {
         if let Err(error) = self.records.reread(name).await {
             // The whole table is read again soon.
             debug!(service = name, %error, "a row could not be read");

@@ -16,10 +16,9 @@ pub mod clients;
 use crate::controller::Controller;
 use crate::eventually::{SOON, eventually, steadily};
 use crate::faults;
-use crate::http::Request;
 use crate::manifest::Manifest;
 use crate::options::Options;
-use crate::world::{World, host};
+use crate::world::World;
 use acts::Acts;
 use clients::{Clients, Outcome, Verdict};
 use std::collections::BTreeMap;
@@ -66,15 +65,6 @@ pub fn storm(world: &World, seed: u64, during: Duration) -> Weathered {
     let controllers = vec![world.controller(), world.controller()];
     for name in SERVICES {
         controllers[0].declare(&manifest(name, 0));
-    }
-    // A standby hears of what was declared a moment later.
-    for (controller, name) in controllers.iter().flat_map(|one| SERVICES.map(|name| (one, name))) {
-        let robots = || Request::new("GET", &host(name), "/robots.txt").send(controller.activator());
-        eventually("every activator knows every service", SOON, || match robots() {
-            Ok(answer) if answer.status == 200 => Ok(()),
-            Ok(answer) => Err(answer.to_string()),
-            Err(error) => Err(error.to_string()),
-        });
     }
     let begin = Instant::now();
     let clients = Clients::start(world);

@@ -69,3 +69,12 @@ async fn a_template_that_makes_no_more_says_so() {
     let body = refused.into_body().collect().await.unwrap().to_bytes();
     assert!(String::from_utf8_lossy(&body).contains("`preview-42` cannot be woken: no more"), "{body:?}");
 }
+
+#[tokio::test]
+async fn what_was_declared_elsewhere_a_moment_ago_is_looked_for() {
+    let rig = rig(|_| {}).await;
+    *rig.plane.elsewhere.lock().unwrap() = Some(asleep("new"));
+    assert_eq!(ask(&rig, "newer", "*/*").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(ask(&rig, "new", "text/html").await.status(), StatusCode::SERVICE_UNAVAILABLE, "it waits");
+    assert_eq!(rig.plane.wakes(), 1);
+}
