@@ -2,6 +2,7 @@
 
 use crate::capacity::CapacityMemory;
 use crate::lease::Lease;
+use crate::planted;
 use crate::record::ServiceRecord;
 use crate::store::{Store, StoreError, Version, Versioned, admit};
 use crate::template::Templates;
@@ -21,7 +22,8 @@ struct Row<T> {
 
 impl<T> Row<T> {
     fn holding<V>(&self, value: V) -> Versioned<V> {
-        Versioned { value, version: self.version, leader: self.fence }
+        let leader = if planted!(FenceIgnored) { 0 } else { self.fence };
+        Versioned { value, version: self.version, leader }
     }
 }
 

@@ -29,8 +29,7 @@ pub fn record(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
     // One that is to take over has its time to become ready anew.
     next.successor.iter_mut().for_each(|pair| wait(&mut pair.intended_at, true));
     for pair in next.pairs_mut() {
-        let is_under_way = pair.condemned.is_some() || pair.ready_at.is_none();
-        tasks(pair, |at| wait(at, is_under_way));
+        tasks(pair, |at| wait(at, true));
         wait(&mut pair.intended_at, false);
         pair.ready_at.iter_mut().chain(&mut pair.ready_before).for_each(|at| wait(at, false));
         pair.condemned.iter_mut().for_each(|(at, _)| wait(at, true));
@@ -53,12 +52,12 @@ pub fn taken_over(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord
     record(known, now).or_else(|| known.pairs().next().map(|_| known.clone()))
 }
 
-/// When its tasks were asked for, and answered.
+/// When its tasks were asked for, and answered: ECS may know nothing of a task for a while, also of one that is ready.
 fn tasks(pair: &mut Pair, mut each: impl FnMut(&mut Timestamp)) {
-    let TaskIntent { attempted_at, started_at, .. } = &mut pair.proxy;
-    [attempted_at, started_at].into_iter().flatten().for_each(&mut each);
-    let TaskIntent { attempted_at, started_at, .. } = &mut pair.service;
-    [attempted_at, started_at].into_iter().flatten().for_each(&mut each);
+    for intent in [&mut pair.proxy, &mut pair.service].into_iter().filter(|intent| intent.is_open()) {
+        let TaskIntent { attempted_at, started_at, .. } = intent;
+        [attempted_at, started_at].into_iter().flatten().for_each(&mut each);
+    }
 }
 
 /// The same of a group's.
@@ -115,17 +114,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_steady_is_not_written() {
-        for scene in [Scene::asleep(), Scene::ready()] {
-            let later = later(scene.now, secs(3600));
-            assert_eq!(record(&scene.record, later), None);
+    fn who_sleeps_is_not_written() {
+        let scene = Scene::asleep();
+        assert_eq!(record(&scene.record, later(scene.now, secs(3600))), None);
+    }
+
+    /// Its tasks may be missing in a reading for a while since they were made; when that was, another clock says.
+    #[test]
+    fn of_a_pair_that_is_ready_its_tasks_count_as_just_made() {
+        let scene = Scene::ready();
+        let now = later(scene.now, secs(3600));
+        let mut expected = scene.record.clone();
+        for role in Role::ALL {
+            let intent = expected.pair.as_mut().unwrap().task_mut(role);
+            (intent.attempted_at, intent.started_at) = (Some(now), Some(now));
         }
+        assert_eq!(record(&scene.record, now), Some(expected.clone()));
+        assert_eq!(record(&expected, now), None);
     }
 
     #[test]
     fn what_is_up_refuses_the_leader_before() {
         let ready = Scene::ready();
-        assert_eq!(taken_over(&ready.record, ready.now), Some(ready.record.clone()));
+        let written = taken_over(&ready.record, ready.now).unwrap();
+        assert_eq!(taken_over(&written, ready.now), Some(written.clone()), "also when nothing changes");
         let asleep = Scene::asleep();
         assert_eq!(taken_over(&asleep.record, asleep.now), None, "ten thousand rows are not written");
     }
