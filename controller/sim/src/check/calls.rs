@@ -1,13 +1,14 @@
 //! S13 and S14: what calls derive from, and how many there are.
 
 use super::Moment;
+use super::memory::Try;
 use super::tasks::task_of;
 use crate::profile::{MINUTE, Ms, SECOND};
 use crate::sim::Sim;
 use crate::truth::tasks::SimTask;
 use dormouse_core::budget::Kind;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, PairId, ServiceRecord};
+use dormouse_state::{Pair, PairId, ServiceRecord};
 
 /// A call that creates or destroys is made by a process that has read all that it depends on; and what is written to
 /// have ended, or never to have been, is truly not there.
@@ -112,31 +113,61 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     }
 }
 
-/// A new pair in place of a lost one comes later each time.
+/// A new pair in place of a lost one comes later each time. One that waited for an instance and makes way for a pair on
+/// Fargate is not lost: the same try goes on there, and never comes back from there.
 fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
-    let pair = row.pair.as_ref()?;
-    let (last, generation, at, lost) = sim.audit.tries.get(&row.name)?;
-    let again = *last != pair.id && last.epoch == pair.id.epoch && *generation == row.generation;
-    let ago = sim.now - at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
-    let slept = sim.audit.desired_since.get(&row.name).is_some_and(|since| since > at);
-    let elsewhere = sim.audit.elsewhere.contains(&(row.name.clone(), *last)) || makes_way(sim, row, *last);
-    (again && !slept && !elsewhere && row.desired == Desired::Awake && ago < spacing(*lost))
-        .then(|| format!("pair {} of {} comes {} ms after pair {last}", pair.id, row.name, sim.now - at))
+    let (last, pair) = (sim.audit.tries.get(&row.name)?, again(sim, row)?);
+    // It is dated by when it was decided; its write takes up to five seconds.
+    let ago = sim.now - last.at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
+    (ago < spacing(last.lost) && !leaves_the_queue(sim, row, last, pair)).then(|| {
+        format!("pair {} of {} comes {} ms after pair {}", pair.id, row.name, sim.now - last.at, last.id)
+    })
 }
 
-/// A StopTask that fails is made again after 1, 2, 4, 8, 15 s, and then every 15 s; and a few times more when another's
-/// was accepted meanwhile, or a clock jumped.
-const STOPS: usize = 16;
-
-/// Whether a pair makes way for one in another pool, for want of capacity in its own: it has not failed, and its successor
-/// is the same try, elsewhere.
-pub(super) fn makes_way(sim: &Sim, row: &ServiceRecord, id: PairId) -> bool {
-    let waited = |(_, why): &(_, String)| why.starts_with("no instance is to be had");
-    let mut retiring = row.retiring.iter().filter(|pair| pair.id == id);
-    let taken_back = |proxy: &SimTask| proxy.seen.stop_code.as_deref() == Some("SpotInterruption");
-    retiring.any(|pair| pair.condemned.as_ref().is_some_and(waited))
-        || task_of(sim, row, id, Role::Proxy).is_some_and(taken_back)
+/// A row's pair, when it is one in place of another: of the same epoch and manifest.
+fn again<'a>(sim: &Sim, row: &'a ServiceRecord) -> Option<&'a Pair> {
+    let (last, pair) = (sim.audit.tries.get(&row.name)?, row.pair.as_deref()?);
+    let same = last.id.epoch == pair.id.epoch && last.generation == row.generation;
+    (last.id != pair.id && same).then_some(pair)
 }
+
+/// A row's pair, when it is a new one: what is to be remembered of it.
+pub(super) fn next_try(sim: &Sim, row: &ServiceRecord) -> Option<Try> {
+    let pair = row.pair.as_deref()?;
+    let last = sim.audit.tries.get(&row.name);
+    if last.is_some_and(|last| last.id == pair.id) {
+        return None;
+    }
+    let lost = last.filter(|_| again(sim, row).is_some()).map_or(0, |last| {
+        let failed = !leaves_the_queue(sim, row, last, pair) && !is_taken_back(sim, row, last.id);
+        // One that lasted did not fail.
+        let known = sim.now + sim.audit.slack + sim.audit.apart;
+        let lasted = last.ready_at.is_some_and(|at| at + 10 * MINUTE <= known);
+        if lasted { 0 } else { last.lost + u32::from(failed) }
+    });
+    let (generation, on_fargate) = (row.generation, pair.on_fargate.is_some());
+    Some(Try { id: pair.id, generation, at: sim.now, ready_at: None, lost, on_fargate })
+}
+
+/// Whether a pair that never found an instance makes way for one on Fargate.
+fn leaves_the_queue(sim: &Sim, row: &ServiceRecord, last: &Try, pair: &Pair) -> bool {
+    let task = |role| task_of(sim, row, last.id, role);
+    let died = |proxy: &SimTask| !proxy.is_there() && proxy.stop_asked.is_none();
+    !last.on_fargate
+        && pair.on_fargate.is_some()
+        && task(Role::Service).is_none()
+        && !task(Role::Proxy).is_some_and(died)
+}
+
+/// Whether Spot took its proxy back: nothing of its own has failed. The next one is spaced all the same.
+fn is_taken_back(sim: &Sim, row: &ServiceRecord, id: PairId) -> bool {
+    let proxy = task_of(sim, row, id, Role::Proxy);
+    proxy.is_some_and(|proxy| proxy.seen.stop_code.as_deref() == Some("SpotInterruption"))
+}
+
+/// A StopTask that fails is made again after 1, 2, 4, 8, 15 s, and then every 15 s: that is seven in a minute; and a few
+/// times more when another's was accepted meanwhile, or a clock jumped.
+const STOPS: usize = 10;
 
 /// 5, 10, 20 … 300 s.
 fn spacing(tries: u32) -> Ms {

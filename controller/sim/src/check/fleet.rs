@@ -52,7 +52,7 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
     });
     let since = sim.audit.woken.get(&row.name).copied().unwrap_or(sim.now);
     let known = sim.audit.desired_since.get(&row.name).copied().unwrap_or(sim.now);
-    let tried = sim.audit.tries.get(&row.name).map_or(sim.now, |(_, _, at, _)| *at);
+    let tried = sim.audit.tries.get(&row.name).map_or(sim.now, |newest| newest.at);
     // Whose call was refused waits for its next try; it may have its place elsewhere.
     let refused = row.conditions.iter().any(|known| known.reason == "CallRefused");
     row.desired == Desired::Awake

@@ -3,13 +3,15 @@
 use super::answers::is_ready;
 use super::{Moment, RESTS_FOR, SETTLES_IN};
 use crate::profile::{MINUTE, Ms, SECOND};
+use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::sidecar::millis;
 use crate::truth::tasks::SimTask;
 use crate::truth::zone::lookup;
+use dormouse_core::definition::service_resources;
 use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
-use dormouse_manifests::IdleAfter;
+use dormouse_manifests::{Fallback, IdleAfter};
 use dormouse_peer::wire::Role;
 use dormouse_state::{ConditionType, Desired, Pair, PairId, Phase, ServiceRecord};
 
@@ -387,29 +389,44 @@ pub fn keep_time(sim: &mut Sim) {
 fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
     let woken = sim.audit.woken.get(&row.name).copied().unwrap_or(0);
     let tried = sim.audit.tried.get(&row.name).is_some_and(|at| *at >= woken);
-    let free = row.retiring.is_empty() && row.strays.is_empty() && row.failures == 0 && !row.deleting;
-    // A standby writes the wake down, and the leader learns of it when it reads the table.
-    let led =
-        sim.audit.leads_since < woken && sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
-    // With less than a tenth of the calls left, nothing is promised.
-    let undisturbed = sim.last_outage() + MINUTE < sim.now && sim.profile.neighbours <= 900;
-    // Beyond the group's maximum there is no call to be made, nor while a task that is ending holds the place, or an
-    // instance of which ECS hears nothing.
-    let is_held = || {
-        let mut tasks = sim.truth.tasks.values();
-        tasks.any(|task| task.role() == Some(Role::Service) && task.is_there() && task.seen.stopping)
-            || members(sim).any(|member| member.joined && !member.connected)
+    // Two generations at the most: a third waits until one of them is gone. A failed one is tried again when it is due.
+    let generations =
+        row.retiring.iter().filter(|pair| !pair.is_over()).count() + row.strays.len().div_ceil(2);
+    let free = generations < 2 && row.failures == 0 && !row.deleting;
+    // Whoever comes to lead reads everything first. A standby that cannot tell the leader writes the wake down, and the
+    // leader reads the table every two minutes while all sleep.
+    let by_the_leader = sim.audit.leader() == sim.audit.woken_by.get(&row.name).copied();
+    let is_known = match sim.audit.leads_since {
+        since if since >= woken => since + MINUTE < sim.now,
+        _ => by_the_leader || woken + 2 * MINUTE < sim.now,
     };
+    // With less than a tenth of the calls left, nothing is promised. A call needs the table, and ECS; the zone and the
+    // group it does not.
+    let undisturbed =
+        sim.last_outage_of(&[Aws::Ecs, Aws::Table]) + MINUTE < sim.now && sim.profile.neighbours <= 900;
+    // Where there is truly no place, nor will be, there is no call to be made: what may run on Fargate runs there.
     let says = |reason: &str| row.conditions.iter().any(|known| known.reason == reason);
-    let no_room = says("AtMaximum") && (is_crowded(sim) || is_held())
-        || says("LaunchFailed") && sim.truth.fleet.launch_failed;
+    let no_room = (says("AtMaximum") || says("LaunchFailed") && sim.truth.fleet.launch_failed)
+        && row.spec.fallback != Fallback::Fargate
+        && !has_place(sim, row);
     undisturbed
         && !no_room
         && !tried
         && free
-        && led
+        && is_known
         && row.pair.as_ref().is_none_or(|pair| pair.id.epoch == row.epoch)
-        && sim.audit.desired_since.get(&row.name) == Some(&woken)
+}
+
+/// Whether an instance truly has a place for a service's task. Whether a stranger's task takes an interface, nobody can
+/// tell: it counts as one that does.
+fn has_place(sim: &Sim, row: &ServiceRecord) -> bool {
+    let on = |arn: &String| {
+        let there = sim.truth.tasks.values().filter(|task| task.is_there());
+        there.filter(|task| task.seen.container_instance.as_ref() == Some(arn)).count()
+    };
+    let most = usize::try_from(sim.settings.max_tasks_per_instance).unwrap_or(usize::MAX);
+    let places = sim.with_room(service_resources(&row.spec)).unwrap_or_default();
+    places.iter().any(|arn| on(arn) < most)
 }
 
 /// The property of a service that nobody uses: to take over is no use, but a pair in place of a lost one begins anew.

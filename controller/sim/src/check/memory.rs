@@ -57,6 +57,23 @@ pub struct Flip {
     pub told_at: Option<Ms>,
 }
 
+/// The newest pair of an epoch and a generation.
+#[derive(Debug, Clone)]
+pub(super) struct Try {
+    /// Which pair.
+    pub id: PairId,
+    /// Of which generation.
+    pub generation: u64,
+    /// When it was intended.
+    pub at: Ms,
+    /// Since when it is ready.
+    pub ready_at: Option<Ms>,
+    /// How many were lost before it, since one lasted.
+    pub lost: u32,
+    /// Its service task does not run on an instance.
+    pub on_fargate: bool,
+}
+
 /// What the checks remember of a run.
 #[derive(Debug, Default)]
 pub struct Audit {
@@ -135,10 +152,8 @@ pub struct Audit {
     pub(super) probes: BTreeMap<(String, String), Ms>,
     /// Service and address → when its proxy was stopped as planned.
     pub(super) planned_ends: BTreeMap<(String, String), Ms>,
-    /// Service → pairs of one epoch and generation: when the newest was intended, and how many were lost.
-    pub(super) tries: BTreeMap<String, (PairId, u64, Ms, u32)>,
-    /// Pairs that made way for one in another pool.
-    pub(super) elsewhere: BTreeSet<(String, PairId)>,
+    /// Service → its newest pair.
+    pub(super) tries: BTreeMap<String, Try>,
     /// Service → the pair that its serving pair took over from, or the one before that, and so on.
     pub(super) first_pairs: BTreeMap<String, PairId>,
     /// Service → when a call was last made for it.
@@ -246,6 +261,7 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
             sim.audit.deleted_by_hand.remove(name);
             sim.audit.asleep_since.remove(name);
             sim.audit.fences.remove(name);
+            sim.audit.tries.remove(name);
             sim.audit.drains.retain(|(service, _), _| service != name);
             sim.audit.running.values_mut().for_each(|running| {
                 running.epochs.remove(name);
@@ -377,8 +393,7 @@ fn written(
     } else {
         sim.audit.asleep_since.entry(name.clone()).or_insert(now);
     }
-    let last = sim.audit.tries.get(name).map(|(last, ..)| *last);
-    let elsewhere = last.filter(|last| super::calls::makes_way(sim, row, *last));
+    let next_try = super::calls::next_try(sim, row);
     let audit = &mut sim.audit;
     audit.specs.insert(name.clone(), (*row.spec).clone());
     let epoch = audit.running.entry(controller).or_default().epochs.entry(name.clone()).or_default();
@@ -407,26 +422,11 @@ fn written(
     if let Some(pending) = &row.dns.pending {
         audit.addresses.insert((name.clone(), pending.address.clone()));
     }
-    audit.elsewhere.extend(elsewhere.into_iter().map(|id| (name.clone(), id)));
-    if let Some(pair) = row.pair.as_ref() {
-        let lost = match audit.tries.get(name) {
-            Some((last, ..)) if *last == pair.id => None,
-            Some((last, generation, _, lost))
-                if last.epoch == pair.id.epoch && *generation == row.generation =>
-            {
-                Some(lost + u32::from(!audit.elsewhere.contains(&(name.clone(), *last))))
-            }
-            _ => Some(0),
-        };
-        if let Some(lost) = lost {
-            audit.tries.insert(name.clone(), (pair.id, row.generation, now, lost));
-        }
-        // One that lasted did not fail.
-        if pair.ready_at.is_some()
-            && let Some((_, _, _, lost)) = audit.tries.get_mut(name)
-        {
-            *lost = 0;
-        }
+    audit.tries.extend(next_try.map(|newest| (name.clone(), newest)));
+    if row.pair.as_ref().is_some_and(|pair| pair.ready_at.is_some())
+        && let Some(newest) = audit.tries.get_mut(name)
+    {
+        newest.ready_at.get_or_insert(now);
     }
     if let Some(pair) = row.pair.as_ref() {
         let old = before.and_then(|before| before.pair.as_ref()).map(|old| old.id);

@@ -4,6 +4,7 @@ use super::memory::Running;
 use super::{Audit, LEASE, Moment, look};
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
 use crate::queue::Report;
+use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::requests::Request;
 use crate::truth::sidecar::millis;
@@ -52,7 +53,12 @@ impl Sim {
 
     /// When the last outage ends or ended; zero: there was none.
     pub fn last_outage(&self) -> Ms {
-        self.truth.outages.values().copied().max().unwrap_or(0)
+        self.last_outage_of(&Aws::ALL)
+    }
+
+    /// The same of some of them.
+    pub fn last_outage_of(&self, which: &[Aws]) -> Ms {
+        which.iter().filter_map(|aws| self.truth.outages.get(aws)).copied().max().unwrap_or(0)
     }
 
     /// Since when that is so.
