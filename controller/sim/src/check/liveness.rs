@@ -400,15 +400,18 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         since if since >= woken => since + MINUTE < sim.now,
         _ => by_the_leader || woken + 2 * MINUTE < sim.now,
     };
-    // With less than a tenth of the calls left, nothing is promised. A call needs the table, and ECS; the zone and the
-    // group it does not.
+    // With less than a tenth of the calls left, nothing is promised. A call needs the table, and ECS; the zone and
+    // EC2 it does not.
     let undisturbed =
         sim.last_outage_of(&[Aws::Ecs, Aws::Table]) + MINUTE < sim.now && sim.profile.neighbours <= 900;
     // Where there is truly no place, nor will be, there is no call to be made: what may run on Fargate runs there.
     let says = |reason: &str| row.conditions.iter().any(|known| known.reason == reason);
-    let no_room = (says("AtMaximum") || says("LaunchFailed") && sim.truth.fleet.launch_failed)
+    // The group and its instances are one reading: while the group cannot be asked, a place that is free is not seen.
+    let unheard = sim.last_outage_of(&[Aws::Scaling]) + MINUTE >= sim.now;
+    let no_launch = says("LaunchFailed") && (sim.truth.fleet.launch_failed || unheard);
+    let no_room = (says("AtMaximum") || no_launch)
         && row.spec.fallback != Fallback::Fargate
-        && !has_place(sim, row);
+        && (unheard || !has_place(sim, row));
     undisturbed
         && !no_room
         && !tried
