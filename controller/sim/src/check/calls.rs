@@ -149,12 +149,13 @@ pub(super) fn next_try(sim: &Sim, row: &ServiceRecord) -> Option<Try> {
     Some(Try { id: pair.id, generation, at: sim.now, ready_at: None, lost, on_fargate })
 }
 
-/// Whether a pair that never found an instance makes way for one on Fargate.
+/// Whether a pair that never found an instance makes way for one on Fargate; or for one on an instance that has room by
+/// the time that its successor may begin, when no task of it was ever made.
 fn leaves_the_queue(sim: &Sim, row: &ServiceRecord, last: &Try, pair: &Pair) -> bool {
     let task = |role| task_of(sim, row, last.id, role);
     let died = |proxy: &SimTask| !proxy.is_there() && proxy.stop_asked.is_none();
     !last.on_fargate
-        && pair.on_fargate.is_some()
+        && (pair.on_fargate.is_some() || task(Role::Proxy).is_none())
         && task(Role::Service).is_none()
         && !task(Role::Proxy).is_some_and(died)
 }
