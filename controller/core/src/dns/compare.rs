@@ -77,14 +77,18 @@ pub fn compare(
     }
     changes.extend(claimed_sets.iter().filter(|set| !wanted_sets.contains(set)).cloned().map(Change::Delete));
     if old != new {
-        changes.extend(old.map(Change::Delete));
+        changes.extend(old.clone().map(Change::Delete));
     }
     changes.extend(wanted_sets.into_iter().filter(|set| !claimed_sets.contains(set)).map(Change::Create));
-    if let Some(new) = new
-        && !planted!(NoOwnership)
-        && zone.get(&new.name, "TXT") != [new.clone()]
-    {
-        changes.push(Change::Create(new));
+    if let Some(new) = new.filter(|_| !planted!(NoOwnership)) {
+        let stands = old.as_ref() == Some(&new);
+        // The reading may be older than the end of the claim: without it, what is made here would be nobody's.
+        if stands && !changes.is_empty() {
+            changes.push(Change::Delete(new.clone()));
+        }
+        if !stands || !changes.is_empty() {
+            changes.push(Change::Create(new));
+        }
     }
     if changes.is_empty() { Standing::AsWanted } else { Standing::Differs(changes) }
 }

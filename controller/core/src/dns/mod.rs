@@ -220,7 +220,7 @@ fn service(
                 Some(pending) => pending.change_id.is_some() || pending.seen,
             };
             // What says whose it is stands as it was: its record was taken out, whoever's stood there meanwhile.
-            let undone = undone || changes.iter().all(|change| change.set().kind != "TXT");
+            let undone = undone || leaves_the_claim(&changes);
             if undone && address.is_some() {
                 if let Some(again) = not_before(&memory, now) {
                     let why = format!(
@@ -248,6 +248,14 @@ fn service(
     if memory != record.dns {
         plan.memories.insert(name.clone(), memory);
     }
+}
+
+/// Whether the claim is after these changes what it was before them.
+fn leaves_the_claim(changes: &[Change]) -> bool {
+    changes.iter().filter(|change| change.set().kind == "TXT").all(|change| {
+        let set = change.set().clone();
+        changes.contains(&Change::Delete(set.clone())) && changes.contains(&Change::Create(set))
+    })
 }
 
 fn takes_the_claim_alone(changes: &[Change]) -> bool {
