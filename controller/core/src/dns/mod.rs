@@ -190,19 +190,17 @@ fn service(
                     ..anew(&memory)
                 };
             }
-            // Somebody took it out, or a withdrawal was forgotten: when is not known.
-            None if memory.withdrawn_at.is_none() && memory.published.is_some() => {
+            // Somebody took it out, or its withdrawal was forgotten: when is not known. One that was intended may have stood
+            // as well, or come yet: perhaps its call was made and not answered.
+            None if memory.withdrawn_at.is_none()
+                && (memory.published.is_some() || memory.pending.is_some()) =>
+            {
                 intended(&mut memory);
                 memory.pending.iter_mut().for_each(|pending| pending.seen = true);
                 sooner(&mut plan.requeue, PROPAGATES_IN);
             }
             None if memory.withdrawn_at.is_none() => {
-                let waited = memory.pending.as_ref().map(|pending| since(now, pending.intended_at));
-                match waited.filter(|waited| *waited < PROPAGATES_IN) {
-                    // A record that was intended may come yet: perhaps its call was made and not answered.
-                    Some(waited) => sooner(&mut plan.requeue, PROPAGATES_IN.saturating_sub(waited)),
-                    None => memory = DnsMemory { withdrawn_at: Some(now), ..anew(&memory) },
-                }
+                memory = DnsMemory { withdrawn_at: Some(now), ..anew(&memory) };
             }
             _ => {}
         },
