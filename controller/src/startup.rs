@@ -146,8 +146,7 @@ trait Transient {
 
 impl Transient for dormouse_aws::ports::CloudError {
     fn is_transient(&self) -> bool {
-        use dormouse_aws::ports::CloudError::{Throttled, Unknown};
-        matches!(self, Throttled { .. } | Unknown { .. })
+        self.passes()
     }
 }
 

@@ -57,6 +57,13 @@ pub enum CloudError {
     },
 }
 
+impl CloudError {
+    /// Whether it says nothing of the call itself: the very same one may be taken at any moment.
+    pub fn passes(&self) -> bool {
+        matches!(self, CloudError::Throttled { .. } | CloudError::Unknown { .. })
+    }
+}
+
 /// Answer of RunTask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunAnswer {

@@ -143,7 +143,8 @@ impl Controller {
     }
 
     async fn take_all(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
-        let refused = |known: &Controller| known.world().refusals.get(name).map(|refusal| refusal.tries);
+        let refused =
+            |known: &Controller| known.world().refusals.get(name).map(|refusal| (refusal.at, refusal.tries));
         let before = refused(self);
         let outcomes: Vec<Outcome> = join_all(steps.into_iter().map(|step| self.step(name, version, step)))
             .await
@@ -375,7 +376,11 @@ impl Controller {
 
     fn refused(&self, name: &str, error: &CloudError) -> Option<Outcome> {
         warn!(service = name, %error, "call failed");
-        self.world().refuse(name, error.to_string(), self.now());
+        let (why, now) = (error.to_string(), self.now());
+        match error.passes() {
+            true => self.world().put_off(name, why, now),
+            false => self.world().refuse(name, why, now),
+        }
         // The refusal's own time brings it back.
         self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
         None

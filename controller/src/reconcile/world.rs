@@ -169,6 +169,12 @@ impl World {
         self.refusals.insert(service.to_owned(), refusal);
     }
 
+    /// A call that starts nothing was throttled, or not answered.
+    pub fn put_off(&mut self, service: &str, why: String, now: Timestamp) {
+        let refusal = Refusal::passing(self.refusals.get(service), why, now);
+        self.refusals.insert(service.to_owned(), refusal);
+    }
+
     /// StopTask was refused: its tries are spaced by themselves, and put off no call that is made less often.
     pub fn refuse_stop(&mut self, service: &str, why: String, now: Timestamp) {
         let lately = self.stop_refusals.get(service).filter(|known| since(now, known.at) < IN_A_ROW);

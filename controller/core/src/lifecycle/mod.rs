@@ -39,6 +39,12 @@ pub use pairs::first_attempt;
 /// A StopTask that failed is made again within this, however often it has.
 const STOP_AGAIN_WITHIN: Duration = Duration::from_secs(15);
 
+/// A call of whose failure nothing follows counts as failed no more often than this: its tries stay 20 s apart, as those of
+/// AWS's own SDKs do.
+///
+/// Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
+const PASSING_TRIES: u32 = 3;
+
 /// A call that was refused or went unanswered, and how often in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -54,6 +60,13 @@ impl Refusal {
     /// One more, after those in a row that are known.
     pub fn again(known: Option<&Refusal>, why: String, now: Timestamp) -> Refusal {
         Refusal { at: now, tries: known.map_or(0, |known| known.tries) + 1, why }
+    }
+
+    /// The same of a call that starts nothing and was throttled or not answered: it may be taken at any moment.
+    pub fn passing(known: Option<&Refusal>, why: String, now: Timestamp) -> Refusal {
+        let refusal = Refusal::again(known, why, now);
+        let tries = refusal.tries.min(PASSING_TRIES.max(known.map_or(0, |known| known.tries)));
+        Refusal { tries, ..refusal }
     }
 
     /// When the call may be tried again.

@@ -1,6 +1,7 @@
 //! From the wish to be awake to two running tasks.
 
 use crate::capacity::Room;
+use crate::intent::later;
 use crate::lifecycle::{Refusal, Step, identity, outcome};
 use crate::observed::TaskStatus;
 use crate::testing::scene::{Scene, runs};
@@ -96,6 +97,24 @@ fn after_a_refusal_it_is_tried_again_later_and_later() {
         scene.pass(i64::try_from(wait).unwrap());
         assert_eq!(runs(&scene.plan().steps), Role::ALL, "{tries}");
     }
+}
+
+/// What starts something stays put off as far as it is.
+#[test]
+fn what_was_throttled_and_starts_nothing_is_soon_tried_again() {
+    let now = Scene::asleep().now;
+    let after = |known: Option<Refusal>| {
+        let refusal = Refusal::passing(known.as_ref(), "Throttling".into(), now);
+        (refusal.retry_at(), refusal)
+    };
+    let mut known = None;
+    for wait in [5, 10, 20, 20, 20] {
+        let (at, refusal) = after(known);
+        assert_eq!(at, later(now, secs(wait)));
+        known = Some(refusal);
+    }
+    let refused = Refusal { at: now, tries: 7, why: "no capacity".into() };
+    assert_eq!(after(Some(refused)).0, later(now, secs(300)));
 }
 
 #[test]
