@@ -28,7 +28,7 @@ impl Controller {
             world.tasks.listed_at?;
             let full = world.full(now);
             let demand = world.demand_of_the_group(&stirring, now);
-            let (_, fleet) = world.fleet.as_ref()?;
+            let (_, fleet) = world.fleet.whole()?;
             let plan = capacity::plan(&self.settings, &demand, fleet, &world.capacity, &full, now);
             (plan, world.capacity.clone(), world.capacity_version)
         };
@@ -103,9 +103,7 @@ impl Controller {
                 }
                 self.cloud.groups.set_desired(group, desired).await?;
                 info!(group, desired, "desired capacity raised");
-                if let Some((_, fleet)) = &mut self.world().fleet {
-                    fleet.group.desired = fleet.group.desired.max(desired);
-                }
+                self.world().fleet.raised(desired);
             }
             Step::Protect(ids) => {
                 if !self.permit(Kind::Scale).await {
@@ -143,7 +141,7 @@ impl Controller {
     pub(super) fn capacity_moves(&self) -> bool {
         let stirring = self.records.stirring();
         let world = self.world();
-        let joining = world.fleet.as_ref().is_some_and(|(_, fleet)| {
+        let joining = world.fleet.whole().is_some_and(|(_, fleet)| {
             let active = fleet.instances.iter().filter(|instance| instance.connected).count();
             usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
         });

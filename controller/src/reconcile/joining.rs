@@ -25,7 +25,7 @@ impl Controller {
     fn awaits_instance(&self) -> bool {
         let (stirring, now, world) = (self.records.stirring(), self.now(), self.world());
         let demand = world.demand_of_the_group(&stirring, now);
-        world.fleet.as_ref().is_some_and(|(_, fleet)| joining::is_awaited(fleet, &demand, now))
+        world.fleet.whole().is_some_and(|(_, fleet)| joining::is_awaited(fleet, &demand, now))
     }
 
     /// Nothing is lost when it fails, or when no call is to spare: the next sweep reads everything.
@@ -34,8 +34,8 @@ impl Controller {
             return;
         }
         let Ok(listed) = self.cloud.instances.listed(&self.settings.service_cluster).await else { return };
-        let joined = |(_, fleet): &(_, _)| joining::has_joined(fleet, &listed);
-        if !self.world().fleet.as_ref().is_some_and(joined) {
+        let joined = |(_, fleet): (_, _)| joining::has_joined(fleet, &listed);
+        if !self.world().fleet.whole().is_some_and(joined) {
             return;
         }
         if let Err(error) = self.read_fleet().await {

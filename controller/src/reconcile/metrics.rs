@@ -224,7 +224,7 @@ impl Controller {
     }
 
     fn write_fleet(&self, page: &mut Page<'_>) -> fmt::Result {
-        let fleet = self.world().fleet.as_ref().map(|(_, fleet)| fleet.clone()).unwrap_or_default();
+        let fleet = self.world().fleet.whole().map(|(_, fleet)| fleet.clone()).unwrap_or_default();
         let count = |is: &dyn Fn(&dormouse_core::observed::Instance) -> bool| {
             fleet.instances.iter().filter(|instance| is(instance)).count()
         };

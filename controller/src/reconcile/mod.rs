@@ -6,8 +6,8 @@
 //! - [`records`]: everything remembered, read from memory and written through; `cache`: what is in memory; `form`,
 //!   `packed`: what is kept of one that is sound asleep; `dependents`: who depends on whom
 //! - `backends`: where containers answer, for those who wait
-//! - [`world`]: everything observed; `known_zone`: a zone among it
-//! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise
+//! - [`world`]: everything observed; `known_zone`, `known_fleet`: a zone and the instances among it
+//! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise; `agenda`: when it reads what
 //! - `joining`: looks for an instance that somebody waits for
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
 //! - `leader`: the lease, and the session of one that leads
@@ -21,6 +21,7 @@
 //! - `probe`: the path that users take, tried
 //! - `webhook`: who tells others
 
+mod agenda;
 mod backends;
 mod cache;
 mod capacity;
@@ -28,6 +29,7 @@ mod dependents;
 mod dns;
 mod form;
 mod joining;
+mod known_fleet;
 mod known_zone;
 mod leader;
 mod lifecycle;

@@ -112,7 +112,7 @@ impl Plane for ControllerPlane {
     fn instances(&self) -> Vec<InstanceView> {
         let records = self.0.records.stirring().records;
         let world = self.0.world();
-        let Some((_, fleet)) = &world.fleet else { return Vec::new() };
+        let Some((_, fleet)) = world.fleet.whole() else { return Vec::new() };
         dormouse_core::view::instances(fleet, &world.tasks, records.iter().map(|record| &**record))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! What it costs follows the services that are awake, not those that are declared.
 
+use super::agenda::{Agenda, Part};
 use super::{Controller, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
@@ -9,7 +10,7 @@ use dormouse_core::capacity;
 use dormouse_core::capacity::processor::is_in_doubt;
 use dormouse_core::intent::since;
 use dormouse_core::naming;
-use dormouse_core::observed::{Fleet, Task, TaskStatus};
+use dormouse_core::observed::{Fleet, Group, Task, TaskStatus};
 use dormouse_manifests::Architecture;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Phase, ServiceRecord, planted};
@@ -32,27 +33,26 @@ const ASLEEP_STRETCH: u32 = 4;
 impl Controller {
     /// Reads until `stop`.
     pub(super) async fn sweep_forever(&self, stop: &CancellationToken) {
-        let mut full_due = Instant::now();
-        let mut fleet_due = full_due;
+        let mut fleet_due = Instant::now();
+        let mut agenda = Agenda::new(self.parts(), fleet_due);
         loop {
-            let now = Instant::now();
-            let result = if now >= full_due {
-                // Planned anew before it runs: a failure is tried again soon.
-                full_due = now + self.settings.poll_fast.max(Duration::from_secs(1));
-                let result = self.sweep_all().await;
-                if result.is_ok() {
-                    full_due = now + self.slow_interval();
-                }
-                result
-            } else {
-                self.sweep_moving(&mut fleet_due).await
-            };
-            if let Err(error) = result {
+            let due = agenda.due(Instant::now());
+            let tasks = |part: &Part| matches!(part, Part::Tasks(_));
+            if !due.is_empty() {
+                self.read_all(&due, &mut agenda).await;
+            }
+            // A listing of all clusters tells of what moves as well.
+            if due.iter().filter(|part| tasks(part)).count() < self.clusters().len()
+                && let Err(error) = self.sweep_moving(&mut fleet_due).await
+            {
                 warn!(%error, "the sweep was cut short; nothing is concluded from it");
             }
+            let now = Instant::now();
             // What has just begun to move shortens the wait of what was planned while all slept.
-            full_due = full_due.min(Instant::now() + self.slow_interval());
-            let next = if self.is_moving() { Instant::now() + self.settings.poll_fast } else { full_due };
+            let full_due = now + self.slow_interval();
+            agenda.no_later_than(full_due);
+            let full_due = agenda.next().unwrap_or(full_due);
+            let next = if self.is_moving() { now + self.settings.poll_fast } else { full_due };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -62,13 +62,21 @@ impl Controller {
         }
     }
 
+    /// All that a full look reads.
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = vec![Part::Table, Part::Fleet, Part::Zone(self.settings.zone.clone())];
+        parts.extend(self.clusters().into_iter().map(|cluster| Part::Tasks(cluster.to_owned())));
+        parts.extend(self.settings.private_zone.iter().map(|private| Part::Zone(private.id.clone())));
+        parts
+    }
+
     fn slow_interval(&self) -> Duration {
         let slow = self.settings.poll_slow;
         let quiet = !self.records.any_stirring(|record| record.phase != Phase::Asleep);
         let empty = self
             .world()
             .fleet
-            .as_ref()
+            .whole()
             .is_some_and(|(_, fleet)| fleet.group.members.is_empty() && fleet.instances.is_empty());
         if quiet && empty { slow * ASLEEP_STRETCH } else { slow }
     }
@@ -78,26 +86,45 @@ impl Controller {
         self.records.any_stirring(is_in_transition) || self.capacity_moves()
     }
 
-    /// Everything, all pages. Each part is whole or concludes nothing; one that fails does not hold up the others.
-    async fn sweep_all(&self) -> Result<(), CloudError> {
+    /// These parts, all pages. Each is whole or concludes nothing; one that fails does not hold up the others.
+    async fn read_all(&self, parts: &[Part], agenda: &mut Agenda) {
+        for part in parts {
+            let began = Instant::now();
+            match self.read_part(part).await {
+                Ok(()) => agenda.was_read(part, began + self.slow_interval()),
+                Err(error) => {
+                    warn!(?part, %error, "the sweep was cut short; nothing is concluded from it");
+                    agenda.put(part, began + self.settings.poll_fast.max(Duration::from_secs(1)));
+                }
+            }
+        }
+        self.to_be_looked_at().iter().for_each(|name| self.schedule(name));
+        self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        if agenda.is_complete() && !self.readiness.send_replace(true) {
+            debug!("first complete snapshot");
+        }
+    }
+
+    async fn read_part(&self, part: &Part) -> Result<(), CloudError> {
+        match part {
+            Part::Table => {
+                self.read_tables().await;
+                Ok(())
+            }
+            Part::Tasks(cluster) => self.list_tasks(cluster).await,
+            Part::Fleet => self.read_fleet().await,
+            Part::Zone(zone) => self.read_zone(zone).await,
+        }
+    }
+
+    /// What was remembered elsewhere. Its own writes are known: a reading that fails is not made again any sooner.
+    async fn read_tables(&self) {
         match self.records.refresh().await {
             Ok(changed) => changed.iter().for_each(|name| self.schedule(name)),
             Err(error) => warn!(%error, "the table could not be read"),
         }
         self.refresh_templates().await;
-        let mut parts = vec![self.list_tasks().await, self.read_fleet().await];
-        parts.push(self.read_zone(&self.settings.zone).await);
-        if let Some(private) = &self.settings.private_zone {
-            parts.push(self.read_zone(&private.id).await);
-        }
-        self.to_be_looked_at().iter().for_each(|name| self.schedule(name));
-        self.scheduler.schedule(Key::Dns, Duration::ZERO);
-        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
-        let result = parts.into_iter().collect::<Result<(), _>>();
-        if result.is_ok() && !self.readiness.send_replace(true) {
-            debug!("first complete snapshot");
-        }
-        result
     }
 
     /// Whatever a plan might find something to do for: of the services that are sound asleep, and that the last plan
@@ -112,24 +139,20 @@ impl Controller {
         names
     }
 
-    /// Every task of ours in every cluster.
-    async fn list_tasks(&self) -> Result<(), CloudError> {
+    /// Every task of ours in a cluster.
+    async fn list_tasks(&self, cluster: &str) -> Result<(), CloudError> {
         let began = self.now();
         let mark = naming::started_by(&self.settings.install);
         let intended = self.intended(|_| true);
-        let mut listed = BTreeSet::new();
-        for cluster in self.clusters() {
-            let arns = match self.pace.read(Kind::Read, 1, || self.cloud.tasks.list(cluster, &mark)).await {
-                Err(_) if planted!(FailedListIsEmpty) => Vec::new(),
-                listed => listed?,
-            };
-            let mut wanted: BTreeSet<String> = arns.iter().cloned().collect();
-            wanted.extend(intended.get(cluster).into_iter().flatten().cloned());
-            listed.extend(arns);
-            self.describe(cluster, wanted).await?;
-        }
+        let arns = match self.pace.read(Kind::Read, 1, || self.cloud.tasks.list(cluster, &mark)).await {
+            Err(_) if planted!(FailedListIsEmpty) => Vec::new(),
+            listed => listed?,
+        };
+        let listed: BTreeSet<String> = arns.into_iter().collect();
+        let here = intended.get(cluster).into_iter().flatten();
+        self.describe(cluster, listed.iter().chain(here).cloned().collect()).await?;
         let intended = intended.into_values().flatten().collect();
-        self.world().listed(began, &listed, &intended);
+        self.world().listed(cluster, began, &listed, &intended, &self.clusters());
         self.orphans();
         self.public_addresses().await.map(drop)
     }
@@ -139,7 +162,7 @@ impl Controller {
     async fn sweep_moving(&self, fleet_due: &mut Instant) -> Result<(), CloudError> {
         let short = {
             let world = self.world();
-            world.fleet.as_ref().map(|(_, fleet)| capacity::short_of(fleet, &world.tasks)).unwrap_or_default()
+            world.fleet.places().map(|(_, fleet)| capacity::short_of(fleet, &world.tasks)).unwrap_or_default()
         };
         let on_short = |task: &Task| task.container_instance.as_ref().is_some_and(|on| short.contains(on));
         let moving = self.intended(|task| task.is_none_or(|task| is_moving(task) || on_short(task)));
@@ -235,21 +258,33 @@ impl Controller {
 
     pub(super) async fn read_fleet(&self) -> Result<(), CloudError> {
         let at = self.now();
-        let (groups, group) = (&self.cloud.groups, &self.settings.group);
         let (instances, cluster) = (&self.cloud.instances, &self.settings.service_cluster);
-        let group = self.pace.read(Kind::Scale, 1, || groups.group(group)).await?;
+        let group = self.read_group().await;
         let instances = self.pace.read(Kind::Read, 2, || instances.instances(cluster)).await?;
-        let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
-        let launch_failure =
-            if short { self.cloud.groups.launch_failure(&self.settings.group).await? } else { None };
+        let (group, launch_failure) = match group {
+            Ok(group) => group,
+            Err(error) => {
+                self.world().fleet.read_without_group(at, instances);
+                return Err(error);
+            }
+        };
         let launches = self.launched();
         let mut fleet = Fleet { instances, group, launch_failure, launches };
         if self.is_in_doubt(&fleet, at) {
             fleet.launches = self.read_launched(at).await;
         }
         self.numbers.saw(&fleet);
-        self.world().fleet_read(at, fleet);
+        self.world().fleet.read(at, fleet);
         Ok(())
+    }
+
+    /// The group, and why its last launch failed, when it did.
+    async fn read_group(&self) -> Result<(Group, Option<String>), CloudError> {
+        let (groups, name) = (&self.cloud.groups, &self.settings.group);
+        let group = self.pace.read(Kind::Scale, 1, || groups.group(name)).await?;
+        let short = usize::try_from(group.desired).unwrap_or(usize::MAX) > group.members.len();
+        let launch_failure = if short { groups.launch_failure(name).await? } else { None };
+        Ok((group, launch_failure))
     }
 
     /// Processor of the instances that the group launches, as it was last read.

@@ -1,5 +1,6 @@
 //! Everything observed, in one place behind one short lock: tasks, fleet, zones, heartbeats, refusals.
 
+use super::known_fleet::KnownFleet;
 use super::known_zone::KnownZone;
 use super::records::Stirring;
 use super::replicas::Standby;
@@ -9,7 +10,7 @@ use dormouse_core::definition::service_resources;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
 use dormouse_core::lifecycle::{Refusal, View, pools};
-use dormouse_core::observed::{Beat, Beats, Fleet, Task, Tasks};
+use dormouse_core::observed::{Beat, Beats, Task, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
@@ -40,10 +41,12 @@ struct Heard {
 pub struct World {
     /// Tasks of this installation.
     pub tasks: Tasks,
+    /// Cluster → when its last complete listing began.
+    listings: BTreeMap<String, Timestamp>,
     /// When RunTask answered with a task, lately.
     ran: BTreeMap<String, Timestamp>,
-    /// Instances and their group, and when their reading began.
-    pub fleet: Option<(Timestamp, Fleet)>,
+    /// Instances and their group.
+    pub fleet: KnownFleet,
     /// Processor of the instances that the group launches, and when it was looked up last; before that, as at the start.
     pub launches: Option<(Timestamp, Option<Architecture>)>,
     /// The group's remembered side.
@@ -129,27 +132,34 @@ impl World {
         self.merge(vec![task], &BTreeSet::new());
     }
 
-    /// Closes a complete listing that began at `began`: what nobody intends and ECS does not list is forgotten, unless
-    /// RunTask has made it too lately to be listed.
-    pub fn listed(&mut self, began: Timestamp, listed: &BTreeSet<String>, intended: &BTreeSet<String>) {
+    /// Closes a complete listing of a cluster that began at `began`: what nobody intends there and ECS does not list is
+    /// forgotten, unless RunTask has made it too lately to be listed. `intended` are those of every cluster.
+    pub fn listed(
+        &mut self,
+        cluster: &str,
+        began: Timestamp,
+        listed: &BTreeSet<String>,
+        intended: &BTreeSet<String>,
+        clusters: &BTreeSet<&str>,
+    ) {
         self.ran.retain(|_, at| since(began, *at) < LISTED_WITHIN);
         let ran = &self.ran;
-        self.tasks
-            .by_arn
-            .retain(|arn, _| listed.contains(arn) || intended.contains(arn) || ran.contains_key(arn));
+        self.tasks.by_arn.retain(|arn, task| {
+            task.cluster != cluster || listed.contains(arn) || intended.contains(arn) || ran.contains_key(arn)
+        });
         self.tasks.missing.retain(|arn| intended.contains(arn));
-        self.tasks.listed_at = Some(began);
+        self.listings.insert(cluster.to_owned(), began);
+        // What is known of all of them is as old as the oldest.
+        let known: Option<Vec<Timestamp>> =
+            clusters.iter().map(|cluster| self.listings.get(*cluster).copied()).collect();
+        self.tasks.listed_at = known.and_then(|known| known.into_iter().min());
+        if self.tasks.listed_at.is_none() {
+            return;
+        }
         let alive: BTreeSet<Identity> =
             self.tasks.by_arn.values().filter_map(|task| task.identity.clone()).collect();
         self.beats.retain(|identity| alive.contains(identity));
         self.heard.retain(|identity, _| alive.contains(identity));
-    }
-
-    /// A reading of the fleet that began at `began` has come to its end; another may have begun later, and ended sooner.
-    pub fn fleet_read(&mut self, began: Timestamp, fleet: Fleet) {
-        if self.fleet.as_ref().is_none_or(|(known, _)| *known <= began) {
-            self.fleet = Some((began, fleet));
-        }
     }
 
     /// Takes a heartbeat in; `false` when a newer one of the same process was heard before.
@@ -243,11 +253,10 @@ impl World {
 
     /// ECS found no room on any instance: those that looked free are believed full for a while.
     pub fn believe_full(&mut self, now: Timestamp) {
-        if let Some((_, fleet)) = &self.fleet {
-            for instance in fleet.instances.iter().filter(|instance| instance.active) {
-                self.full.insert(instance.arn.clone(), (now, instance.tasks));
-            }
-        }
+        let instances = self.fleet.places().map(|(_, fleet)| &fleet.instances).into_iter().flatten();
+        let full = instances.filter(|instance| instance.active);
+        let full: Vec<_> = full.map(|instance| (instance.arn.clone(), (now, instance.tasks))).collect();
+        self.full.extend(full);
     }
 
     /// Fargate Spot had no capacity then: whoever needs a proxy is on demand for a while.
@@ -257,7 +266,7 @@ impl World {
 
     /// The instances that are believed full.
     pub fn full(&mut self, now: Timestamp) -> BTreeSet<String> {
-        let Some((_, fleet)) = &self.fleet else { return BTreeSet::new() };
+        let Some((_, fleet)) = self.fleet.places() else { return BTreeSet::new() };
         // One task fewer is room for another.
         self.full.retain(|arn, (at, tasks)| {
             let instance = fleet.instances.iter().find(|instance| instance.arn == *arn);
@@ -268,14 +277,13 @@ impl World {
 
     /// Whether an instance is on its way out. Removals that are done stay remembered for the budget.
     pub fn is_removing(&self) -> bool {
-        let Some((_, fleet)) = &self.fleet else { return false };
+        let Some((_, fleet)) = self.fleet.whole() else { return false };
         let members = &fleet.group.members;
         members.iter().any(|member| self.capacity.removals.contains_key(&member.ec2_id))
     }
 
-    /// What the records want of the fleet.
-    fn demand(&self, stirring: &Stirring, now: Timestamp) -> Demand {
-        let at = self.fleet.as_ref().map(|(at, _)| *at);
+    /// What the records want of the fleet, as it was read at a time.
+    fn demand(&self, stirring: &Stirring, at: Option<Timestamp>, now: Timestamp) -> Demand {
         let records = stirring.records.iter().map(|record| &**record);
         let mut demand = capacity::demand(records, &self.tasks, at);
         demand.slot = demand.slot.map(|slot| slot.max(stirring.others_take));
@@ -286,7 +294,7 @@ impl World {
     /// The same, for the group: tasks that are being started right now come last, since the fleet may have been
     /// read with them in it, and would then make others look homeless.
     pub fn demand_of_the_group(&self, stirring: &Stirring, now: Timestamp) -> Demand {
-        let mut demand = self.demand(stirring, now);
+        let mut demand = self.demand(stirring, self.fleet.whole().map(|(at, _)| at), now);
         for want in &mut demand.waiting {
             want.in_flight = self.in_flight.contains(&want.service);
         }
@@ -305,8 +313,8 @@ impl World {
         let full = self.full(now);
         // Before every plan, as what is believed full is.
         self.spot_short_at = self.spot_short_at.filter(|at| since(now, *at) < pools::SPOT_IS_SHORT_FOR);
-        let Some((_, fleet)) = &self.fleet else { return Room::unknown() };
-        let mut demand = self.demand(stirring, now);
+        let Some((at, fleet)) = self.fleet.places() else { return Room::unknown() };
+        let mut demand = self.demand(stirring, Some(at), now);
         // Its pair may be intended in this very plan: it queues behind those that wait already.
         if demand.waiting.iter().all(|want| want.service != record.name) {
             let resources = service_resources(&record.spec);
@@ -372,6 +380,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dormouse_peer::wire::SidecarState;
     /// Its intent could not be written, so that nothing but the answer says that it is there.
     #[test]
     fn a_listing_from_before_a_task_was_made_does_not_take_it_away() {
@@ -379,7 +388,7 @@ mod tests {
         let mut world = World::default();
         world.started(Task::made("task/1", "services", None), at(100));
         for (began, known) in [(90, true), (100, true), (159, true), (160, false)] {
-            world.listed(at(began), &BTreeSet::new(), &BTreeSet::new());
+            world.listed("services", at(began), &BTreeSet::new(), &BTreeSet::new(), &["services"].into());
             assert_eq!(world.tasks.by_arn.contains_key("task/1"), known, "listed from second {began} on");
         }
     }
@@ -407,19 +416,39 @@ mod tests {
         }
     }
 
+    /// Each cluster's listing stands by itself; nothing is concluded before all of them were listed.
     #[test]
-    fn an_older_reading_of_the_fleet_comes_too_late() {
+    fn a_cluster_s_listing_tells_nothing_of_another() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let fleet = |desired| {
-            let mut fleet = Fleet::default();
-            fleet.group.desired = desired;
-            fleet
-        };
+        let own = |role| Identity { service: "a".into(), role, epoch: 1, attempt: 1 };
         let mut world = World::default();
-        for (began, desired, known) in [(1, 1, 1), (3, 3, 3), (2, 2, 3), (3, 4, 4)] {
-            world.fleet_read(at(began), fleet(desired));
-            assert_eq!(world.fleet.as_ref().unwrap().1.group.desired, known, "read from second {began} on");
-        }
+        let arns = |world: &World| world.tasks.by_arn.keys().cloned().collect::<Vec<_>>();
+        let listed = |world: &mut World, cluster, began, arns: &[&str]| {
+            let arns = arns.iter().map(|arn| (*arn).to_owned()).collect();
+            world.listed(cluster, at(began), &arns, &BTreeSet::new(), &["proxies", "services"].into());
+        };
+        let beat = Beat {
+            at: at(0),
+            state: SidecarState::Serving,
+            peer: None,
+            activity: None,
+            sleep_requested: None,
+            busy: None,
+            detail: None,
+            draining_since: None,
+        };
+        world.hear(&own(Role::Proxy), "boot", 1, beat.clone());
+        world.hear(&own(Role::Service), "boot", 1, beat);
+        let made = [("1", "services", Role::Service), ("2", "proxies", Role::Proxy)];
+        world
+            .merge(made.map(|(arn, on, role)| Task::made(arn, on, Some(own(role)))).into(), &BTreeSet::new());
+        listed(&mut world, "services", 100, &["1"]);
+        assert_eq!((world.tasks.listed_at, arns(&world).len(), world.beats.of("a").len()), (None, 2, 2));
+        listed(&mut world, "proxies", 101, &[]);
+        assert_eq!((world.tasks.listed_at, arns(&world)), (Some(at(100)), vec!["1".to_owned()]));
+        assert_eq!(world.beats.of("a").len(), 1, "what ran in the other is over");
+        listed(&mut world, "services", 102, &["1"]);
+        assert_eq!(world.tasks.listed_at, Some(at(101)));
     }
 
     #[test]

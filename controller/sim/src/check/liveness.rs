@@ -406,12 +406,11 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
         sim.last_outage_of(&[Aws::Ecs, Aws::Table]) + MINUTE < sim.now && sim.profile.neighbours <= 900;
     // Where there is truly no place, nor will be, there is no call to be made: what may run on Fargate runs there.
     let says = |reason: &str| row.conditions.iter().any(|known| known.reason == reason);
-    // The group and its instances are one reading: while the group cannot be asked, a place that is free is not seen.
+    // Why the group's last launch failed is known as long as the group can be asked.
     let unheard = sim.last_outage_of(&[Aws::Scaling]) + MINUTE >= sim.now;
     let no_launch = says("LaunchFailed") && (sim.truth.fleet.launch_failed || unheard);
-    let no_room = (says("AtMaximum") || no_launch)
-        && row.spec.fallback != Fallback::Fargate
-        && (unheard || !has_place(sim, row));
+    let no_room =
+        (says("AtMaximum") || no_launch) && row.spec.fallback != Fallback::Fargate && !has_place(sim, row);
     undisturbed
         && !no_room
         && !tried
