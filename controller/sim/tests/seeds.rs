@@ -34,6 +34,10 @@ fn long_runs_that_found_something() {
         2_001_003,
         // A record of ours that somebody replaced while its withdrawal was on its way.
         2_001_102,
+        // A claim that a reading still shows, and an address made for it without it.
+        14_120, // A record that was replaced long after its change was accepted, taken for one that never came.
+        14_246, // A definition whose tries lay minutes apart when it was waited for.
+        14_962,
     ] {
         let script = Script::of(seed, Size { hours: Some(2), ..Size::default() });
         let outcome = run(&script, &Options::default());
