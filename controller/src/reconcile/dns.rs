@@ -116,7 +116,7 @@ impl Controller {
     async fn change_all(&self, zone: &str, groups: Vec<Group>) -> Option<Duration> {
         let (others, alone, mut again) = {
             let world = self.world();
-            batch::set_apart(groups, |owner| world.refused_records(zone, owner), self.now())
+            batch::set_apart(groups, |owner| world.refused.records_of(zone, owner), self.now())
         };
         for groups in batch::batches(others).into_iter().chain(alone.into_iter().map(|group| vec![group])) {
             again = sooner(again, self.change(zone, groups).await);
@@ -168,7 +168,7 @@ impl Controller {
                     None => {
                         let why = why.join("; ");
                         warn!(owner = owners, why, "records refused: the zone is not as it was");
-                        self.world().refuse_records(zone, &owners, why, self.now());
+                        self.world().refused.refuse_records(zone, &owners, why, self.now());
                         again = sooner(again, self.reread_zone(zone).await);
                     }
                 },
@@ -199,7 +199,7 @@ impl Controller {
         }
         {
             let mut world = self.world();
-            groups.iter().for_each(|group| world.accept_records(zone, &group.owner));
+            groups.iter().for_each(|group| world.refused.accept_records(zone, &group.owner));
             let public = *zone == self.settings.zone;
             let known = if public { &mut world.zone } else { &mut world.private_zone };
             known.changed(changes);

@@ -144,7 +144,7 @@ impl Controller {
 
     async fn take_all(&self, name: &str, version: u64, steps: Vec<Step>) -> bool {
         let refused =
-            |known: &Controller| known.world().refusals.get(name).map(|refusal| (refusal.at, refusal.tries));
+            |known: &Controller| known.world().refused.call(name).map(|refusal| (refusal.at, refusal.tries));
         let before = refused(self);
         let outcomes: Vec<Outcome> = join_all(steps.into_iter().map(|step| self.step(name, version, step)))
             .await
@@ -160,7 +160,7 @@ impl Controller {
                 Outcome::Started { identity, .. } | Outcome::Burnt { identity, .. } => Some(identity.role),
                 _ => None,
             });
-            self.world().succeeded(name, &started.collect::<Vec<_>>());
+            self.world().refused.succeeded(name, &started.collect::<Vec<_>>());
         }
         let now = self.now();
         let remembered = self
@@ -219,6 +219,7 @@ impl Controller {
                 match self.records.remove(name, version, self.fence()).await {
                     Ok(()) => {
                         info!(service = name, "deleted");
+                        self.world().refused.forget(name);
                         self.gives_up_with(known);
                     }
                     Err(error) => debug!(service = name, %error, "its row could not be removed yet"),
@@ -285,7 +286,7 @@ impl Controller {
             return None;
         }
         let answer = self.cloud.tasks.run(&call).await;
-        self.world().ran(&identity, !matches!(answer, Err(CloudError::Unknown { .. })));
+        self.world().refused.ran(&identity, !matches!(answer, Err(CloudError::Unknown { .. })));
         match answer {
             Ok(RunAnswer::Started(task)) => {
                 info!(service = name, %role, task = task.arn, "task started");
@@ -299,7 +300,7 @@ impl Controller {
                 let now = self.now();
                 let mut world = self.world();
                 world.believe_full(now);
-                world.refuse_run(name, role, reason, now);
+                world.refused.refuse_run(name, role, reason, now);
                 drop(world);
                 self.scheduler.schedule(Key::Capacity, Duration::ZERO);
                 None
@@ -311,7 +312,7 @@ impl Controller {
             }
             Ok(RunAnswer::NoCapacity(reason) | RunAnswer::Failed(reason)) => {
                 warn!(service = name, %role, reason, "RunTask started nothing");
-                self.world().refuse_run(name, role, reason, self.now());
+                self.world().refused.refuse_run(name, role, reason, self.now());
                 None
             }
             Ok(RunAnswer::TokenConflict(arns)) => self.adopt(name, identity, &call, &arns).await,
@@ -320,7 +321,7 @@ impl Controller {
             }
             Err(error) => {
                 warn!(service = name, %role, %error, "RunTask failed");
-                self.world().refuse_run(name, role, error.to_string(), self.now());
+                self.world().refused.refuse_run(name, role, error.to_string(), self.now());
                 self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
                 let arn = call.parameters.task_definition;
                 matches!(error, CloudError::Refused { .. }).then_some(Outcome::Doubted { role, arn })
@@ -358,7 +359,7 @@ impl Controller {
             Ok(()) => {
                 info!(service = name, task = arn, reason, "task stopped");
                 let mut world = self.world();
-                world.accept_stop(name);
+                world.refused.accept_stop(name);
                 if let Some(task) = world.tasks.by_arn.get_mut(arn) {
                     task.stopping = true;
                 }
@@ -367,7 +368,7 @@ impl Controller {
             }
             Err(error) => {
                 warn!(service = name, %error, "call failed");
-                self.world().refuse_stop(name, error.to_string(), self.now());
+                self.world().refused.refuse_stop(name, error.to_string(), self.now());
                 // Planned once more, it knows when the next try is due.
                 self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
             }
@@ -378,8 +379,8 @@ impl Controller {
         warn!(service = name, %error, "call failed");
         let (why, now) = (error.to_string(), self.now());
         match error.passes() {
-            true => self.world().put_off(name, why, now),
-            false => self.world().refuse(name, why, now),
+            true => self.world().refused.put_off(name, why, now),
+            false => self.world().refused.refuse(name, why, now),
         }
         // The refusal's own time brings it back.
         self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);

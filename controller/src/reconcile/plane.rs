@@ -312,7 +312,7 @@ impl Controller {
         let record = record.ok_or_else(|| PlaneError::NotFound(name.to_owned()))?;
         // What was refused on the way to sleep does not hold up a wake that needs tasks of its own.
         if slept && record.desired == Desired::Awake && record.pair.is_none() {
-            self.world().forgive(name);
+            self.world().refused.forgive(name);
         }
         self.scheduler.schedule(Key::Capacity, Duration::ZERO);
         self.publish(name);

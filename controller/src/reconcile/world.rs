@@ -3,18 +3,18 @@
 use super::known_fleet::KnownFleet;
 use super::known_zone::KnownZone;
 use super::records::Stirring;
+use super::refused::Refused;
 use super::replicas::Standby;
 use super::withdrawal::WildcardChange;
 use dormouse_core::capacity::{self, Demand, Room, Want};
 use dormouse_core::definition::service_resources;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
-use dormouse_core::lifecycle::{Refusal, View, pools};
+use dormouse_core::lifecycle::{View, pools};
 use dormouse_core::observed::{Beat, Beats, Task, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
-use dormouse_peer::wire::Role;
 use dormouse_state::{CapacityMemory, ServiceRecord, planted};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +22,6 @@ use std::time::Duration;
 
 /// ECS said an instance has no room although it looked so: believed for this long.
 const FULL_FOR: Duration = Duration::from_secs(60);
-
-/// StopTasks that were refused count as refused in a row while no more than this lies between two of them.
-const IN_A_ROW: Duration = Duration::from_secs(60);
 
 /// A new task stands in a listing after this.
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
@@ -62,16 +59,8 @@ pub struct World {
     heard: BTreeMap<Identity, Heard>,
     /// Service → last successful probe and its address.
     pub probes: BTreeMap<String, (Timestamp, String)>,
-    /// Service → last refused call.
-    pub refusals: BTreeMap<String, Refusal>,
-    /// Service → StopTasks for it that were refused since one was accepted.
-    stop_refusals: BTreeMap<String, Refusal>,
-    /// Service → the halves whose RunTask was refused, and has not succeeded since.
-    runs_refused: BTreeMap<String, BTreeSet<Role>>,
-    /// Service → its service task for which RunTask was last called and not answered.
-    unanswered: BTreeMap<String, Identity>,
-    /// Zone and owner → the last refused change of its records.
-    refused_records: BTreeMap<(String, String), Refusal>,
+    /// What was refused, or not answered.
+    pub refused: Refused,
     /// Service → what of its name is not ours.
     pub conflicts: BTreeMap<String, String>,
     /// Container instance → since when ECS says it is full, and with how many tasks.
@@ -173,84 +162,6 @@ impl World {
         true
     }
 
-    /// A call for a service was refused.
-    pub fn refuse(&mut self, service: &str, why: String, now: Timestamp) {
-        let refusal = Refusal::again(self.refusals.get(service), why, now);
-        self.refusals.insert(service.to_owned(), refusal);
-    }
-
-    /// A call that starts nothing was throttled, or not answered.
-    pub fn put_off(&mut self, service: &str, why: String, now: Timestamp) {
-        let refusal = Refusal::passing(self.refusals.get(service), why, now);
-        self.refusals.insert(service.to_owned(), refusal);
-    }
-
-    /// StopTask was refused: its tries are spaced by themselves, and put off no call that is made less often.
-    pub fn refuse_stop(&mut self, service: &str, why: String, now: Timestamp) {
-        let lately = self.stop_refusals.get(service).filter(|known| since(now, known.at) < IN_A_ROW);
-        let refusal = Refusal::again(lately, why.clone(), now);
-        self.stop_refusals.insert(service.to_owned(), refusal);
-        self.refusals.entry(service.to_owned()).or_insert_with(|| Refusal::again(None, why, now));
-    }
-
-    /// StopTask was accepted.
-    pub fn accept_stop(&mut self, service: &str) {
-        self.stop_refusals.remove(service);
-    }
-
-    /// RunTask was refused for a half of a service.
-    pub fn refuse_run(&mut self, service: &str, role: Role, why: String, now: Timestamp) {
-        self.refuse(service, why, now);
-        self.runs_refused.entry(service.to_owned()).or_default().insert(role);
-    }
-
-    /// RunTask was called for a task, and answered or not.
-    pub fn ran(&mut self, identity: &Identity, is_answered: bool) {
-        if identity.role == Role::Proxy {
-            return;
-        }
-        if is_answered {
-            self.unanswered.remove(&identity.service);
-        } else {
-            self.unanswered.insert(identity.service.clone(), identity.clone());
-        }
-    }
-
-    /// Calls for a service succeeded, RunTask for these halves among them. What was refused is forgotten, but for the
-    /// RunTask of a half that did not: its tries stay spaced, whatever else succeeds.
-    pub fn succeeded(&mut self, service: &str, started: &[Role]) {
-        if let Some(refused) = self.runs_refused.get_mut(service) {
-            refused.retain(|role| !started.contains(role));
-            if !refused.is_empty() {
-                return;
-            }
-        }
-        self.forgive(service);
-    }
-
-    /// Route 53 refused the records of an owner.
-    pub fn refuse_records(&mut self, zone: &str, owner: &str, why: String, now: Timestamp) {
-        let key = (zone.to_owned(), owner.to_owned());
-        let refusal = Refusal::again(self.refused_records.get(&key), why, now);
-        self.refused_records.insert(key, refusal);
-    }
-
-    /// It accepted them.
-    pub fn accept_records(&mut self, zone: &str, owner: &str) {
-        self.refused_records.remove(&(zone.to_owned(), owner.to_owned()));
-    }
-
-    /// The last refused change of an owner's records, if none was accepted since.
-    pub fn refused_records(&self, zone: &str, owner: &str) -> Option<&Refusal> {
-        self.refused_records.get(&(zone.to_owned(), owner.to_owned()))
-    }
-
-    /// Whatever was refused for a service, it may be tried at once.
-    pub fn forgive(&mut self, service: &str) {
-        self.runs_refused.remove(service);
-        self.refusals.remove(service);
-    }
-
     /// ECS found no room on any instance: those that looked free are believed full for a while.
     pub fn believe_full(&mut self, now: Timestamp) {
         let instances = self.fleet.places().map(|(_, fleet)| &fleet.instances).into_iter().flatten();
@@ -287,7 +198,7 @@ impl World {
         let records = stirring.records.iter().map(|record| &**record);
         let mut demand = capacity::demand(records, &self.tasks, at);
         demand.slot = demand.slot.map(|slot| slot.max(stirring.others_take));
-        demand.put_behind(|name| self.refusals.get(name).is_some_and(|refusal| now < refusal.retry_at()));
+        demand.put_behind(|name| self.refused.call(name).is_some_and(|refusal| now < refusal.retry_at()));
         demand
     }
 
@@ -337,8 +248,8 @@ impl World {
             self.tasks.by_arn.values().filter_map(|task| Some(task.identity.as_ref()?.service.as_str()));
         let used = self.activator.iter().filter(|(_, at)| at.in_flight > 0).map(|(name, _)| name.as_str());
         let elsewhere = self.standbys.values().flat_map(|standby| standby.report.in_use.keys());
-        let refused = self.refusals.keys().chain(self.stop_refusals.keys()).chain(self.runs_refused.keys());
-        let others = elsewhere.chain(refused).chain(self.conflicts.keys()).map(String::as_str);
+        let others =
+            elsewhere.chain(self.refused.services()).chain(self.conflicts.keys()).map(String::as_str);
         tasks.chain(used).chain(others).collect()
     }
 
@@ -346,9 +257,7 @@ impl World {
     pub fn has_seen(&self, name: &str) -> bool {
         self.tasks.by_arn.of(name).next().is_some()
             || self.at_activators(name).in_flight > 0
-            || self.refusals.contains_key(name)
-            || self.stop_refusals.contains_key(name)
-            || self.runs_refused.contains_key(name)
+            || self.refused.any(name)
             || self.conflicts.contains_key(name)
     }
 
@@ -368,9 +277,9 @@ impl World {
             dependents_awake,
             probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),
             conflict: self.conflicts.get(&record.name).map(String::as_str),
-            refusal: self.refusals.get(&record.name),
-            stop_refusal: self.stop_refusals.get(&record.name),
-            unanswered: self.unanswered.get(&record.name),
+            refusal: self.refused.call(&record.name),
+            stop_refusal: self.refused.stop(&record.name),
+            unanswered: self.refused.unanswered(&record.name),
             spot_is_short: self.spot_short_at.is_some(),
             compared,
         }
@@ -380,7 +289,8 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dormouse_peer::wire::SidecarState;
+    use dormouse_peer::wire::{Role, SidecarState};
+
     /// Its intent could not be written, so that nothing but the answer says that it is there.
     #[test]
     fn a_listing_from_before_a_task_was_made_does_not_take_it_away() {
@@ -401,9 +311,11 @@ mod tests {
         let cases: [Case; 6] = [
             ("task", |world, own, now| world.started(Task::made("task/1", "services", Some(own)), now)),
             ("request", |world, own, _| world.activator.entry(own.service).or_default().in_flight = 1),
-            ("refusal", |world, own, now| world.refuse(&own.service, "an outage".into(), now)),
-            ("stop", |world, own, now| world.refuse_stop(&own.service, "an outage".into(), now)),
-            ("run", |world, own, now| world.refuse_run(&own.service, own.role, "an outage".into(), now)),
+            ("refusal", |world, own, now| world.refused.refuse(&own.service, "an outage".into(), now)),
+            ("stop", |world, own, now| world.refused.refuse_stop(&own.service, "an outage".into(), now)),
+            ("run", |world, own, now| {
+                world.refused.refuse_run(&own.service, own.role, "an outage".into(), now)
+            }),
             ("conflict", |world, own, _| drop(world.conflicts.insert(own.service, "taken".into()))),
         ];
         for (what, happens) in cases {
@@ -449,67 +361,5 @@ mod tests {
         assert_eq!(world.beats.of("a").len(), 1, "what ran in the other is over");
         listed(&mut world, "services", 102, &["1"]);
         assert_eq!(world.tasks.listed_at, Some(at(101)));
-    }
-
-    #[test]
-    fn a_service_task_is_in_doubt_until_its_call_is_answered() {
-        let own = |role| Identity { service: "a".into(), role, epoch: 1, attempt: 1 };
-        let mut world = World::default();
-        for (role, is_answered, in_doubt) in [
-            (Role::Service, false, true),
-            (Role::Proxy, true, true),
-            (Role::Service, true, false),
-            (Role::Proxy, false, false),
-        ] {
-            world.ran(&own(role), is_answered);
-            assert_eq!(world.unanswered.get("a"), in_doubt.then(|| own(Role::Service)).as_ref());
-        }
-    }
-
-    #[test]
-    fn stops_are_refused_in_a_row_until_one_is_accepted_or_a_minute_has_passed() {
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let mut world = World::default();
-        let refuse = |world: &mut World, second| {
-            world.refuse_stop("a", "an outage".into(), at(second));
-            world.stop_refusals["a"].tries
-        };
-        assert_eq!([0, 1, 60, 121].map(|second| refuse(&mut world, second)), [1, 2, 3, 1]);
-        assert_eq!(refuse(&mut world, 122), 2);
-        world.accept_stop("a");
-        assert_eq!(refuse(&mut world, 123), 1);
-    }
-
-    #[test]
-    fn stops_that_fail_again_and_again_put_off_no_run() {
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let mut world = World::default();
-        (0..100).for_each(|second| world.refuse_stop("a", "an outage".into(), at(second)));
-        assert!(world.refusals["a"].retry_at() <= at(5));
-        world.refuse_run("a", Role::Service, "an outage".into(), at(100));
-        let known = world.refusals["a"].clone();
-        world.refuse_stop("a", "an outage".into(), at(101));
-        assert_eq!(world.refusals["a"], known);
-    }
-
-    /// (Halves whose RunTask was refused, those that were started then) → whether that is still known.
-    #[test]
-    fn a_refused_run_is_forgotten_once_that_very_one_succeeds() {
-        use Role::{Proxy, Service};
-        let now = Timestamp::UNIX_EPOCH;
-        for (refused, started, known) in [
-            (&[][..], &[][..], false),
-            (&[Service], &[], true),
-            (&[Service], &[Proxy], true),
-            (&[Service], &[Service], false),
-            (&[Proxy, Service], &[Service], true),
-            (&[Proxy, Service], &[Service, Proxy], false),
-        ] {
-            let mut world = World::default();
-            world.refuse("a", "throttled".into(), now);
-            refused.iter().for_each(|role| world.refuse_run("a", *role, "no room".into(), now));
-            world.succeeded("a", started);
-            assert_eq!(world.refusals.contains_key("a"), known, "{refused:?} {started:?}");
-        }
     }
 }
