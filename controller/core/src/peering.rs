@@ -1,10 +1,12 @@
 //! What a sidecar is answered: where its other half is, whether to drain, when to report again.
 
+use crate::intent::since;
 use crate::observed::{Beat, Tasks};
 use dormouse_manifests::Protocol;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Answer, PeerAddress, Role, SidecarState};
 use dormouse_state::{ConditionType, Desired, PairId, ServiceRecord, planted};
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// While a pair is on its way up, seconds of waiting are at stake.
@@ -13,6 +15,8 @@ const WAKING_MS: u64 = 200;
 const RESTING_MS: u64 = 500;
 /// When nothing happens; well within [`crate::idle::FRESH`].
 const STEADY_MS: u64 = 5_000;
+/// A task that has started has its address within seconds.
+const SOUGHT_FOR: Duration = Duration::from_secs(60);
 /// So that the moment has come.
 const JUST_AFTER_MS: u64 = 20;
 /// Port of the proxy's traffic and, for HTTP, of its `/health`.
@@ -68,6 +72,17 @@ pub fn answer(
         interval_ms,
         controllers: Vec::new(),
     })
+}
+
+/// Whether to look at once where the other half of a pair is: it runs, and its half is told nothing. One that is not found
+/// soon is left to the sweep: each look takes a call that others need.
+pub fn is_blind(record: &ServiceRecord, identity: &Identity, answer: &Answer, now: Timestamp) -> bool {
+    let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
+    let Some(pair) = record.pairs().find(|pair| pair.id == id) else { return false };
+    // While there is no other half yet, there is nothing to look for.
+    let other = Some(pair.task(identity.role.peer())).filter(|other| other.task_arn.is_some());
+    let lately = other.and_then(|other| other.started_at).is_some_and(|at| since(now, at) < SOUGHT_FOR);
+    answer.peer.is_none() && record.desired == Desired::Awake && lately
 }
 
 /// Whether a heartbeat says something that a plan may depend on now. A steady one does not.

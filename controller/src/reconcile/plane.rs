@@ -413,10 +413,6 @@ impl Controller {
         if let Some(before) = before {
             let news = peering::is_news(record, before.as_ref(), &heard);
             let id = PairId { epoch: identity.epoch, attempt: identity.attempt };
-            let pair = record.pairs().find(|pair| pair.id == id);
-            // While there is no other half yet, there is nothing to look for.
-            let runs = pair.is_some_and(|pair| pair.task(identity.role.peer()).task_arn.is_some());
-            let blind = answer.peer.is_none() && record.desired == Desired::Awake && runs;
             let serves = record.pair.as_ref().is_some_and(|pair| pair.id == id);
             if news && serves {
                 self.publish(&identity.service);
@@ -427,8 +423,7 @@ impl Controller {
             if news {
                 self.scheduler.schedule(Key::Dns, Duration::ZERO);
             }
-            // It runs, and we do not know where: look.
-            if news || blind {
+            if news || peering::is_blind(record, identity, &answer, now) {
                 self.nudge.notify_one();
             }
         }

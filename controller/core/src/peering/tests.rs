@@ -21,6 +21,32 @@ fn each_half_learns_where_the_other_is() {
     assert_eq!(peer(&scene, Role::Service), Some(("10.0.0.1".into(), 9060)));
 }
 
+/// (Seconds since it was started, what becomes of the wake) → whether each heartbeat of the proxy is a look for it.
+#[test]
+fn the_other_half_is_looked_for_as_long_as_it_can_be_new() {
+    type Case = (i64, fn(&mut Scene), bool);
+    let cases: [Case; 5] = [
+        (0, |_| {}, true),
+        (59, |_| {}, true),
+        (60, |_| {}, false),
+        (0, Scene::sleep, false),
+        (0, |scene| scene.record.pair.as_mut().unwrap().service.task_arn = None, false),
+    ];
+    for (seconds, then, expected) in cases {
+        let mut scene = Scene::waking();
+        scene.start_both();
+        let own = identity("hello", scene.pair().id, Role::Proxy);
+        let told = ask(&scene, Role::Proxy).unwrap();
+        assert!(told.peer.is_some() && !is_blind(&scene.record, &own, &told, scene.now));
+        let service = scene.arn(Role::Service);
+        scene.task(&service).private_address = None;
+        scene.pass(seconds);
+        then(&mut scene);
+        let told = ask(&scene, Role::Proxy).unwrap();
+        assert_eq!(is_blind(&scene.record, &own, &told, scene.now), expected, "after {seconds} s");
+    }
+}
+
 #[test]
 fn a_tcp_proxy_answers_for_its_health_at_another_port() {
     let scene = Scene::with(|spec| spec.protocol = Protocol::Tcp).woken().made_ready();
