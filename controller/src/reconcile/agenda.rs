@@ -1,6 +1,7 @@
 //! When each part of a full look is due: one that fails is read again soon, and does not hold up the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is read whole, or not at all.
@@ -30,9 +31,14 @@ impl Agenda {
         Agenda { due: unread.iter().map(|part| (part.clone(), now)).collect(), unread }
     }
 
-    /// What is due by now.
-    pub(super) fn due(&self, now: Instant) -> Vec<Part> {
-        self.due.iter().filter(|(_, at)| **at <= now).map(|(part, _)| part.clone()).collect()
+    /// What is due by now, and with it what is due `soon` after: after each look plans are made, and one look of all parts
+    /// is one such time.
+    pub(super) fn due(&self, now: Instant, soon: Duration) -> Vec<Part> {
+        if self.next().is_none_or(|next| next > now) {
+            return Vec::new();
+        }
+        let due = self.due.iter().filter(|(_, at)| **at <= now + soon);
+        due.map(|(part, _)| part.clone()).collect()
     }
 
     /// A part was read whole; it is due again after a while.
@@ -65,7 +71,8 @@ impl Agenda {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(7);
 
     #[test]
     fn what_fails_is_due_soon_and_the_rest_when_it_was() {
@@ -73,15 +80,18 @@ mod tests {
         let after = |seconds| now + Duration::from_secs(seconds);
         let (tasks, zone) = (Part::Tasks("services".into()), Part::Zone("Z1".into()));
         let mut agenda = Agenda::new([tasks.clone(), Part::Fleet, zone.clone()], now);
-        assert_eq!(agenda.due(now), [tasks.clone(), Part::Fleet, zone.clone()]);
+        assert_eq!(agenda.due(now, SOON), [tasks.clone(), Part::Fleet, zone.clone()]);
         agenda.was_read(&tasks, after(30));
         agenda.put(&Part::Fleet, after(1));
         agenda.was_read(&zone, after(30));
         assert_eq!((agenda.next(), agenda.is_complete()), (Some(after(1)), false));
-        assert_eq!(agenda.due(after(2)), [Part::Fleet]);
+        assert_eq!(agenda.due(after(2), SOON), [Part::Fleet]);
         agenda.was_read(&Part::Fleet, after(32));
         assert_eq!((agenda.next(), agenda.is_complete()), (Some(after(30)), true));
-        assert_eq!(agenda.due(after(30)), [tasks, zone]);
+        assert_eq!(agenda.due(after(29), SOON), []);
+        assert_eq!(agenda.due(after(30), SOON), [tasks.clone(), Part::Fleet, zone.clone()], "together again");
+        agenda.was_read(&Part::Fleet, after(40));
+        assert_eq!(agenda.due(after(30), SOON), [tasks, zone]);
         agenda.put(&Part::Fleet, after(40));
         assert!(agenda.is_complete(), "it was read once");
     }
@@ -93,7 +103,7 @@ mod tests {
         agenda.was_read(&Part::Fleet, now + Duration::from_secs(120));
         agenda.was_read(&Part::Table, now + Duration::from_secs(10));
         agenda.no_later_than(now + Duration::from_secs(30));
-        assert_eq!(agenda.due(now + Duration::from_secs(10)), [Part::Table]);
-        assert_eq!(agenda.due(now + Duration::from_secs(30)).len(), 2);
+        assert_eq!(agenda.due(now + Duration::from_secs(10), SOON), [Part::Table]);
+        assert_eq!(agenda.due(now + Duration::from_secs(30), SOON).len(), 2);
     }
 }

@@ -36,7 +36,7 @@ impl Controller {
         let mut fleet_due = Instant::now();
         let mut agenda = Agenda::new(self.parts(), fleet_due);
         loop {
-            let due = agenda.due(Instant::now());
+            let due = agenda.due(Instant::now(), self.slow_interval() / 4);
             let tasks = |part: &Part| matches!(part, Part::Tasks(_));
             if !due.is_empty() {
                 self.read_all(&due, &mut agenda).await;
@@ -88,8 +88,8 @@ impl Controller {
 
     /// These parts, all pages. Each is whole or concludes nothing; one that fails does not hold up the others.
     async fn read_all(&self, parts: &[Part], agenda: &mut Agenda) {
+        let began = Instant::now();
         for part in parts {
-            let began = Instant::now();
             match self.read_part(part).await {
                 Ok(()) => agenda.was_read(part, began + self.slow_interval()),
                 Err(error) => {
