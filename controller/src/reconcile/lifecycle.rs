@@ -231,7 +231,7 @@ impl Controller {
 
     /// A definition of a service that waits for it comes before all others.
     fn reserve_of(&self, name: &str) -> u32 {
-        let waits = self.records.get(name).is_some_and(|known| known.record.desired == Desired::Awake);
+        let waits = self.records.stirs(name).is_some_and(|record| record.desired == Desired::Awake);
         if waits { 0 } else { DEFINE_RESERVE }
     }
 

@@ -271,6 +271,12 @@ impl Controller {
 
     /// Brings what users see of a service up to date, and tells those who watch.
     fn publish(&self, name: &str) {
+        // Who comes to watch later begins with what is then. What a standby knows, it knows from the leader.
+        if self.changes.receiver_count() == 0 && self.is_leader() && self.records.contains(name) {
+            // Of one that is sound asleep nothing answers.
+            let answers = |record| self.with_view(record, |view| view::backend(record, view));
+            return self.backends.set(name, self.records.stirs(name).as_deref().and_then(answers));
+        }
         let Some(known) = self.records.get(name) else {
             self.backends.set(name, None);
             // A last word, so that who watches it learns that it is gone.
@@ -281,10 +287,6 @@ impl Controller {
             return;
         };
         let record = &known.record;
-        // Who comes to watch later begins with what is then. What a standby knows, it knows from the leader.
-        if self.changes.receiver_count() == 0 && self.epoch.load(Ordering::Acquire) != 0 {
-            return self.backends.set(name, self.with_view(record, |view| view::backend(record, view)));
-        }
         let view = self.view(record);
         self.backends.set(name, view.status.backend);
         let mut views = self.lock_views();

@@ -86,6 +86,11 @@ impl Records {
         Some(Known { record: row.form.record()?, version: row.version })
     }
 
+    /// One record, unless it is sound asleep: nothing is unpacked for that.
+    pub fn stirs(&self, name: &str) -> Option<Arc<ServiceRecord>> {
+        self.read().rows.get(name)?.form.whole().cloned()
+    }
+
     /// Whether there is such a record.
     pub fn contains(&self, name: &str) -> bool {
         self.read().rows.contains_key(name)
