@@ -16,7 +16,11 @@ pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 sim.truth.fleet.members.get(*id).filter(|member| member.lifecycle != "Terminating")?;
             let slack = sim.audit.slack + 2 * SECOND;
             let drained = member.draining_since.is_some_and(|since| sim.now + slack >= since + 15 * SECOND);
-            if member.joined && !drained {
+            // Waited for in vain, it may join when it is given up: no reading shows that yet, and there is no call that
+            // terminates only what has not joined.
+            let lag = if sim.profile.stale > 0 { sim.profile.fleet_lag } else { 0 };
+            let shown = member.joined && sim.now >= member.joined_at + lag;
+            if shown && !drained {
                 return Some(format!("{id} is terminated, draining since {:?}", member.draining_since));
             }
             let busy = sim.truth.tasks.values().find(|task| {

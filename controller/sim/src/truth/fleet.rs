@@ -24,6 +24,8 @@ pub struct SimMember {
     pub protected: bool,
     /// Registered with the cluster.
     pub joined: bool,
+    /// When.
+    pub joined_at: Ms,
     /// Its agent is connected.
     pub connected: bool,
     /// ACTIVE, not DRAINING.
@@ -144,6 +146,7 @@ impl Sim {
             lifecycle: "Pending",
             protected: false,
             joined: false,
+            joined_at: 0,
             connected: false,
             active: false,
             draining_since: None,
@@ -186,6 +189,7 @@ impl Sim {
             }
             "InService" if !member.joined => {
                 (member.joined, member.connected, member.active) = (true, true, true);
+                member.joined_at = self.now;
                 member.connected_at = self.now;
                 self.trace.note(self.now, format_args!("{id} joins as {}", member.arn));
             }
