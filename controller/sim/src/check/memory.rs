@@ -340,11 +340,15 @@ fn zone(sim: &mut Sim, ours: Option<&[Change]>) {
     }
 }
 
-/// Whether a batch makes a record of a name for the pair that it was made for before: its TXT stays.
+/// Whether a batch makes a record of a name for the pair that it was made for before: its TXT stays as it is.
 pub fn is_put_back(batch: Option<&[Change]>, name: &str) -> bool {
     let label = name.split('.').next().unwrap_or_default();
     let is_txt = |set: &RecordSet| set.kind == "TXT" && set.name.split('.').next() == Some(label);
-    !batch.into_iter().flatten().any(|change| is_txt(change.set()))
+    let batch = batch.unwrap_or_default();
+    batch.iter().filter(|change| is_txt(change.set())).all(|change| {
+        let (gone, made) = (Change::Delete(change.set().clone()), Change::Create(change.set().clone()));
+        batch.contains(&gone) && batch.contains(&made)
+    })
 }
 
 fn written(
