@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 /// Seeds that every fault meets, unless others are asked for.
 pub const SEEDS: u64 = 16;
 /// Seeds that are tried beyond those that every fault meets, for what nothing else shows.
-const MORE_SEEDS: u64 = 200;
+const MORE_SEEDS: u64 = 300;
 
 /// Tests of a crate.
 #[derive(Debug, Clone, Copy)]
