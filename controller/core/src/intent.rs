@@ -3,9 +3,12 @@
 //! Each function answers the next record, or `None` when nothing is to be written.
 
 use crate::lifecycle::{backoff, rollout};
-use dormouse_manifests::Service;
-use dormouse_state::{Cause, Desired, Good, Rest, Rollout, ServiceRecord, planted};
+use dormouse_manifests::{Service, ServiceSpec};
+use dormouse_state::{
+    Cause, Desired, DnsChange, DnsMemory, Good, PairId, Rest, Rollout, ServiceRecord, planted,
+};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Use is written down in steps of this much at the finest: a busy service costs few writes.
@@ -164,6 +167,17 @@ pub fn delete(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
     Some(next)
 }
 
+/// A row for tasks that have none: they and their records end, and the row goes last. A record may stand in the zone that was
+/// made for a pair of which nothing is left; it is to be found out.
+pub fn bury(name: &str, now: Timestamp) -> Option<ServiceRecord> {
+    let spec = ServiceSpec::defaults_for("none");
+    let mut next = delete(&ServiceRecord::declared(name, BTreeMap::default(), spec, now), now)?;
+    let pair = PairId::default();
+    let sought = DnsChange { address: None, pair, intended_at: now, change_id: None, seen: false };
+    next.dns = DnsMemory { pending: Some(sought), ..DnsMemory::default() };
+    Some(next)
+}
+
 /// `at + span`, saturating.
 pub fn later(at: Timestamp, span: Duration) -> Timestamp {
     SignedDuration::try_from(span).ok().and_then(|span| at.checked_add(span).ok()).unwrap_or(Timestamp::MAX)
@@ -181,7 +195,6 @@ fn sentence(origin: &str, reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dormouse_manifests::ServiceSpec;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()

@@ -37,7 +37,8 @@ fn long_runs_that_found_something() {
         // A claim that a reading still shows, and an address made for it without it.
         14_120, // A record that was replaced long after its change was accepted, taken for one that never came.
         14_246, // A definition whose tries lay minutes apart when it was waited for.
-        14_962,
+        14_962, // A record of a pair of which nothing was left, when its row was lost.
+        14_864,
     ] {
         let script = Script::of(seed, Size { hours: Some(2), ..Size::default() });
         let outcome = run(&script, &Options::default());

@@ -4,8 +4,7 @@ use super::{Controller, Key, runner};
 use dormouse_core::intent;
 use dormouse_core::lease::{self, Move};
 use dormouse_core::redate;
-use dormouse_manifests::ServiceSpec;
-use dormouse_state::{Lease, ServiceRecord, StoreError, planted};
+use dormouse_state::{Lease, StoreError, planted};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -346,11 +345,7 @@ impl Controller {
             .records
             .update(name, self.fence(), |known| match known {
                 Some(_) => None,
-                None => {
-                    let spec = ServiceSpec::defaults_for("none");
-                    let record = ServiceRecord::declared(name, Default::default(), spec, now);
-                    intent::delete(&record, now)
-                }
+                None => intent::bury(name, now),
             })
             .await;
         if let Err(error) = &written {

@@ -205,6 +205,25 @@ fn the_time_of_a_withdrawal_that_nobody_saw_is_not_made_up() {
     assert_eq!(scene.record.dns.withdrawn_at, Some(scene.now));
 }
 
+/// Tasks without a row: a record that was made for a pair of which nothing is left is withdrawn before their row goes; where
+/// none is shown, a minute has to pass, since a reading may be older than one.
+#[test]
+fn who_is_buried_leaves_no_record_behind() {
+    for stands in [true, false] {
+        let (mut scene, there, _) = published();
+        scene.record = crate::intent::bury("hello", scene.now).unwrap();
+        assert!(scene.record.deleting && scene.record.dns.withdrawn_at.is_none());
+        let mut zone = if stands { there } else { Zone::default() };
+        let plan = step(&mut scene, None, &mut zone, None);
+        assert_eq!(changes(&plan.groups).len(), if stands { 2 } else { 0 });
+        step(&mut scene, None, &mut zone, None);
+        assert_eq!(scene.record.dns.withdrawn_at, None, "name servers may have it still");
+        scene.pass(60);
+        step(&mut scene, None, &mut zone, None);
+        assert_eq!(scene.record.dns.withdrawn_at, Some(scene.now), "{stands}");
+    }
+}
+
 #[test]
 fn a_conflict_is_told_and_nothing_is_touched() {
     let (mut scene, _, want) = fresh();
