@@ -6,7 +6,8 @@
 //! - [`records`]: everything remembered, read from memory and written through; `cache`: what is in memory; `form`,
 //!   `packed`: what is kept of one that is sound asleep; `dependents`: who depends on whom
 //! - `backends`: where containers answer, for those who wait
-//! - [`world`]: everything observed; `known_zone`, `known_fleet`: a zone and the instances among it; `refused`: what is tried again later
+//! - [`world`]: everything observed; `known_zone`, `known_fleet`: a zone and the instances among it; [`refused`]: what
+//!   is tried again later
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise; `agenda`: when it reads what
 //! - `joining`: looks for an instance that somebody waits for
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
