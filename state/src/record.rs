@@ -109,6 +109,13 @@ pub struct DnsChange {
     pub seen: bool,
 }
 
+impl DnsChange {
+    /// Whether a record of a pair's stands in the zone is to be found out: if there is one, it is withdrawn.
+    pub fn sought(pair: PairId, at: Timestamp) -> DnsChange {
+        DnsChange { address: None, pair, intended_at: at, change_id: None, seen: false }
+    }
+}
+
 /// What is remembered of a service's record in the public zone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

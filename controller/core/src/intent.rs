@@ -172,8 +172,7 @@ pub fn delete(known: &ServiceRecord, now: Timestamp) -> Option<ServiceRecord> {
 pub fn bury(name: &str, now: Timestamp) -> Option<ServiceRecord> {
     let spec = ServiceSpec::defaults_for("none");
     let mut next = delete(&ServiceRecord::declared(name, BTreeMap::default(), spec, now), now)?;
-    let pair = PairId::default();
-    let sought = DnsChange { address: None, pair, intended_at: now, change_id: None, seen: false };
+    let sought = DnsChange::sought(PairId::default(), now);
     next.dns = DnsMemory { pending: Some(sought), ..DnsMemory::default() };
     Some(next)
 }

@@ -43,7 +43,9 @@ pub fn public(settings: &Settings, record: &ServiceRecord, view: &View<'_>) -> O
     let address = view
         .task(&pair.proxy)
         .and_then(|task| task.public_address.clone())
-        .or_else(|| given(record, pair, view).map(str::to_owned))?;
+        .or_else(|| given(record, pair, view).map(str::to_owned))
+        // Woken again before its record was taken out: a proxy has one address for life.
+        .or_else(|| record.dns.published.clone().filter(|_| record.dns.published_pair == Some(pair.id)))?;
     Some(Wanted {
         seen: view.task(&pair.proxy).is_some(),
         pair: pair.id,

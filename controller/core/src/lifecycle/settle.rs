@@ -144,8 +144,7 @@ fn words(task: &Task) -> String {
 fn doubt_the_zone(next: &mut ServiceRecord, pair: PairId, now: Timestamp) {
     if next.dns.pending.is_none() && next.dns.published.is_none() {
         next.dns.withdrawn_at = None;
-        next.dns.pending =
-            Some(DnsChange { address: None, pair, intended_at: now, change_id: None, seen: false });
+        next.dns.pending = Some(DnsChange::sought(pair, now));
     }
 }
 

@@ -56,16 +56,7 @@ mod tests {
     fn each_sidecars_last_is_kept_by_its_service() {
         let identity =
             |service: &str, role, attempt| Identity { service: service.into(), role, epoch: 1, attempt };
-        let beat = |second| Beat {
-            at: Timestamp::from_second(second).unwrap(),
-            state: SidecarState::Serving,
-            peer: None,
-            activity: None,
-            sleep_requested: None,
-            busy: None,
-            detail: None,
-            draining_since: None,
-        };
+        let beat = |second| Beat::new(Timestamp::from_second(second).unwrap(), SidecarState::Serving);
         let mut beats = Beats::default();
         let heard = [
             ("a", Role::Proxy, 1, 10),

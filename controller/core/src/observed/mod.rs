@@ -267,6 +267,20 @@ pub struct Beat {
 }
 
 impl Beat {
+    /// Tells how far a sidecar is, and no more.
+    pub fn new(at: Timestamp, state: SidecarState) -> Beat {
+        Beat {
+            at,
+            state,
+            peer: None,
+            activity: None,
+            sleep_requested: None,
+            busy: None,
+            detail: None,
+            draining_since: None,
+        }
+    }
+
     /// The same as the one that comes after `before`.
     #[must_use]
     pub fn after(mut self, before: Option<&Beat>) -> Beat {

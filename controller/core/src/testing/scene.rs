@@ -213,16 +213,8 @@ impl Scene {
     pub fn beat(&mut self, role: Role, state: SidecarState) -> &mut Beat {
         let identity = identity("hello", self.pair().id, role);
         let health = PeerHealth { healthy: true, ever_healthy: true, failures: 0 };
-        let beat = Beat {
-            at: self.now,
-            state,
-            peer: Some(health),
-            activity: (role == Role::Proxy).then(Activity::default),
-            sleep_requested: None,
-            busy: None,
-            detail: None,
-            draining_since: None,
-        };
+        let activity = (role == Role::Proxy).then(Activity::default);
+        let beat = Beat { peer: Some(health), activity, ..Beat::new(self.now, state) };
         let known = self.beats.iter().find(|(own, _)| *own == identity).map(|(_, beat)| beat);
         let beat = beat.after(known);
         self.beats.retain(|(own, _)| *own != identity);

@@ -131,8 +131,6 @@ impl Cloud {
         let idle = if life.open > 0 { Duration::ZERO } else { since(now, life.used_at) };
         let proxy = life.task.identity.as_ref()?.role == Role::Proxy;
         Some(Beat {
-            at: now,
-            state,
             peer: Some(PeerHealth { healthy: true, ever_healthy: true, failures: 0 }),
             activity: proxy.then(|| Activity {
                 in_flight: life.open,
@@ -140,10 +138,7 @@ impl Cloud {
                 idle_for_ms: u64::try_from(idle.as_millis()).unwrap(),
                 ..Activity::default()
             }),
-            sleep_requested: None,
-            busy: None,
-            detail: None,
-            draining_since: None,
+            ..Beat::new(now, state)
         })
     }
 

@@ -266,7 +266,7 @@ fn report(requests: u64, seq: u64) -> Heartbeat {
 
 fn heard(at: Timestamp) -> Beat {
     let Heartbeat { state, peer, activity, .. } = report(1, 1);
-    Beat { at, state, peer, activity, sleep_requested: None, busy: None, detail: None, draining_since: None }
+    Beat { peer, activity, ..Beat::new(at, state) }
 }
 
 /// Every task reports when it is told to, and is always in use. Those that are due about now report together, so that

@@ -99,6 +99,20 @@ fn nor_when_it_was_published_and_not_ready_yet() {
     assert_eq!(want(&scene), Some(address(1)));
 }
 
+/// EC2 may not tell a new leader the address that the zone still has.
+#[test]
+fn nor_when_its_withdrawal_was_intended_and_it_is_woken_again() {
+    let mut scene = Scene::ready();
+    scene.tasks.by_arn.values_mut().for_each(|task| task.public_address = None);
+    let mut pair = scene.pair().id;
+    scene.record.dns.published_pair = Some(pair);
+    scene.record.dns.pending = Some(DnsChange::sought(pair, scene.now));
+    assert_eq!(want(&scene), Some(address(1)));
+    pair.attempt += 1;
+    scene.record.dns.published_pair = Some(pair);
+    assert_eq!(want(&scene), None, "another pair's");
+}
+
 #[test]
 fn the_address_of_the_pair_before_is_never_taken_for_this_one_s() {
     let mut scene = serving();

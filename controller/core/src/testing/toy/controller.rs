@@ -144,16 +144,7 @@ impl Toy {
             };
             let activity = (identity.role == Role::Proxy).then(|| self.cloud.activity(life));
             let peer = self.cloud.peer(life);
-            let beat = Beat {
-                at: now,
-                state,
-                peer,
-                activity,
-                sleep_requested: None,
-                busy: None,
-                detail: None,
-                draining_since: None,
-            };
+            let beat = Beat { peer, activity, ..Beat::new(now, state) };
             let beat = beat.after(self.seen.beats.get(&identity));
             self.seen.beats.insert(identity.clone(), beat);
             let record = &self.records[&identity.service];
