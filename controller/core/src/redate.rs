@@ -63,7 +63,7 @@ fn tasks(pair: &mut Pair, mut each: impl FnMut(&mut Timestamp)) {
 /// The same of a group's.
 pub fn capacity(known: &CapacityMemory, now: Timestamp) -> CapacityMemory {
     let mut next = known.clone();
-    // A reading has to be newer than what was asked for, and an instance to drain for long enough.
+    // A reading has to be newer than what was asked for, and an instance to be empty, and to drain, for long enough.
     next.asked_at = known.asked_at.map(|_| now);
     for removal in next.removals.values_mut() {
         removal.intended_at = now.min(removal.intended_at);
@@ -73,7 +73,7 @@ pub fn capacity(known: &CapacityMemory, now: Timestamp) -> CapacityMemory {
     if let Some(lack) = &mut next.lack {
         lack.at = now.min(lack.at);
     }
-    next.empty_since.values_mut().for_each(|at| *at = now.min(*at));
+    next.empty_since.values_mut().for_each(|at| *at = now);
     next
 }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_drains_for_the_whole_time_again() {
+    fn an_instance_is_empty_and_drains_for_the_whole_time_again() {
         let removal = Removal { intended_at: at(AHEAD), draining_at: Some(at(-AHEAD)), terminate_at: None };
         let memory = CapacityMemory {
             target: Some(2),
@@ -185,6 +185,6 @@ mod tests {
         assert_eq!(next.asked_at, Some(at(0)));
         assert_eq!(next.removals["i-1"].draining_at, Some(at(0)));
         assert_eq!(next.removals["i-1"].intended_at, at(0));
-        assert_eq!((next.empty_since["i-1"], next.empty_since["i-2"]), (at(-AHEAD), at(0)));
+        assert_eq!((next.empty_since["i-1"], next.empty_since["i-2"]), (at(0), at(0)));
     }
 }

@@ -176,7 +176,8 @@ fn time_to_sleep(sim: &Sim, row: &ServiceRecord) -> Ms {
 /// As time passes: eight minutes without a task, and instances are there. At the end: no more than are of use.
 pub fn l3_zero(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     match moment {
-        Moment::Tick if sim.audit.lasts("empty", sim.now) > 8 * MINUTE => {
+        // Whoever comes to lead lets them be empty for the whole time.
+        Moment::Tick if sim.audit.lasts("empty", sim.now).min(sim.audit.led_for(sim.now)) > 8 * MINUTE => {
             let left = members(sim).find(|member| member.joined)?;
             Some(format!("{} runs, and for eight minutes there was no task", left.id))
         }
