@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 48] = [
+pub const NAMES: [&str; 50] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -53,8 +53,10 @@ pub const NAMES: [&str; 48] = [
     "row-lost-with-its-tasks",
     "lease-lost",
     "zone-outage",
+    "addresses-outage",
     "made-and-expired",
     "takeover",
+    "takeover-without-the-group",
     "takeover-by-another-clock",
     "split-brain",
     "poisoned-neighbour",
@@ -220,6 +222,17 @@ pub fn scenario(name: &str) -> Option<Script> {
             (up + 4 * MINUTE, Act::Wake(0)),
         ],
         "zone-outage" => vec![wake, (up, Act::Outage(Aws::Zone, 2 * MINUTE)), (up + SECOND, Act::Sleep(0))],
+        // What is woken waits for its address, and holds up nobody.
+        "addresses-outage" => {
+            services = 2;
+            vec![
+                wake,
+                (up, Act::Outage(Aws::Ec2, 3 * MINUTE)),
+                (up + SECOND, Act::Wake(1)),
+                (up + 20 * SECOND, Act::Sleep(0)),
+                (up + 4 * MINUTE, Act::Sleep(1)),
+            ]
+        }
         "made-and-expired" => {
             let asked = |nth: usize, at: Ms| {
                 (at, Act::Ask { service: MADE + nth, count: 3, gap: 5 * SECOND, takes: 200 })
@@ -239,6 +252,17 @@ pub fn scenario(name: &str) -> Option<Script> {
                 (25 * SECOND, Act::Replace(0)),
                 (up, Act::Freeze(0, MINUTE)),
                 (up, Act::Freeze(1, 30 * SECOND)),
+            ]
+        }
+        // There is an instance with a place, and of its group nothing is known.
+        "takeover-without-the-group" => {
+            (services, controllers) = (2, 2);
+            vec![
+                wake,
+                (up, Act::Outage(Aws::Scaling, 3 * MINUTE)),
+                (up + SECOND, Act::Replace(0)),
+                (up + 40 * SECOND, Act::Wake(1)),
+                (up + 4 * MINUTE, Act::Sleep(1)),
             ]
         }
         "takeover-by-another-clock" => {

@@ -59,3 +59,28 @@ fn some_reads_of_each_gone_wrong() {
         harmless(name, &tried);
     }
 }
+
+/// The last line of a run's timeline that holds these words, in milliseconds.
+fn at(lines: &[String], words: &str) -> Option<u64> {
+    let line = lines.iter().rev().find(|line| line.contains(words))?;
+    let (minutes, rest) = line.split_once(':')?;
+    let seconds: f64 = rest.split(' ').next()?.parse().ok()?;
+    Some(minutes.parse::<u64>().ok()? * 60_000 + (seconds * 1000.0) as u64)
+}
+
+/// What one part of AWS does not answer is waited for, and nothing else is.
+#[test]
+fn an_outage_holds_up_nobody_whom_it_does_not_concern() {
+    for (name, happens) in [
+        ("addresses-outage", "shop: phase Asleep"),
+        ("takeover-without-the-group", "RunTask shop2:service"),
+        ("takeover-without-the-group", "shop2: phase Awake"),
+    ] {
+        let script = scenario(name).unwrap();
+        let options = Options { trace: true, ..Options::default() };
+        let lines = run(&script, &options).lines;
+        let outage = at(&lines, "· Outage").unwrap();
+        let happened = at(&lines, happens).unwrap_or_else(|| panic!("{name}: {happens}: {lines:#?}"));
+        assert!((outage..outage + 3 * 60_000).contains(&happened), "{name}: {happens}, at {happened} ms");
+    }
+}

@@ -17,7 +17,7 @@ impl KnownFleet {
         self.whole.as_ref().map(|(at, fleet)| (*at, fleet))
     }
 
-    /// The same, with the newest that is known of the instances.
+    /// The same, with the newest that is known of the instances; before the group was read, with these alone.
     pub fn places(&self) -> Option<(Timestamp, &Fleet)> {
         self.newer.as_ref().or(self.whole.as_ref()).map(|(at, fleet)| (*at, fleet))
     }
@@ -32,8 +32,9 @@ impl KnownFleet {
 
     /// The same, where the group could not be read.
     pub fn read_without_group(&mut self, began: Timestamp, instances: Vec<Instance>) {
-        if let Some((_, fleet)) = self.places().filter(|(known, _)| *known <= began) {
-            self.newer = Some((began, Fleet { instances, ..fleet.clone() }));
+        if self.places().is_none_or(|(known, _)| known <= began) {
+            let known = self.places().map(|(_, fleet)| fleet.clone()).unwrap_or_default();
+            self.newer = Some((began, Fleet { instances, ..known }));
         }
     }
 
@@ -84,8 +85,9 @@ mod tests {
     fn a_place_is_seen_where_only_the_instances_could_be_read() {
         let mut known = KnownFleet::default();
         let tasks = |known: &KnownFleet| known.places().map(|(_, fleet)| fleet.instances[0].tasks);
+        assert_eq!(tasks(&known), None);
         known.read_without_group(at(1), instances(1));
-        assert_eq!(tasks(&known), None, "there is no place in a group of which nothing is known");
+        assert_eq!((tasks(&known), known.whole()), (Some(1), None), "of its group nothing is known");
         let whole = |tasks| Fleet { instances: instances(tasks), ..Fleet::default() };
         known.read(at(10), whole(3));
         for (began, read, expected) in [(9, 9, 3), (20, 2, 2), (30, 1, 1), (25, 9, 1)] {

@@ -37,15 +37,12 @@ impl Controller {
         let mut agenda = Agenda::new(self.parts(), fleet_due);
         loop {
             let due = agenda.due(Instant::now(), self.slow_interval() / 4);
-            let tasks = |part: &Part| matches!(part, Part::Tasks(_));
             if !due.is_empty() {
                 self.read_all(&due, &mut agenda).await;
             }
             // A listing of all clusters tells of what moves as well.
-            if due.iter().filter(|part| tasks(part)).count() < self.clusters().len()
-                && let Err(error) = self.sweep_moving(&mut fleet_due).await
-            {
-                warn!(%error, "the sweep was cut short; nothing is concluded from it");
+            if due.iter().filter(|part| is_of_tasks(part)).count() < self.clusters().len() {
+                self.sweep_moving(&mut fleet_due).await;
             }
             let now = Instant::now();
             // What has just begun to move shortens the wait of what was planned while all slept.
@@ -93,10 +90,14 @@ impl Controller {
             match self.read_part(part).await {
                 Ok(()) => agenda.was_read(part, began + self.slow_interval()),
                 Err(error) => {
-                    warn!(?part, %error, "the sweep was cut short; nothing is concluded from it");
+                    warn!(?part, %error, "it could not be read whole; nothing is concluded from it");
                     agenda.put(part, began + self.settings.poll_fast.max(Duration::from_secs(1)));
                 }
             }
+        }
+        if parts.iter().any(is_of_tasks) {
+            self.orphans();
+            or_none(self.public_addresses().await);
         }
         self.to_be_looked_at().iter().for_each(|name| self.schedule(name));
         self.scheduler.schedule(Key::Dns, Duration::ZERO);
@@ -153,13 +154,13 @@ impl Controller {
         self.describe(cluster, listed.iter().chain(here).cloned().collect()).await?;
         let intended = intended.into_values().flatten().collect();
         self.world().listed(cluster, began, &listed, &intended, &self.clusters());
-        self.orphans();
-        self.public_addresses().await.map(drop)
+        Ok(())
     }
 
     /// Only tasks in transition, and the fleet while it is. Hints are about tasks: however many come, the fleet is
-    /// not read more often than without them, so that they leave calls for those that change it.
-    async fn sweep_moving(&self, fleet_due: &mut Instant) -> Result<(), CloudError> {
+    /// not read more often than without them, so that they leave calls for those that change it. What cannot be read
+    /// holds up nothing else.
+    async fn sweep_moving(&self, fleet_due: &mut Instant) {
         let short = {
             let world = self.world();
             world.fleet.places().map(|(_, fleet)| capacity::short_of(fleet, &world.tasks)).unwrap_or_default()
@@ -168,12 +169,12 @@ impl Controller {
         let moving = self.intended(|task| task.is_none_or(|task| is_moving(task) || on_short(task)));
         let mut news = BTreeSet::new();
         for (cluster, arns) in moving {
-            news.extend(self.describe(&cluster, arns).await?);
+            news.extend(or_none(self.describe(&cluster, arns).await));
         }
-        let found = self.public_addresses().await?;
+        let found = or_none(self.public_addresses().await);
         if self.capacity_moves() && Instant::now() >= *fleet_due {
             *fleet_due = Instant::now() + self.settings.poll_fast;
-            self.read_fleet().await?;
+            or_none(self.read_fleet().await);
             self.schedule_capacity();
         }
         // What is known of nobody's tasks is for the next full look.
@@ -186,7 +187,6 @@ impl Controller {
         if found || !news.is_empty() {
             self.scheduler.schedule(Key::Dns, Duration::ZERO);
         }
-        Ok(())
     }
 
     fn clusters(&self) -> BTreeSet<&str> {
@@ -324,6 +324,18 @@ impl Controller {
         known.read(began, sets);
         Ok(())
     }
+}
+
+/// What was read; nothing is concluded from what could not be.
+fn or_none<T: Default>(read: Result<T, CloudError>) -> T {
+    read.unwrap_or_else(|error| {
+        warn!(%error, "the sweep was cut short; nothing is concluded from it");
+        T::default()
+    })
+}
+
+fn is_of_tasks(part: &Part) -> bool {
+    matches!(part, Part::Tasks(_))
 }
 
 /// Whether a service is between two states, or has something to clear away.

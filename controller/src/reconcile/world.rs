@@ -238,7 +238,10 @@ impl World {
             });
         }
         let placement = capacity::place(settings, &demand, fleet, &self.capacity, &full);
-        placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)
+        let room = placement.rooms.get(&record.name).cloned();
+        // How many instances there may be, and whether one is coming, the group says.
+        let is_known = |room: &Room| *room == Room::Yes || self.fleet.whole().is_some();
+        room.filter(is_known).unwrap_or_else(Room::unknown)
     }
 
     /// The services of which anything is observed that a plan of theirs would see: one that is sound asleep is planned
@@ -339,16 +342,7 @@ mod tests {
             let arns = arns.iter().map(|arn| (*arn).to_owned()).collect();
             world.listed(cluster, at(began), &arns, &BTreeSet::new(), &["proxies", "services"].into());
         };
-        let beat = Beat {
-            at: at(0),
-            state: SidecarState::Serving,
-            peer: None,
-            activity: None,
-            sleep_requested: None,
-            busy: None,
-            detail: None,
-            draining_since: None,
-        };
+        let beat = Beat::new(at(0), SidecarState::Serving);
         world.hear(&own(Role::Proxy), "boot", 1, beat.clone());
         world.hear(&own(Role::Service), "boot", 1, beat);
         let made = [("1", "services", Role::Service), ("2", "proxies", Role::Proxy)];
