@@ -160,7 +160,7 @@ pub(super) struct GetLine {
     names: Vec<String>,
     /// Only services, or templates, with these labels: team=web, team!=web, 'team in (web, data)', team, '!team', and
     /// several of these with commas between
-    #[arg(short = 'l', long, value_name = "LABELS", value_parser = Selector::parse, conflicts_with = "names")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = Selector::parse)]
     selector: Option<Selector>,
     /// How to show it
     #[arg(short, long, value_enum, default_value = "table")]

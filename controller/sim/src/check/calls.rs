@@ -116,7 +116,7 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 /// A new pair in place of a lost one comes later each time. One that waited for an instance and makes way for a pair on
 /// Fargate is not lost: the same try goes on there, and never comes back from there.
 fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
-    let (last, pair) = (sim.audit.tries.get(&row.name)?, again(sim, row)?);
+    let (last, pair) = again(sim, row)?;
     // It is dated by when it was decided; its write takes up to five seconds.
     let ago = sim.now - last.at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
     (ago < spacing(last.lost) && !leaves_the_queue(sim, row, last, pair)).then(|| {
@@ -124,21 +124,20 @@ fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     })
 }
 
-/// A row's pair, when it is one in place of another: of the same epoch and manifest.
-fn again<'a>(sim: &Sim, row: &'a ServiceRecord) -> Option<&'a Pair> {
+/// The try before and a row's pair, when it is one in place of that: of the same epoch and manifest.
+fn again<'a>(sim: &'a Sim, row: &'a ServiceRecord) -> Option<(&'a Try, &'a Pair)> {
     let (last, pair) = (sim.audit.tries.get(&row.name)?, row.pair.as_deref()?);
     let same = last.id.epoch == pair.id.epoch && last.generation == row.generation;
-    (last.id != pair.id && same).then_some(pair)
+    (last.id != pair.id && same).then_some((last, pair))
 }
 
 /// A row's pair, when it is a new one: what is to be remembered of it.
 pub(super) fn next_try(sim: &Sim, row: &ServiceRecord) -> Option<Try> {
     let pair = row.pair.as_deref()?;
-    let last = sim.audit.tries.get(&row.name);
-    if last.is_some_and(|last| last.id == pair.id) {
+    if sim.audit.tries.get(&row.name).is_some_and(|last| last.id == pair.id) {
         return None;
     }
-    let lost = last.filter(|_| again(sim, row).is_some()).map_or(0, |last| {
+    let lost = again(sim, row).map_or(0, |(last, pair)| {
         let failed = !leaves_the_queue(sim, row, last, pair) && !is_taken_back(sim, row, last.id);
         // One that lasted did not fail.
         let known = sim.now + sim.audit.slack + sim.audit.apart;
