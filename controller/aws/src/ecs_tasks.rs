@@ -146,7 +146,8 @@ impl Tasks for EcsTasks {
             return Err(error);
         }
         let described = self.describe(cluster, "", &[arn.to_owned()]).await?;
-        let is_over = described.tasks.iter().all(|task| task.status == TaskStatus::Stopped);
+        // MISSING may be "not yet": of a fresh task ECS may know nothing for a while, and it runs all the same.
+        let is_over = described.tasks.iter().any(|task| task.status == TaskStatus::Stopped);
         if is_over { Ok(()) } else { Err(error) }
     }
 

@@ -124,7 +124,8 @@ pub trait Tasks: Send + Sync {
     /// Starts one task.
     async fn run(&self, call: &RunCall) -> Result<RunAnswer, CloudError>;
 
-    /// Stops a task; one that is already over is success.
+    /// Stops a task; one that is already over is success. Of one that ECS knows nothing of nobody can tell: it may be
+    /// fresh, or long gone.
     async fn stop(&self, cluster: &str, arn: &str, reason: &str) -> Result<(), CloudError>;
 
     /// Registers a definition and answers its ARN. An ACTIVE revision of the same family that carries the same

@@ -8,17 +8,22 @@ use dormouse_state::{Desired, Phase, ServiceRecord};
 /// that holds, and no window that would wake it. Whoever looks for what moves, runs, is wrong or is to be told passes
 /// it over, and misses nothing.
 pub fn is_sound(record: &ServiceRecord) -> bool {
-    record.desired == Desired::Asleep
-        && record.phase == Phase::Asleep
+    is_put_away(record)
         && !record.deleting
-        && record.pairs().next().is_none()
-        && record.strays.is_empty()
         && record.rest.is_none()
         && record.rollout.is_none()
         && record.spec.awake.is_empty()
         && dns::is_settled_without(&record.dns)
         && record.conditions.iter().all(|condition| !condition.status)
         && webhook::waiting(record).is_none()
+}
+
+/// Whether a service is to sleep and does, and no task is left of it.
+pub fn is_put_away(record: &ServiceRecord) -> bool {
+    record.desired == Desired::Asleep
+        && record.phase == Phase::Asleep
+        && record.pairs().next().is_none()
+        && record.strays.is_empty()
 }
 
 #[cfg(test)]

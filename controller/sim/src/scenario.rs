@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 50] = [
+pub const NAMES: [&str; 51] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -54,6 +54,7 @@ pub const NAMES: [&str; 50] = [
     "lease-lost",
     "zone-outage",
     "addresses-outage",
+    "outage-for-hours",
     "made-and-expired",
     "takeover",
     "takeover-without-the-group",
@@ -222,6 +223,20 @@ pub fn scenario(name: &str) -> Option<Script> {
             (up + 4 * MINUTE, Act::Wake(0)),
         ],
         "zone-outage" => vec![wake, (up, Act::Outage(Aws::Zone, 2 * MINUTE)), (up + SECOND, Act::Sleep(0))],
+        // What ends while ECS does not answer is forgotten by the time it does.
+        "outage-for-hours" => {
+            services = 2;
+            let over = up + 90 * MINUTE;
+            vec![
+                wake,
+                (30 * SECOND, Act::Wake(1)),
+                (up, Act::Outage(Aws::Ecs, 90 * MINUTE)),
+                (up + SECOND, Act::Kill(0, Role::Proxy)),
+                (up + 2 * SECOND, Act::Kill(1, Role::Service)),
+                (up + MINUTE, Act::Sleep(1)),
+                (over + 10 * MINUTE, Act::Sleep(0)),
+            ]
+        }
         // What is woken waits for its address, and holds up nobody.
         "addresses-outage" => {
             services = 2;

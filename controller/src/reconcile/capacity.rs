@@ -150,6 +150,6 @@ impl Controller {
 
     /// Hints that capacity may have changed.
     pub(super) fn schedule_capacity(&self) {
-        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        self.due(Key::Capacity, Duration::ZERO);
     }
 }

@@ -67,7 +67,7 @@ impl Controller {
             next.dns = memory;
             if !same || self.records.replace(base.version, next, self.fence()).await.is_err() {
                 groups.retain(|group| group.owner != name);
-                self.scheduler.schedule(Key::Dns, Duration::ZERO);
+                self.due(Key::Dns, Duration::ZERO);
             }
             self.schedule(&name);
         }

@@ -5,7 +5,7 @@ use dormouse_core::intent;
 use dormouse_core::lease::{self, Move};
 use dormouse_core::redate;
 use dormouse_state::{Lease, StoreError, planted};
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::PoisonError;
@@ -93,14 +93,17 @@ impl Controller {
 
     /// Works, once what the leader before has dated is dated by one's own clock.
     async fn take_over(&self, stop: &CancellationToken) {
-        while let Err(error) = self.redate().await {
+        // One after the other gets through, however many of its writes a table refuses.
+        let mut dated = BTreeSet::new();
+        while let Err(error) = self.redate(&mut dated).await {
             warn!(%error, "what is under way could not be dated anew");
             tokio::time::sleep(AGAIN).await;
         }
         self.work(stop).await;
     }
 
-    async fn redate(&self) -> Result<(), StoreError> {
+    /// Dates every row that is not among those `dated` yet.
+    async fn redate(&self, dated: &mut BTreeSet<String>) -> Result<(), StoreError> {
         if planted!(TrustsOtherClocks) {
             return Ok(());
         }
@@ -108,9 +111,24 @@ impl Controller {
         let now = self.now();
         let update = |name: String| async move {
             let written = self.records.update(&name, self.fence(), |known| redate::taken_over(known?, now));
-            written.await.map(drop)
+            (written.await.map(drop), name)
         };
-        stream::iter(self.records.names()).map(Ok).try_for_each_concurrent(AT_ONCE, update).await
+        let open: Vec<String> =
+            self.records.names().into_iter().filter(|name| !dated.contains(name)).collect();
+        let mut written = stream::iter(open).map(update).buffer_unordered(AT_ONCE);
+        let mut failed = Ok(());
+        while let Some((result, name)) = written.next().await {
+            match result {
+                Ok(()) => drop(dated.insert(name)),
+                // It fits the table no more: nothing that is planned of it can be written either.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    warn!(service = name, %error, "its row stays dated by another clock");
+                    dated.insert(name);
+                }
+                Err(error) => failed = Err(error),
+            }
+        }
+        failed
     }
 
     /// Reads and reconciles until `stop`.
@@ -131,7 +149,8 @@ impl Controller {
         tokio::select! {
             biased;
             () = self.sweep_forever(stop) => {}
-            () = runner::run(&self.scheduler, AT_ONCE, stop, reconcile) => {}
+            () = runner::run(&self.services, AT_ONCE, stop, reconcile) => {}
+            () = runner::run(&self.shared, AT_ONCE, stop, reconcile) => {}
             () = self.tell_others(stop) => {}
         }
     }
@@ -326,7 +345,7 @@ impl Controller {
         drop(world);
         for name in names {
             warn!(service = name, "tasks without a row");
-            self.scheduler.schedule(Key::Service(name), ORPHAN_GRACE);
+            self.due(Key::Service(name), ORPHAN_GRACE);
         }
     }
 

@@ -5,6 +5,7 @@ use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
 use dormouse_core::budget::Kind;
 use dormouse_core::definition::Content;
 use dormouse_core::lifecycle::{self, Plan, Step, View, outcome};
+use dormouse_core::sound::is_put_away;
 use dormouse_core::{naming, status, transition};
 use dormouse_peer::token::{self, Identity};
 use dormouse_peer::wire::Role;
@@ -89,7 +90,9 @@ impl Controller {
                 self.records.settle(name, base.version);
             }
         }
-        let acted = !steps.is_empty() && Box::pin(self.take(name, version, steps)).await;
+        // Asleep, and there is nothing to do: what was refused before is over.
+        let expired = rests && is_put_away(&base.record) && self.world().refused.expire(name, now);
+        let acted = expired || !steps.is_empty() && Box::pin(self.take(name, version, steps)).await;
         self.publish(name);
         self.has_news(name);
         if acted { Some(Duration::ZERO) } else { requeue }
@@ -118,8 +121,8 @@ impl Controller {
             self.wake_dependencies(&after.name, &after.spec.depends_on).await;
         }
         if before.desired != after.desired || before.phase != after.phase || before.pair != after.pair {
-            self.scheduler.schedule(Key::Dns, Duration::ZERO);
-            self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+            self.due(Key::Dns, Duration::ZERO);
+            self.due(Key::Capacity, Duration::ZERO);
             for name in &after.spec.depends_on {
                 self.schedule(name);
             }
@@ -241,7 +244,7 @@ impl Controller {
         match self.pace.try_take(Kind::Define, 1, reserve) {
             Ok(()) => Some(()),
             Err(wait) => {
-                self.scheduler.schedule(Key::Service(name.to_owned()), wait);
+                self.due(Key::Service(name.to_owned()), wait);
                 None
             }
         }
@@ -302,7 +305,7 @@ impl Controller {
                 world.believe_full(now);
                 world.refused.refuse_run(name, role, reason, now);
                 drop(world);
-                self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+                self.due(Key::Capacity, Duration::ZERO);
                 None
             }
             Ok(RunAnswer::NoCapacity(why)) if call.parameters.launch == Launch::FargateSpot => {
@@ -322,7 +325,7 @@ impl Controller {
             Err(error) => {
                 warn!(service = name, %role, %error, "RunTask failed");
                 self.world().refused.refuse_run(name, role, error.to_string(), self.now());
-                self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
+                self.due(Key::Service(name.to_owned()), RETRY);
                 let arn = call.parameters.task_definition;
                 matches!(error, CloudError::Refused { .. }).then_some(Outcome::Doubted { role, arn })
             }
@@ -341,7 +344,8 @@ impl Controller {
         match self.cloud.tasks.describe(cluster, mark, arns).await {
             Ok(found) => {
                 let ours = found.tasks.iter().find(|task| task.identity.as_ref() == Some(&identity)).cloned();
-                self.world().merge(found.tasks, &found.missing);
+                let now = self.now();
+                self.world().merge(found.tasks, &found.missing, now);
                 Some(match ours {
                     Some(task) => Outcome::Started { identity, arn: task.arn },
                     None => Outcome::Burnt { identity, why: "its client token is used up".to_owned() },
@@ -370,7 +374,7 @@ impl Controller {
                 warn!(service = name, %error, "call failed");
                 self.world().refused.refuse_stop(name, error.to_string(), self.now());
                 // Planned once more, it knows when the next try is due.
-                self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
+                self.due(Key::Service(name.to_owned()), RETRY);
             }
         }
     }
@@ -383,7 +387,7 @@ impl Controller {
             false => self.world().refused.refuse(name, why, now),
         }
         // The refusal's own time brings it back.
-        self.scheduler.schedule(Key::Service(name.to_owned()), RETRY);
+        self.due(Key::Service(name.to_owned()), RETRY);
         None
     }
 }

@@ -1,7 +1,9 @@
 //! The control plane's own numbers.
 
 use super::Controller;
+use super::Key;
 use super::records::{Ledger, Stirring};
+use super::scheduler::Scheduler;
 use crate::metrics::{Label, Metrics, Page, moments, observe, seconds};
 use dormouse_core::observed::Fleet;
 use dormouse_core::transition::{self, SLEEP_ORIGINS, Transition, WAKE_ORIGINS};
@@ -167,8 +169,9 @@ impl Metrics for Controller {
         self.write_lease(page)?;
         self.write_fleet(page)?;
         self.write_calls(page)?;
-        page.gauge("dormouse_queue_depth", "Keys that wait to be reconciled", self.scheduler.len())?;
-        page.gauge("dormouse_queue_overdue", "Of these, keys whose time has come", self.scheduler.overdue())
+        let all = |count: fn(&Scheduler<Key>) -> usize| count(&self.services) + count(&self.shared);
+        page.gauge("dormouse_queue_depth", "Keys that wait to be reconciled", all(Scheduler::len))?;
+        page.gauge("dormouse_queue_overdue", "Of these, keys whose time has come", all(Scheduler::overdue))
     }
 }
 

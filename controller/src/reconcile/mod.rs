@@ -149,7 +149,10 @@ pub struct Controller {
     records: Records,
     templates: templates::Known,
     world: Mutex<World>,
-    scheduler: Scheduler<Key>,
+    /// The services' keys.
+    services: Scheduler<Key>,
+    /// The zone's and the group's. All services wait for them, so that they wait for no service's calls.
+    shared: Scheduler<Key>,
     nudge: Notify,
     /// Whether what is declared has been read.
     readiness: watch::Sender<bool>,
@@ -192,7 +195,8 @@ impl Controller {
             holder: parts.holder,
             replica_url: parts.replica_url,
             world: Mutex::default(),
-            scheduler: Scheduler::default(),
+            services: Scheduler::default(),
+            shared: Scheduler::default(),
             nudge: Notify::new(),
             readiness: watch::Sender::new(false),
             epoch: AtomicU64::new(0),
@@ -240,8 +244,16 @@ impl Controller {
         self.may_act()
     }
 
+    /// Has a key reconciled in `after`, or earlier if it is due earlier.
+    fn due(&self, key: Key, after: Duration) {
+        match key {
+            Key::Service(_) => self.services.schedule(key, after),
+            Key::Dns | Key::Capacity => self.shared.schedule(key, after),
+        }
+    }
+
     fn schedule(&self, name: &str) {
-        self.scheduler.schedule(Key::Service(name.to_owned()), Duration::ZERO);
+        self.due(Key::Service(name.to_owned()), Duration::ZERO);
     }
 
     /// Runs `see` with one service's view of the world, as far as it is told without looking for room.

@@ -314,7 +314,7 @@ impl Controller {
         if slept && record.desired == Desired::Awake && record.pair.is_none() {
             self.world().refused.forgive(name);
         }
-        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        self.due(Key::Capacity, Duration::ZERO);
         self.publish(name);
         Ok(self.view(&record))
     }
@@ -421,7 +421,7 @@ impl Controller {
                 self.schedule(&identity.service);
             }
             if news {
-                self.scheduler.schedule(Key::Dns, Duration::ZERO);
+                self.due(Key::Dns, Duration::ZERO);
             }
             if news || peering::is_blind(record, identity, &answer, now) {
                 self.nudge.notify_one();

@@ -29,7 +29,7 @@ impl Controller {
             }
             Err(why) => {
                 debug!(service = name, address, why, "the proxy is not reached");
-                self.scheduler.schedule(Key::Service(name.to_owned()), AGAIN);
+                self.due(Key::Service(name.to_owned()), AGAIN);
             }
         }
     }

@@ -17,8 +17,9 @@ const IN_A_ROW: Duration = Duration::from_secs(60);
 pub struct Refused {
     /// The last refused call.
     calls: BTreeMap<String, Refusal>,
-    /// StopTasks that were refused since one was accepted.
+    /// StopTasks that were refused since one was accepted, and whether the last refused call is one of these.
     stops: BTreeMap<String, Refusal>,
+    by_stops: BTreeSet<String>,
     /// The halves whose RunTask was refused, and has not succeeded since.
     runs: BTreeMap<String, BTreeSet<Role>>,
     /// The service task for which RunTask was last called and not answered.
@@ -62,14 +63,27 @@ impl Refused {
         self.unanswered.remove(service);
     }
 
+    /// A service is asleep, and there is nothing to do for it: what was refused before is over, once its time has come.
+    /// Answers whether anything was.
+    pub fn expire(&mut self, service: &str, now: Timestamp) -> bool {
+        let is_due = self.calls.get(service).is_some_and(|refusal| refusal.retry_at() <= now);
+        if is_due {
+            self.forgive(service);
+            self.stops.remove(service);
+        }
+        is_due
+    }
+
     /// A call for a service was refused.
     pub fn refuse(&mut self, service: &str, why: String, now: Timestamp) {
+        self.by_stops.remove(service);
         let refusal = Refusal::again(self.calls.get(service), why, now);
         self.calls.insert(service.to_owned(), refusal);
     }
 
     /// A call that starts nothing was throttled, or not answered.
     pub fn put_off(&mut self, service: &str, why: String, now: Timestamp) {
+        self.by_stops.remove(service);
         let refusal = Refusal::passing(self.calls.get(service), why, now);
         self.calls.insert(service.to_owned(), refusal);
     }
@@ -79,12 +93,18 @@ impl Refused {
         let lately = self.stops.get(service).filter(|known| since(now, known.at) < IN_A_ROW);
         let refusal = Refusal::again(lately, why.clone(), now);
         self.stops.insert(service.to_owned(), refusal);
-        self.calls.entry(service.to_owned()).or_insert_with(|| Refusal::again(None, why, now));
+        if !self.calls.contains_key(service) {
+            self.calls.insert(service.to_owned(), Refusal::again(None, why, now));
+            self.by_stops.insert(service.to_owned());
+        }
     }
 
     /// StopTask was accepted.
     pub fn accept_stop(&mut self, service: &str) {
         self.stops.remove(service);
+        if self.by_stops.remove(service) {
+            self.calls.remove(service);
+        }
     }
 
     /// RunTask was refused for a half of a service.
@@ -138,6 +158,7 @@ impl Refused {
     pub fn forgive(&mut self, service: &str) {
         self.runs.remove(service);
         self.calls.remove(service);
+        self.by_stops.remove(service);
     }
 }
 
@@ -185,6 +206,32 @@ mod tests {
         assert_eq!(refuse(&mut refused, 122), 2);
         refused.accept_stop("a");
         assert_eq!(refuse(&mut refused, 123), 1);
+    }
+
+    #[test]
+    fn a_stop_that_is_accepted_in_the_end_leaves_no_refusal_behind() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut refused = Refused::default();
+        refused.refuse_stop("a", "an outage".into(), at(0));
+        assert!(refused.any("a"));
+        refused.accept_stop("a");
+        assert!(!refused.any("a"));
+        refused.refuse_stop("a", "an outage".into(), at(10));
+        refused.refuse_run("a", Role::Service, "no room".into(), at(11));
+        refused.accept_stop("a");
+        assert_eq!(refused.call("a").map(|refusal| &*refusal.why), Some("no room"));
+    }
+
+    #[test]
+    fn of_a_service_that_sleeps_and_needs_nothing_a_refusal_is_over_when_its_time_comes() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut refused = Refused::default();
+        refused.refuse_run("a", Role::Service, "no room".into(), at(0));
+        let due = refused.calls["a"].retry_at();
+        assert!(!refused.expire("a", due - jiff::SignedDuration::from_secs(1)));
+        assert!(refused.any("a"));
+        assert!(refused.expire("a", due));
+        assert!(!refused.any("a") && !refused.expire("a", due));
     }
 
     #[test]

@@ -262,7 +262,7 @@ impl Controller {
             self.publish(name);
         }
         if !report.changed.is_empty() {
-            self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+            self.due(Key::Capacity, Duration::ZERO);
         }
         let replica = report.replica.clone();
         let before = self.world().standbys.get(&replica).map(|known| known.report.clone());
@@ -306,7 +306,7 @@ impl Controller {
         let began = after.in_use.keys().filter(|name| !before.in_use.contains_key(*name));
         began.chain(ended).for_each(|name| self.schedule(name));
         if before.addresses != after.addresses {
-            self.scheduler.schedule(Key::Dns, Duration::ZERO);
+            self.due(Key::Dns, Duration::ZERO);
         }
     }
 

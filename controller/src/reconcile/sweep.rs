@@ -14,6 +14,7 @@ use dormouse_core::observed::{Fleet, Group, Task, TaskStatus};
 use dormouse_manifests::Architecture;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Desired, Phase, ServiceRecord, planted};
+use futures::future::join_all;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -86,12 +87,14 @@ impl Controller {
     /// These parts, all pages. Each is whole or concludes nothing; one that fails does not hold up the others.
     async fn read_all(&self, parts: &[Part], agenda: &mut Agenda) {
         let began = Instant::now();
-        for part in parts {
-            match self.read_part(part).await {
+        let read = join_all(parts.iter().map(|part| self.read_part(part))).await;
+        for (part, read) in parts.iter().zip(read) {
+            match read {
                 Ok(()) => agenda.was_read(part, began + self.slow_interval()),
                 Err(error) => {
                     warn!(?part, %error, "it could not be read whole; nothing is concluded from it");
-                    agenda.put(part, began + self.settings.poll_fast.max(Duration::from_secs(1)));
+                    let soon = self.settings.poll_fast.max(Duration::from_secs(1));
+                    agenda.put(part, Instant::now() + soon);
                 }
             }
         }
@@ -100,8 +103,8 @@ impl Controller {
             or_none(self.public_addresses().await);
         }
         self.to_be_looked_at().iter().for_each(|name| self.schedule(name));
-        self.scheduler.schedule(Key::Dns, Duration::ZERO);
-        self.scheduler.schedule(Key::Capacity, Duration::ZERO);
+        self.due(Key::Dns, Duration::ZERO);
+        self.due(Key::Capacity, Duration::ZERO);
         if agenda.is_complete() && !self.readiness.send_replace(true) {
             debug!("first complete snapshot");
         }
@@ -167,16 +170,29 @@ impl Controller {
         };
         let on_short = |task: &Task| task.container_instance.as_ref().is_some_and(|on| short.contains(on));
         let moving = self.intended(|task| task.is_none_or(|task| is_moving(task) || on_short(task)));
-        let mut news = BTreeSet::new();
-        for (cluster, arns) in moving {
-            news.extend(or_none(self.describe(&cluster, arns).await));
-        }
-        let found = or_none(self.public_addresses().await);
-        if self.capacity_moves() && Instant::now() >= *fleet_due {
-            *fleet_due = Instant::now() + self.settings.poll_fast;
-            or_none(self.read_fleet().await);
-            self.schedule_capacity();
-        }
+        let describe =
+            |(cluster, arns): (String, _)| async move { or_none(self.describe(&cluster, arns).await) };
+        let described = join_all(moving.into_iter().map(describe)).await;
+        let news: BTreeSet<String> = described.into_iter().flatten().collect();
+        self.has_moved(&news);
+        let addresses = async {
+            if or_none(self.public_addresses().await) {
+                self.has_moved(&BTreeSet::new());
+                self.due(Key::Dns, Duration::ZERO);
+            }
+        };
+        let fleet = async {
+            if self.capacity_moves() && Instant::now() >= *fleet_due {
+                *fleet_due = Instant::now() + self.settings.poll_fast;
+                or_none(self.read_fleet().await);
+                self.schedule_capacity();
+            }
+        };
+        tokio::join!(addresses, fleet);
+    }
+
+    /// Plans what is in transition, and the services of which something new was seen.
+    fn has_moved(&self, news: &BTreeSet<String>) {
         // What is known of nobody's tasks is for the next full look.
         news.iter().filter(|name| self.records.contains(name)).for_each(|name| self.schedule(name));
         for record in self.records.stirring().records {
@@ -184,8 +200,8 @@ impl Controller {
                 self.schedule(&record.name);
             }
         }
-        if found || !news.is_empty() {
-            self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        if !news.is_empty() {
+            self.due(Key::Dns, Duration::ZERO);
         }
     }
 
@@ -225,7 +241,8 @@ impl Controller {
         let calls = arns.len().div_ceil(DESCRIBE_CHUNK);
         let describe = || self.cloud.tasks.describe(cluster, &mark, &arns);
         let described = self.pace.read(Kind::Read, calls, describe).await?;
-        Ok(self.world().merge(described.tasks, &described.missing))
+        let now = self.now();
+        Ok(self.world().merge(described.tasks, &described.missing, now))
     }
 
     /// Looks up the public addresses of proxies that have an interface and no address yet; answers whether one was

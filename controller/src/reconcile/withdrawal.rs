@@ -37,7 +37,7 @@ impl Controller {
         }
         self.leave();
         info!("leaving the wildcard record to the other controllers");
-        self.scheduler.schedule(Key::Dns, Duration::ZERO);
+        self.due(Key::Dns, Duration::ZERO);
         let forgotten = async {
             while !self.is_forgotten() || self.is_waited_for() {
                 tokio::time::sleep(AGAIN).await;

@@ -26,6 +26,10 @@ const FULL_FOR: Duration = Duration::from_secs(60);
 /// A new task stands in a listing after this.
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
 
+/// What ECS has known and answers MISSING for so long is gone: no answer of its is older. Stopped tasks stay visible
+/// for an hour, so that one that ended while ECS could not be asked may never be seen STOPPED.
+const UNSEEN_FOR: Duration = Duration::from_secs(90);
+
 /// A heartbeat with what tells an old one from a new one.
 #[derive(Debug, Clone)]
 struct Heard {
@@ -42,6 +46,8 @@ pub struct World {
     listings: BTreeMap<String, Timestamp>,
     /// When RunTask answered with a task, lately.
     ran: BTreeMap<String, Timestamp>,
+    /// Known tasks that ECS answers MISSING, since when.
+    unseen: BTreeMap<String, Timestamp>,
     /// Instances and their group.
     pub fleet: KnownFleet,
     /// Processor of the instances that the group launches, and when it was looked up last; before that, as at the start.
@@ -90,9 +96,15 @@ impl World {
 
     /// Merges described tasks in. A task's life has one direction: an answer that is older than what is known
     /// takes nothing back. Answers the services of which something is known now that was not before.
-    pub fn merge(&mut self, tasks: Vec<Task>, missing: &BTreeSet<String>) -> BTreeSet<String> {
+    pub fn merge(
+        &mut self,
+        tasks: Vec<Task>,
+        missing: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> BTreeSet<String> {
         let mut news = BTreeSet::new();
         for mut task in tasks {
+            self.unseen.remove(&task.arn);
             let was_missing = self.tasks.missing.remove(&task.arn);
             if let Some(known) = self.tasks.by_arn.get(&task.arn) {
                 if known.status > task.status {
@@ -108,9 +120,15 @@ impl World {
             self.tasks.by_arn.insert(task.arn.clone(), task);
         }
         for arn in missing {
-            if !self.tasks.by_arn.contains_key(arn) {
-                self.tasks.missing.insert(arn.clone());
+            if let Some(known) = self.tasks.by_arn.get(arn) {
+                let unseen_since = *self.unseen.entry(arn.clone()).or_insert(now);
+                if since(now, unseen_since) < UNSEEN_FOR {
+                    continue;
+                }
+                news.extend(known.identity.as_ref().map(|own| own.service.clone()));
+                self.tasks.by_arn.remove(arn);
             }
+            self.tasks.missing.insert(arn.clone());
         }
         news
     }
@@ -118,7 +136,7 @@ impl World {
     /// RunTask answered with a task.
     pub fn started(&mut self, task: Task, now: Timestamp) {
         self.ran.insert(task.arn.clone(), now);
-        self.merge(vec![task], &BTreeSet::new());
+        self.merge(vec![task], &BTreeSet::new(), now);
     }
 
     /// Closes a complete listing of a cluster that began at `began`: what nobody intends there and ECS does not list is
@@ -137,6 +155,7 @@ impl World {
             task.cluster != cluster || listed.contains(arn) || intended.contains(arn) || ran.contains_key(arn)
         });
         self.tasks.missing.retain(|arn| intended.contains(arn));
+        self.unseen.retain(|arn, _| self.tasks.by_arn.contains_key(arn));
         self.listings.insert(cluster.to_owned(), began);
         // What is known of all of them is as old as the oldest.
         let known: Option<Vec<Timestamp>> =
@@ -306,6 +325,29 @@ mod tests {
         }
     }
 
+    /// Nobody could ask ECS for more than an hour, and what ran then is over and forgotten.
+    #[test]
+    fn what_ecs_has_known_and_knows_no_more_is_gone() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let own = Identity { service: "a".into(), role: Role::Proxy, epoch: 1, attempt: 1 };
+        let task = || Task::made("task/1", "proxies", Some(own.clone()));
+        let missing: BTreeSet<String> = ["task/1".to_owned()].into();
+        let mut world = World::default();
+        world.started(task(), at(0));
+        for (second, is_known) in [(5000, true), (5089, true), (5090, false), (5100, false)] {
+            let news = world.merge(Vec::new(), &missing, at(second));
+            let known = world.tasks.by_arn.contains_key("task/1");
+            assert_eq!((known, world.tasks.missing.contains("task/1")), (is_known, !is_known), "{second}");
+            assert_eq!(news.len(), usize::from(second == 5090), "{second}");
+        }
+        // A reading that does show it: what was missing before says nothing.
+        world.merge(vec![task()], &BTreeSet::new(), at(5110));
+        world.merge(Vec::new(), &missing, at(5120));
+        world.merge(vec![task()], &BTreeSet::new(), at(5130));
+        world.merge(Vec::new(), &missing, at(5215));
+        assert!(world.tasks.by_arn.contains_key("task/1") && world.tasks.missing.is_empty());
+    }
+
     #[test]
     fn whatever_is_observed_of_a_service_is_seen() {
         let now = Timestamp::UNIX_EPOCH;
@@ -346,8 +388,11 @@ mod tests {
         world.hear(&own(Role::Proxy), "boot", 1, beat.clone());
         world.hear(&own(Role::Service), "boot", 1, beat);
         let made = [("1", "services", Role::Service), ("2", "proxies", Role::Proxy)];
-        world
-            .merge(made.map(|(arn, on, role)| Task::made(arn, on, Some(own(role)))).into(), &BTreeSet::new());
+        world.merge(
+            made.map(|(arn, on, role)| Task::made(arn, on, Some(own(role)))).into(),
+            &BTreeSet::new(),
+            at(0),
+        );
         listed(&mut world, "services", 100, &["1"]);
         assert_eq!((world.tasks.listed_at, arns(&world).len(), world.beats.of("a").len()), (None, 2, 2));
         listed(&mut world, "proxies", 101, &[]);

@@ -72,6 +72,7 @@ impl Tasks for Port {
             Kind::Modify,
             |sim| check::stop_called(sim, self.controller, arn),
             move |sim| {
+                sim.find_to_stop(&owned)?;
                 check::before_stop(sim, &owned);
                 sim.stop_task(&owned, true, &reason);
                 Ok(())

@@ -233,7 +233,7 @@ impl Bench {
         let now = self.clock.now();
         let rows = self.rows.services().await.unwrap_or_default();
         let mut world = World::default();
-        world.merge(self.cloud.tasks().into_values().collect(), &BTreeSet::new());
+        world.merge(self.cloud.tasks().into_values().collect(), &BTreeSet::new(), now);
         world.tasks.listed_at = Some(now);
         let tasks: Vec<_> = world.tasks.by_arn.values().filter_map(|task| task.identity.clone()).collect();
         world.beats.extend(tasks.into_iter().map(|identity| (identity, heard(now))));

@@ -309,6 +309,21 @@ impl Sim {
         self.plan(keeps, Event::Do(Box::new(move |sim| sim.truth.network.release_public(&address))));
     }
 
+    /// Whether StopTask finds a task: of one that was just made, or was forgotten, ECS knows nothing.
+    pub fn find_to_stop(&mut self, arn: &str) -> Result<(), CloudError> {
+        let lag = self.lag(self.profile.task_lag.min(20 * SECOND));
+        let created = self.truth.tasks.get(arn).map(|task| task.created);
+        if created.is_some_and(|created| created + lag <= self.now) {
+            return Ok(());
+        }
+        self.trace.note(self.now, format_args!("StopTask {arn} fails: it is not found"));
+        Err(CloudError::Refused {
+            operation: "ecs:StopTask",
+            code: "InvalidParameterException".to_owned(),
+            message: "The referenced task was not found.".to_owned(),
+        })
+    }
+
     /// StopTask; `ours`: by a controller. One that is over already is left.
     pub fn stop_task(&mut self, arn: &str, ours: bool, reason: &str) {
         let Some(task) = self.truth.tasks.get_mut(arn) else { return };

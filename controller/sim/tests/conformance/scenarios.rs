@@ -14,7 +14,7 @@ pub async fn all(bench: &Bench) {
     a_task_lives_from_run_to_stop(bench).await;
     listings_are_of_one_mark_and_one_cluster(bench).await;
     unknown_tasks_are_missing_however_many(bench).await;
-    a_stop_of_what_is_over_or_unknown_is_success(bench).await;
+    a_stop_of_what_is_over_is_success_and_of_what_is_unknown_is_not(bench).await;
     definitions_have_revisions_and_owners(bench).await;
     an_inactive_definition_runs_nothing(bench).await;
     unknown_interfaces_have_no_address(bench).await;
@@ -99,13 +99,15 @@ async fn unknown_tasks_are_missing_however_many(bench: &Bench) {
     assert_eq!(described.missing, arns.into_iter().collect());
 }
 
-async fn a_stop_of_what_is_over_or_unknown_is_success(bench: &Bench) {
+async fn a_stop_of_what_is_over_is_success_and_of_what_is_unknown_is_not(bench: &Bench) {
     let task = bench.start(&bench.call(Launch::Fargate, 256, 512).await).await;
     stop(bench, &task).await;
     let before = bench.describe(&task).await;
     bench.cloud.tasks.stop(&task.cluster, &task.arn, "once more").await.unwrap();
     assert_eq!(bench.describe(&task).await, before);
-    bench.cloud.tasks.stop(&task.cluster, &unknown(&task.cluster, 1), "over").await.unwrap();
+    let unknown = unknown(&task.cluster, 1);
+    let error = bench.cloud.tasks.stop(&task.cluster, &unknown, "over").await.unwrap_err();
+    assert!(matches!(error, CloudError::Refused { .. } | CloudError::NotFound { .. }), "not yet? {error}");
 }
 
 async fn definitions_have_revisions_and_owners(bench: &Bench) {
