@@ -211,7 +211,8 @@ fn is_no_instances(message: &str) -> bool {
 fn not_started(failures: &[Failure]) -> RunAnswer {
     let room = |failure: &&Failure| {
         let reason = failure.reason().unwrap_or_default();
-        let placement = ["AGENT", "ATTRIBUTE", "EMPTY CAPACITY PROVIDER", "NO ACTIVE INSTANCES"];
+        // What an instance lacks by its kind (ATTRIBUTE) no other one of the group has either.
+        let placement = ["AGENT", "EMPTY CAPACITY PROVIDER", "NO ACTIVE INSTANCES"];
         reason.starts_with("RESOURCE:") || placement.contains(&reason)
     };
     let resource =

@@ -10,7 +10,7 @@ use dormouse_core::settings::Settings;
 use dormouse_manifests::{Service, ServiceSpec};
 use dormouse_state::{CapacityMemory, ServiceRecord};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Declared and asleep.
@@ -65,7 +65,7 @@ fn main() {
     let (took, steps) = measure(|| {
         let demand = capacity::demand(records.values(), &tasks, Some(now));
         let (fleet, memory) = (Fleet::default(), CapacityMemory::default());
-        capacity::plan(&settings, &demand, &fleet, &memory, &BTreeSet::new(), now).steps.len()
+        capacity::plan(&settings, &demand, &fleet, &memory, &BTreeMap::new(), now).steps.len()
     });
     println!("capacity: {took:?}, {steps} steps");
 }

@@ -19,7 +19,7 @@ use dormouse::plane::Plane as _;
 use dormouse_core::settings::{PrivateZone, Settings};
 use dormouse_manifests::{Fallback, IdleAfter, Service, ServiceSpec, ServiceTemplate};
 use dormouse_state::MemoryStore;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -169,7 +169,7 @@ impl Driver {
             trace: Trace::new(options.trace),
             audit: check::Audit::new(if script.drift > 0 { DRIFT } else { 0 }, apart(script)),
             settings,
-            crash: options.crash.clone().map(|effects| CrashAt { effects, count: 0, due: false }),
+            crash: options.crash.clone().map(|effects| CrashAt { effects, count: 0, due: BTreeSet::new() }),
             read: options.read.map(|(nth, odd)| ReadAt {
                 nth,
                 odd,
@@ -236,11 +236,13 @@ impl Driver {
 
     /// Processes that ended by themselves, or that are to crash at this effect, are started anew.
     fn look_after_processes(&mut self) {
-        let due = self.world.sim().crash.as_mut().is_some_and(|crash| std::mem::take(&mut crash.due));
+        let due =
+            self.world.sim().crash.as_mut().map(|crash| std::mem::take(&mut crash.due)).unwrap_or_default();
         for controller in 0..self.processes.len() {
             let ended = self.processes[controller]
                 .as_ref()
                 .is_some_and(|process| process.fate.ended.load(Ordering::Relaxed));
+            let due = due.contains(&controller);
             if ended || due {
                 let after = self.world.sim().rng.between(SECOND, 20 * SECOND);
                 self.end_process(controller, after, if due { "crashes" } else { "ended by itself" });

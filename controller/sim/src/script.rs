@@ -91,6 +91,10 @@ pub enum Act {
     DeleteTemplate,
     /// No instance of the group's types is to be had for so long.
     Barren(Ms),
+    /// Fargate has no capacity for so long; with `true`, only Spot has none.
+    Scarce(bool, Ms),
+    /// Somebody raises the group's smallest size to this, for so long.
+    Least(u32, Ms),
 }
 
 /// A service of AWS.
@@ -159,6 +163,8 @@ impl Act {
             | Act::Stranger(_)
             | Act::Outage(..)
             | Act::Rebalance
+            | Act::Scarce(..)
+            | Act::Least(..)
             | Act::Barren(_) => true,
         }
     }
@@ -251,6 +257,7 @@ impl Script {
             }
         }
         acts.append(&mut more);
+        let mut late: Vec<(Ms, Act)> = Vec::new();
         // Drawn apart, so that what other seeds do stays as it is.
         let mut rare = Rng::new(seed ^ 0x1EA5E);
         if rare.chance(60) {
@@ -272,6 +279,22 @@ impl Script {
             let span = rare.between(MINUTE, 15 * MINUTE);
             acts.push((rare.between(SECOND, calm_at - MINUTE), Act::Barren(span)));
         }
+        let mut apart = Rng::new(seed ^ 0x5CA2CE);
+        if apart.chance(150) {
+            let span = apart.between(20 * SECOND, 12 * MINUTE);
+            acts.push((apart.between(SECOND, calm_at - MINUTE), Act::Scarce(apart.chance(500), span)));
+        }
+        if apart.chance(100) {
+            let (least, span) = (if apart.chance(500) { 1 } else { 2 }, apart.between(MINUTE, 15 * MINUTE));
+            acts.push((apart.between(SECOND, calm_at - MINUTE), Act::Least(least, span)));
+        }
+        // Wishes of a world without faults, after one that had some: what these left behind would show.
+        if apart.chance(250) {
+            let service = apart.index(services);
+            let ask = Act::Ask { service, count: 3, gap: 5 * SECOND, takes: 200 };
+            let again = [(16, Act::Sleep(service)), (19, Act::Wake(service)), (22, ask)];
+            late.extend(again.map(|(minutes, act)| (calm_at + minutes * MINUTE, act)));
+        }
         let mut apart = Rng::new(seed ^ 0x7E_3A11);
         let made = if apart.chance(150) { 1 + apart.index(6) } else { 0 };
         for _ in 0..if made > 0 { apart.between(4, 16) } else { 0 } {
@@ -288,6 +311,7 @@ impl Script {
         }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
+        acts.append(&mut late);
         acts.sort_by_key(|(at, _)| *at);
         let skew = match rng.below(10) {
             0..=5 => 0,
@@ -308,7 +332,7 @@ impl Script {
             told,
             acts,
             calm_at,
-            end_at: calm_at + 62 * MINUTE,
+            end_at: calm_at + 90 * MINUTE,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::trace::Trace;
 use crate::truth::Truth;
 use dormouse_core::settings::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -77,8 +77,8 @@ pub struct CrashAt {
     pub effects: Vec<(u64, bool)>,
     /// Effects so far.
     pub count: u64,
-    /// Raised when a crash is due; the driver sees to it.
-    pub due: bool,
+    /// The controllers that are to crash now; the driver sees to it.
+    pub due: BTreeSet<usize>,
 }
 
 impl Sim {

@@ -58,12 +58,19 @@ impl Controller {
                 }
             }
         }
-        let acted = !plan.steps.is_empty();
+        let (acted, mut failed) = (!plan.steps.is_empty(), false);
         for step in plan.steps {
+            // What a Terminate lowers, a call before it may have had to raise.
+            if failed && matches!(step, Step::Terminate(_)) {
+                continue;
+            }
             if let Err(error) = self.capacity_step(step).await {
                 warn!(%error, "capacity call failed");
-                return Some(AGAIN * 2);
+                failed = true;
             }
+        }
+        if failed {
+            return Some(AGAIN * 2);
         }
         if acted {
             // Seen before anything else is decided.

@@ -3,7 +3,7 @@
 use super::{Controller, Key};
 use dormouse_aws::ports::{CloudError, RunAnswer, RunCall};
 use dormouse_core::budget::Kind;
-use dormouse_core::definition::Content;
+use dormouse_core::definition::{Content, service_resources};
 use dormouse_core::lifecycle::{self, Plan, Step, View, outcome};
 use dormouse_core::sound::is_put_away;
 use dormouse_core::{naming, status, transition};
@@ -301,8 +301,12 @@ impl Controller {
             Ok(RunAnswer::NoRoom(reason)) => {
                 info!(service = name, %role, reason, "no room");
                 let now = self.now();
+                // Interfaces and the like are the same for all; of CPU and memory a smaller task may find enough.
+                let by_size = matches!(&*reason, "RESOURCE:CPU" | "RESOURCE:MEMORY");
+                let record = self.records.stirs(name).filter(|_| by_size);
+                let size = record.map(|record| service_resources(&record.spec)).unwrap_or_default();
                 let mut world = self.world();
-                world.believe_full(now);
+                world.believe_full(size, now);
                 world.refused.refuse_run(name, role, reason, now);
                 drop(world);
                 self.due(Key::Capacity, Duration::ZERO);

@@ -6,12 +6,12 @@ use super::records::Stirring;
 use super::refused::Refused;
 use super::replicas::Standby;
 use super::withdrawal::WildcardChange;
-use dormouse_core::capacity::{self, Demand, Room, Want};
+use dormouse_core::capacity::{self, Demand, Full, Room, Want};
 use dormouse_core::definition::service_resources;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
 use dormouse_core::lifecycle::{View, pools};
-use dormouse_core::observed::{Beat, Beats, Task, Tasks};
+use dormouse_core::observed::{Beat, Beats, Resources, Task, Tasks};
 use dormouse_core::settings::Settings;
 use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
@@ -69,8 +69,8 @@ pub struct World {
     pub refused: Refused,
     /// Service → what of its name is not ours.
     pub conflicts: BTreeMap<String, String>,
-    /// Container instance → since when ECS says it is full, and with how many tasks.
-    full: BTreeMap<String, (Timestamp, u32)>,
+    /// Container instance → since when ECS says it is full, with how many tasks, and for which size.
+    full: BTreeMap<String, (Timestamp, u32, Resources)>,
     /// When Fargate Spot last had no capacity for a task.
     spot_short_at: Option<Timestamp>,
     /// Services whose service task RunTask is being called for.
@@ -181,11 +181,15 @@ impl World {
         true
     }
 
-    /// ECS found no room on any instance: those that looked free are believed full for a while.
-    pub fn believe_full(&mut self, now: Timestamp) {
+    /// ECS found no room on any instance for a task of this size: those that looked free are believed full for a while,
+    /// for whatever is at least as large.
+    pub fn believe_full(&mut self, size: Resources, now: Timestamp) {
+        let known = self.full(now);
+        let least = |arn: &String| known.get(arn).copied().filter(|known| size.fits(*known)).unwrap_or(size);
         let instances = self.fleet.places().map(|(_, fleet)| &fleet.instances).into_iter().flatten();
         let full = instances.filter(|instance| instance.active);
-        let full: Vec<_> = full.map(|instance| (instance.arn.clone(), (now, instance.tasks))).collect();
+        let full: Vec<_> =
+            full.map(|found| (found.arn.clone(), (now, found.tasks, least(&found.arn)))).collect();
         self.full.extend(full);
     }
 
@@ -195,14 +199,14 @@ impl World {
     }
 
     /// The instances that are believed full.
-    pub fn full(&mut self, now: Timestamp) -> BTreeSet<String> {
-        let Some((_, fleet)) = self.fleet.places() else { return BTreeSet::new() };
+    pub fn full(&mut self, now: Timestamp) -> Full {
+        let Some((_, fleet)) = self.fleet.places() else { return Full::new() };
         // One task fewer is room for another.
-        self.full.retain(|arn, (at, tasks)| {
+        self.full.retain(|arn, (at, tasks, _)| {
             let instance = fleet.instances.iter().find(|instance| instance.arn == *arn);
             since(now, *at) < FULL_FOR && instance.is_some_and(|instance| instance.tasks >= *tasks)
         });
-        self.full.keys().cloned().collect()
+        self.full.iter().map(|(arn, (.., size))| (arn.clone(), *size)).collect()
     }
 
     /// Whether an instance is on its way out. Removals that are done stay remembered for the budget.

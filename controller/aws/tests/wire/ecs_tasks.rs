@@ -234,7 +234,8 @@ async fn what_was_not_started_is_sorted() {
         (value!([failure("RESOURCE:MEMORY")]), no_room("RESOURCE:MEMORY")),
         (value!([failure("AGENT"), failure("RESOURCE:ENI")]), no_room("RESOURCE:ENI")),
         (value!([failure("AGENT")]), no_room("AGENT")),
-        (value!([failure("ATTRIBUTE")]), no_room("ATTRIBUTE")),
+        (value!([failure("ATTRIBUTE")]), failed("ATTRIBUTE")),
+        (value!([failure("ATTRIBUTE"), failure("RESOURCE:CPU")]), no_room("RESOURCE:CPU")),
         (
             value!([{"reason": "Capacity is unavailable at this time.", "detail": "eu-west-1a"}]),
             no_capacity("Capacity is unavailable at this time.: eu-west-1a"),

@@ -28,7 +28,7 @@ use crate::observed::{Fleet, Resources};
 use crate::settings::Settings;
 use dormouse_state::{CapacityMemory, InstanceSize, planted};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A reading of the group is no older than this.
@@ -62,14 +62,17 @@ pub struct Plan {
     pub requeue: Option<Duration>,
 }
 
-/// Plans the capacity of the group. `full`: container instances that ECS lately said are full although they
-/// do not look it.
+/// Container instances that ECS lately had no room on although it looked so, by ARN, each with the smallest task that
+/// was refused there: a smaller one may have room.
+pub type Full = BTreeMap<String, Resources>;
+
+/// Plans the capacity of the group. `full`: what looks free there and is not.
 pub fn plan(
     settings: &Settings,
     demand: &Demand,
     fleet: &Fleet,
     memory: &CapacityMemory,
-    full: &BTreeSet<String>,
+    full: &Full,
     now: Timestamp,
 ) -> Plan {
     let mut memory = memory.clone();

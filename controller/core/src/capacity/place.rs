@@ -1,5 +1,6 @@
 //! Which instance has room for which waiting task, and how many instances are missing.
 
+use super::Full;
 use super::demand::{Demand, Want};
 use super::pack::pack;
 use super::processor::{of_another, runs};
@@ -52,6 +53,8 @@ struct Slot<'a> {
     instance: &'a Instance,
     free: Resources,
     tasks: u32,
+    /// ECS had no room here for a task of this size.
+    refused: Option<Resources>,
 }
 
 /// Places waiting tasks on the fullest instances first, so that the emptiest can go.
@@ -60,7 +63,7 @@ pub fn place(
     demand: &Demand,
     fleet: &Fleet,
     memory: &CapacityMemory,
-    full: &BTreeSet<String>,
+    full: &Full,
 ) -> Placement {
     let mut placement = Placement::default();
     let leaving =
@@ -69,9 +72,8 @@ pub fn place(
         .instances
         .iter()
         .filter(|instance| instance.connected && !leaving(&instance.ec2_id))
-        .map(|instance| slot(instance, demand))
+        .map(|instance| slot(instance, demand, full))
         .partition(|slot| slot.instance.active && !memory.removals.contains_key(&slot.instance.ec2_id));
-    slots.retain(|slot| !full.contains(&slot.instance.arn));
     // Only those can be called back that are not being terminated, and that we drained ourselves.
     parked.retain(|slot| {
         memory.removals.get(&slot.instance.ec2_id).is_some_and(|removal| removal.terminate_at.is_none())
@@ -196,7 +198,7 @@ pub(super) fn most(fleet: &Fleet) -> u32 {
     if planted!(AboveMaximum) { u32::MAX } else { fleet.group.max }
 }
 
-fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
+fn slot<'a>(instance: &'a Instance, demand: &Demand, full: &Full) -> Slot<'a> {
     let since: Vec<Resources> =
         demand.placed_since.iter().filter(|(on, _)| *on == instance.arn).map(|(_, size)| *size).collect();
     Slot {
@@ -204,12 +206,14 @@ fn slot<'a>(instance: &'a Instance, demand: &Demand) -> Slot<'a> {
         free: since.iter().fold(instance.remaining, |free, taken| free.minus(*taken)),
         // Ours are known one by one; what ECS counted may or may not have them in already.
         tasks: instance.tasks.max(demand.occupied.get(&instance.arn).copied().unwrap_or_default()),
+        refused: full.get(&instance.arn).copied(),
     }
 }
 
 fn take(slots: &mut [Slot<'_>], want: &Want, limit: u32) -> Option<String> {
     let has_room = |slot: &&mut Slot<'_>| {
-        slot.tasks < limit && slot.free.fits(want.resources) && runs(slot.instance, want)
+        let refused = slot.refused.is_some_and(|size| want.resources.fits(size));
+        slot.tasks < limit && slot.free.fits(want.resources) && runs(slot.instance, want) && !refused
     };
     let slot = slots.iter_mut().find(has_room)?;
     slot.tasks += 1;

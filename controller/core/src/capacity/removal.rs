@@ -61,8 +61,19 @@ pub(super) fn plan(
             memory.empty_since.entry((*id).to_owned()).or_insert(now);
         }
     }
-    take_back(&joined, &busy, memory, steps);
+    // Somebody has raised the minimum: none may go any more. A Terminate that nothing came of for a minute was refused.
+    let none_may_go = fleet.group.desired <= fleet.group.min;
+    if none_may_go {
+        let begun = memory.removals.iter_mut().filter(|(id, _)| staying.contains_key(id.as_str()));
+        for (_, removal) in begun {
+            removal.terminate_at = removal.terminate_at.filter(|at| since(now, *at) < BUDGET_TIME);
+        }
+    }
+    take_back(&joined, &|id: &str| busy(id) || none_may_go, memory, steps);
     choose(settings, fleet, &joined, &staying, memory, now);
+    if none_may_go {
+        return requeue(settings, &joined, memory, now);
+    }
     advance(settings, &joined, &staying, &occupied, memory, steps, now);
     requeue(settings, &joined, memory, now)
 }

@@ -166,6 +166,14 @@ impl Driver {
             Act::Part(span) => sim.truth.parted_until = sim.now + span,
             Act::Rebalance => sim.rebalance(),
             Act::Barren(span) => sim.lack_instances(span),
+            Act::Scarce(spot_only, span) => {
+                let (fargate, spot) = &mut sim.truth.scarce_until;
+                *(if spot_only { spot } else { fargate }) = sim.now + span;
+            }
+            Act::Least(least, span) => {
+                sim.set_least(least);
+                sim.plan(span, Event::Do(Box::new(|sim| sim.set_least(0))));
+            }
             Act::Spot(service) => {
                 if let Some(arn) = sim.newest(service, Role::Proxy) {
                     sim.interrupt_task(&arn);
@@ -198,6 +206,8 @@ impl Driver {
         sim.truth.split = None;
         sim.truth.parted_until = now;
         sim.lack_instances(0);
+        sim.set_least(0);
+        sim.truth.scarce_until = (0, 0);
         sim.truth.poisoned.clear();
         for name in [sim.truth.services.clone(), sim.truth.made.clone()].concat() {
             let record = naming::record_name(&name, &domain);

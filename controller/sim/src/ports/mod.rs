@@ -114,7 +114,7 @@ impl Port {
             match crash_here(&mut sim) {
                 Some(after) => {
                     if let Some(crash) = &mut sim.crash {
-                        crash.due = true;
+                        crash.due.insert(self.controller);
                     }
                     sim.trace.note(
                         made_at,

@@ -50,7 +50,7 @@ impl Post for Port {
             if let (Some(after), now) = (crash, sim.now) {
                 sim.trace.note(now, format_args!("CRASH {} post", if after { "after" } else { "before" }));
                 if let Some(crash) = &mut sim.crash {
-                    crash.due = true;
+                    crash.due.insert(self.controller);
                 }
             }
             if arrives && crash != Some(false) {

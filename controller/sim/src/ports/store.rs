@@ -66,7 +66,7 @@ impl SimStore {
             let at = sim.now;
             sim.trace.note(at, format_args!("CRASH {} {what}", if after { "after" } else { "before" }));
             if let Some(crash) = &mut sim.crash {
-                crash.due = true;
+                crash.due.insert(self.port.controller);
             }
         }
         if crash != Some(false) {

@@ -38,6 +38,8 @@ pub struct SimMember {
     pub in_service_at: Option<Ms>,
     /// What it has.
     pub size: Resources,
+    /// How long it boots on once it is InService.
+    boots_on: Ms,
     step: u32,
 }
 
@@ -83,6 +85,16 @@ impl Sim {
         self.group();
         self.fleet_changed();
         Ok(())
+    }
+
+    /// Somebody changes the group's smallest size; what is desired is never below it.
+    pub fn set_least(&mut self, least: u32) {
+        let fleet = &mut self.truth.fleet;
+        fleet.min = least.min(fleet.max);
+        if fleet.desired < fleet.min {
+            fleet.desired = fleet.min;
+        }
+        self.group();
     }
 
     /// The group launches what is missing, and removes what is too many and not protected.
@@ -140,6 +152,10 @@ impl Sim {
         let number = self.truth.number();
         let id = format!("i-{number}");
         self.trace.note(self.now, format_args!("{id} is launched"));
+        // EC2 calls it running long before its agent has joined the cluster.
+        let boot = self.span(self.profile.boot);
+        let pending = self.rng.between(10 * SECOND, 40 * SECOND).min(boot);
+        let boots_on = boot - pending;
         let member = SimMember {
             id: id.clone(),
             arn: format!("arn:ci/{number}"),
@@ -153,11 +169,11 @@ impl Sim {
             connected_at: 0,
             in_service_at: None,
             size: SIZE,
+            boots_on,
             step: 0,
         };
         self.truth.fleet.members.insert(id.clone(), member);
-        let boot = self.profile.boot;
-        self.next_instance_step(&id, boot);
+        self.next_instance_step(&id, (pending, pending));
     }
 
     fn next_instance_step(&mut self, id: &str, delay: (Ms, Ms)) {
@@ -179,12 +195,13 @@ impl Sim {
             "Pending" => {
                 member.lifecycle = "InService";
                 member.in_service_at = Some(self.now);
+                let boots_on = member.boots_on;
                 // One too many of a rebalancing goes as soon as there is another.
                 self.plan(30 * SECOND, Event::Group);
                 if self.rng.chance(never) {
                     self.trace.note(self.now, format_args!("{id} never joins"));
                 } else {
-                    self.next_instance_step(id, (SECOND, 15 * SECOND));
+                    self.next_instance_step(id, (boots_on + SECOND, boots_on + 15 * SECOND));
                 }
             }
             "InService" if !member.joined => {

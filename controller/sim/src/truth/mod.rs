@@ -69,6 +69,8 @@ pub struct Truth {
     pub split: Option<split::Split>,
     /// Until when controllers do not reach each other.
     pub parted_until: Ms,
+    /// Until when Fargate, and until when Fargate Spot, has no capacity.
+    pub scarce_until: (Ms, Ms),
     /// Tokens of tasks, once they were made.
     pub task_tokens: BTreeMap<String, String>,
     /// Tasks that stay in the state they are in: until when.

@@ -84,9 +84,15 @@ impl Sim {
                 _ => RunAnswer::TokenConflict(vec![arn.clone()]),
             });
         }
+        let launch = call.parameters.launch;
         if self.rng.chance(self.profile.run_fails) {
+            self.trace.note(self.now, format_args!("RunTask {} fails", call.identity));
+            return Ok(RunAnswer::Failed("ATTRIBUTE".to_owned()));
+        }
+        let (fargate, spot) = self.truth.scarce_until;
+        if self.now < fargate && launch != Launch::Ec2 || self.now < spot && launch == Launch::FargateSpot {
             self.trace.note(self.now, format_args!("RunTask {} fails: no capacity", call.identity));
-            return Ok(RunAnswer::Failed("Capacity is unavailable at this time".to_owned()));
+            return Ok(RunAnswer::NoCapacity("Capacity is unavailable at this time".to_owned()));
         }
         let definition = self.truth.definitions.get(&call.parameters.task_definition);
         let Some(size) = definition.filter(|known| known.active).map(|known| known.size) else {

@@ -5,6 +5,7 @@ use crate::capacity::{Step, demand};
 use crate::testing::fleet::{SIZE, group};
 use crate::testing::scene::Scene;
 use dormouse_state::InstanceSize;
+use std::collections::BTreeMap;
 
 fn with_headroom(
     headroom: u32,
@@ -14,7 +15,7 @@ fn with_headroom(
     second: i64,
 ) -> Plan {
     let settings = Settings { headroom, ..Settings::example() };
-    plan(&settings, demand, fleet, memory, &BTreeSet::new(), at(second))
+    plan(&settings, demand, fleet, memory, &BTreeMap::new(), at(second))
 }
 
 /// So many wait, and something is awake.

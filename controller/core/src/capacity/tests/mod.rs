@@ -15,7 +15,7 @@ use crate::observed::{Fleet, Resources};
 use crate::settings::Settings;
 use crate::testing::at;
 use dormouse_state::CapacityMemory;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn want(service: &str, cpu: u32, memory: u32) -> Want {
     let resources = Resources { cpu, memory };
@@ -28,11 +28,11 @@ fn waiting(count: usize) -> Demand {
 }
 
 fn placed(demand: &Demand, fleet: &Fleet) -> Placement {
-    place(&Settings::example(), demand, fleet, &CapacityMemory::default(), &BTreeSet::new())
+    place(&Settings::example(), demand, fleet, &CapacityMemory::default(), &BTreeMap::new())
 }
 
 fn planned(demand: &Demand, fleet: &Fleet, memory: &CapacityMemory, second: i64) -> Plan {
-    plan(&Settings::example(), demand, fleet, memory, &BTreeSet::new(), at(second))
+    plan(&Settings::example(), demand, fleet, memory, &BTreeMap::new(), at(second))
 }
 
 /// The reasons why services have no room; `Yes` for those that have.

@@ -6,6 +6,7 @@ use crate::capacity::processor::is_in_doubt;
 use crate::testing::fleet::{arn, group};
 use dormouse_manifests::Architecture;
 use dormouse_state::Removal;
+use std::collections::BTreeMap;
 
 #[test]
 fn the_fullest_instance_first() {
@@ -59,7 +60,7 @@ fn a_task_is_placed_on_instances_of_its_processor_alone() {
         let demand =
             Demand { waiting: vec![Want { architecture: own, ..want("s", 288, 544) }], ..Demand::default() };
         let settings = Settings { architecture: of_all, ..Settings::example() };
-        let placement = place(&settings, &demand, &fleet, &CapacityMemory::default(), &BTreeSet::new());
+        let placement = place(&settings, &demand, &fleet, &CapacityMemory::default(), &BTreeMap::new());
         assert_eq!((rooms(&placement), placement.grow), (vec![expected], grow), "{are:?} {own:?} {of_all:?}");
         if are == [Some(X86_64), Some(Arm64)] {
             assert_eq!(placement.nominated, ["i-b".to_owned()].into(), "not the fuller one");
@@ -179,9 +180,23 @@ fn no_room_on_instances_that_take_nothing() {
 #[test]
 fn an_instance_that_ecs_calls_full_is_not_counted_on() {
     let fleet = group(5).having("i-a", 0);
-    let full = [arn("i-a")].into();
-    let placement = place(&Settings::example(), &waiting(1), &fleet, &CapacityMemory::default(), &full);
-    assert_eq!((rooms(&placement), placement.grow), (vec!["ScalingUp"], 1));
+    let demand = waiting(1);
+    let Resources { cpu, memory } = demand.waiting[0].resources;
+    for (refused, room) in [
+        (Resources::default(), "ScalingUp"),
+        (Resources { cpu, memory }, "ScalingUp"),
+        // For what is smaller there may be room.
+        (Resources { cpu: cpu + 1, memory }, "Yes"),
+        (Resources { cpu, memory: memory + 1 }, "Yes"),
+    ] {
+        let full = [(arn("i-a"), refused)].into();
+        let placement = place(&Settings::example(), &demand, &fleet, &CapacityMemory::default(), &full);
+        assert_eq!(
+            (rooms(&placement), placement.grow),
+            (vec![room], u32::from(room != "Yes")),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]
@@ -209,7 +224,7 @@ fn a_draining_instance_is_called_back() {
         ..CapacityMemory::default()
     };
     let fleet = group(5).having("i-a", 0).drained("i-a");
-    let run = |memory| place(&Settings::example(), &waiting(1), &fleet, &memory, &BTreeSet::new());
+    let run = |memory| place(&Settings::example(), &waiting(1), &fleet, &memory, &BTreeMap::new());
     let placement = run(memory(None));
     assert_eq!((rooms(&placement), placement.grow), (vec!["ScalingUp"], 0));
     assert_eq!(placement.recalled, ["i-a".to_owned()].into());
@@ -229,6 +244,6 @@ fn at_the_maximum_the_place_of_one_that_is_terminated_is_waited_for() {
     let memory =
         CapacityMemory { removals: [("i-a".to_owned(), removal)].into(), ..CapacityMemory::default() };
     let fleet = group(1).having("i-a", 0).drained("i-a");
-    let placement = place(&Settings::example(), &waiting(1), &fleet, &memory, &BTreeSet::new());
+    let placement = place(&Settings::example(), &waiting(1), &fleet, &memory, &BTreeMap::new());
     assert_eq!(rooms(&placement), ["ScalingUp"]);
 }

@@ -85,6 +85,36 @@ fn empty_for_long_then_draining_then_terminated() {
     assert_eq!((way.memory.removals.len(), way.memory.empty_since.len(), way.memory.target), (0, 0, None));
 }
 
+/// Auto Scaling refuses to go below the minimum: what was on its way out is of use again, and nothing is asked for twice.
+#[test]
+fn a_raised_minimum_takes_removals_back() {
+    let draining = || {
+        let mut way = Way::of(group(5).having("i-a", 0));
+        way.at(180);
+        way.drained("i-a");
+        way.at(182);
+        way
+    };
+    let activate = [Step::Activate(vec![arn("i-a")])];
+    let mut way = draining();
+    way.fleet.group.min = 1;
+    assert_eq!(way.at(190), activate);
+    assert_eq!(way.at(400), activate, "until it is seen");
+    way.fleet.instance("i-a").active = true;
+    assert_eq!((way.at(401), way.at(4_000)), (vec![], vec![]));
+    assert!(way.memory.removals.is_empty());
+    way.fleet.group.min = 0;
+    assert_eq!(way.at(4_001), drain("i-a"), "empty for long");
+
+    // Terminate was called, and refused: for a while that is not known.
+    let mut way = draining();
+    assert_eq!(way.at(197), terminate("i-a"));
+    way.fleet.group.min = 1;
+    assert_eq!((way.at(198), way.at(261)), (vec![], vec![]));
+    assert_eq!(way.at(262), activate);
+    assert_eq!(way.memory.removals["i-a"].terminate_at, None);
+}
+
 #[test]
 fn a_busy_instance_stays() {
     let mut way = Way::of(group(5).having("i-a", 1));
@@ -290,7 +320,7 @@ fn what_is_chosen_for_removal_is_not_protected() {
 fn the_delay_and_the_wait_are_settings() {
     let settings = Settings { scale_in_delay: secs(5), drain_wait: secs(1), ..Settings::example() };
     let run = |fleet: &Fleet, memory: &CapacityMemory, second| {
-        plan(&settings, &Demand::default(), fleet, memory, &BTreeSet::new(), at(second))
+        plan(&settings, &Demand::default(), fleet, memory, &BTreeMap::new(), at(second))
     };
     let fleet = group(5).having("i-a", 0);
     let memory = run(&fleet, &CapacityMemory::default(), 0).memory;

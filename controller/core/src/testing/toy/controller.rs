@@ -205,7 +205,7 @@ impl Toy {
     fn room(&self, record: &ServiceRecord) -> Room {
         let Some((at, fleet)) = &self.seen.fleet else { return Room::unknown() };
         let demand = capacity::demand(self.records.values(), &self.seen.tasks, Some(*at));
-        let placement = capacity::place(&self.settings, &demand, fleet, &self.capacity, &BTreeSet::new());
+        let placement = capacity::place(&self.settings, &demand, fleet, &self.capacity, &Default::default());
         placement.rooms.get(&record.name).cloned().unwrap_or_else(Room::unknown)
     }
 
@@ -362,7 +362,7 @@ impl Toy {
         let now = self.cloud.now;
         let Some((at, fleet)) = &self.seen.fleet else { return };
         let demand = capacity::demand(self.records.values(), &self.seen.tasks, Some(*at));
-        let plan = capacity::plan(&self.settings, &demand, fleet, &self.capacity, &BTreeSet::new(), now);
+        let plan = capacity::plan(&self.settings, &demand, fleet, &self.capacity, &Default::default(), now);
         self.capacity = plan.memory;
         for (taken, step) in plan.steps.into_iter().enumerate() {
             if fault == Fault::Crash(taken) {

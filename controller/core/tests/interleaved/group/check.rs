@@ -25,7 +25,7 @@ impl Group {
         // At once; or when what was asked for is looked up no more, and what runs is.
         for _ in 0..3 {
             let demand = self.truth.demand(now);
-            let plan = capacity::plan(&SETTINGS, &demand, &fleet, &memory, &BTreeSet::new(), now);
+            let plan = capacity::plan(&SETTINGS, &demand, &fleet, &memory, &Default::default(), now);
             let asked = plan.steps.iter().rev().find_map(|step| match step {
                 Step::SetDesired(again) => Some(*again),
                 _ => None,

@@ -10,7 +10,7 @@ use dormouse_core::capacity::{self, Step};
 use dormouse_core::intent::later;
 use dormouse_core::redate;
 use dormouse_state::admit;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 impl Group {
     pub(super) fn happens(&mut self, one: &Move) -> Option<Wrong> {
@@ -93,7 +93,7 @@ impl Group {
         }
         let own = &self.planners[who];
         let fleet = own.fleet.as_ref()?;
-        let plan = capacity::plan(&SETTINGS, &own.demand, fleet, &memory, &BTreeSet::new(), self.now);
+        let plan = capacity::plan(&SETTINGS, &own.demand, fleet, &memory, &BTreeMap::new(), self.now);
         let wrong = leaves_bare(fleet, &plan);
         if plan.memory != memory {
             let held = (self.row.version, self.row.fence);
