@@ -207,6 +207,7 @@ impl Driver {
         sim.truth.parted_until = now;
         sim.lack_instances(0);
         sim.set_least(0);
+        sim.mend_instances();
         sim.truth.scarce_until = (0, 0);
         sim.truth.poisoned.clear();
         for name in [sim.truth.services.clone(), sim.truth.made.clone()].concat() {

@@ -38,6 +38,8 @@ pub struct SimMember {
     pub in_service_at: Option<Ms>,
     /// What it has.
     pub size: Resources,
+    /// Its machine broke: what ran there is gone, and the group has not noticed.
+    pub broken: bool,
     /// How long it boots on once it is InService.
     boots_on: Ms,
     step: u32,
@@ -169,6 +171,7 @@ impl Sim {
             connected_at: 0,
             in_service_at: None,
             size: SIZE,
+            broken: false,
             boots_on,
             step: 0,
         };
@@ -204,6 +207,7 @@ impl Sim {
                     self.next_instance_step(id, (boots_on + SECOND, boots_on + 15 * SECOND));
                 }
             }
+            "InService" if member.broken => return self.leave(id),
             "InService" if !member.joined => {
                 (member.joined, member.connected, member.active) = (true, true, true);
                 member.joined_at = self.now;
@@ -214,6 +218,8 @@ impl Sim {
                 // Its agent is back.
                 member.connected = true;
                 member.connected_at = self.now;
+                let arn = member.arn.clone();
+                self.tasks_of(&arn).iter().for_each(|task| self.heard_of_again(task));
             }
             _ => {
                 let arn = member.arn.clone();
@@ -259,12 +265,14 @@ impl Sim {
         let arn = member.arn.clone();
         self.next_instance_step(id, (20 * SECOND, 90 * SECOND));
         for task in self.tasks_of(&arn) {
+            self.heard_of_again(&task);
             self.exit_task(&task, "app", 137);
         }
         self.fleet_changed();
     }
 
-    /// The machine breaks: what runs there is gone, and the group notices after a while.
+    /// The machine breaks: what runs there is gone at once. ECS shows its tasks as they were, without an agent, until the
+    /// group notices.
     pub fn kill_instance(&mut self, nth: u64) {
         let alive: Vec<String> = self
             .truth
@@ -278,7 +286,23 @@ impl Sim {
             return;
         };
         self.trace.note(self.now, format_args!("{id} breaks"));
-        self.leave(&id);
+        let Some(member) = self.truth.fleet.members.get_mut(&id) else { return };
+        (member.broken, member.connected) = (true, false);
+        let arn = member.arn.clone();
+        self.next_instance_step(&id, (MINUTE, 5 * MINUTE));
+        for task in self.tasks_of(&arn) {
+            self.exit_task(&task, "app", 137);
+        }
+        self.fleet_changed();
+    }
+
+    /// Agents that are silent come back, and what is broken is noticed.
+    pub fn mend_instances(&mut self) {
+        let silent =
+            |member: &&SimMember| member.joined && !member.connected && member.lifecycle == "InService";
+        let silent = self.truth.fleet.members.values().filter(silent);
+        let silent: Vec<String> = silent.map(|member| member.id.clone()).collect();
+        silent.iter().for_each(|id| self.next_instance_step(id, (SECOND, SECOND)));
     }
 
     /// Its agent loses the connection for a while.

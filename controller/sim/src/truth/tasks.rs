@@ -47,7 +47,18 @@ pub struct SimTask {
     pub public: Option<String>,
     /// What runs in it.
     pub sidecar: Sidecar,
+    /// An end that its instance's agent has not told of yet, or was not told of.
+    unheard: Option<End>,
     history: History<Task>,
+}
+
+/// Why a task ends.
+#[derive(Debug, Clone)]
+struct End {
+    code: String,
+    reason: String,
+    /// The container that exited by itself, and its code.
+    exit: Option<(String, i32)>,
 }
 
 impl SimTask {
@@ -58,8 +69,7 @@ impl SimTask {
 
     /// Whether its containers run.
     pub fn runs(&self) -> bool {
-        self.seen.status == TaskStatus::Running
-            || (self.seen.status == TaskStatus::Stopping && !self.sidecar.exited)
+        matches!(self.seen.status, TaskStatus::Running | TaskStatus::Stopping) && !self.sidecar.exited
     }
 
     /// Its service's name, when it is one of ours.
@@ -136,6 +146,7 @@ impl Sim {
             step: 0,
             public: None,
             sidecar: Sidecar::new(number, self.now),
+            unheard: None,
             history: History::default(),
         };
         self.truth.tasks.insert(arn.clone(), task);
@@ -165,6 +176,7 @@ impl Sim {
             step: 0,
             public: None,
             sidecar: Sidecar::new(0, self.now),
+            unheard: None,
             history: History::default(),
         };
         self.truth.tasks.insert(arn.clone(), task);
@@ -208,10 +220,10 @@ impl Sim {
 
     /// Its life goes on.
     pub fn step_task(&mut self, arn: &str, step: u32) {
-        let Some(task) = self.truth.tasks.get_mut(arn) else { return };
-        if task.step != step {
+        let heard = self.is_heard_of(arn);
+        let Some(task) = self.truth.tasks.get_mut(arn).filter(|task| heard && task.step == step) else {
             return;
-        }
+        };
         let hung = self.truth.hung.get(arn).copied().filter(|until| *until > self.now);
         if let Some(until) = hung.filter(|_| !self.calm) {
             let after = until - self.now;
@@ -345,7 +357,7 @@ impl Sim {
     /// A task ends by itself: a container of it exits with this code.
     pub fn exit_task(&mut self, arn: &str, container: &str, code: i32) {
         let Some(task) = self.truth.tasks.get_mut(arn) else { return };
-        if task.seen.status > TaskStatus::Running || task.seen.stopping {
+        if task.seen.status > TaskStatus::Running || task.seen.stopping || task.sidecar.exited {
             return;
         }
         self.trace.note(self.now, format_args!("{arn} ends: {container} exits with {code}"));
@@ -357,8 +369,44 @@ impl Sim {
         );
     }
 
+    /// Whether the agent of its instance speaks with ECS. Fargate's always does.
+    fn is_heard_of(&self, arn: &str) -> bool {
+        let on = self.truth.tasks.get(arn).and_then(|task| task.seen.container_instance.as_ref());
+        let member = on.and_then(|on| self.truth.fleet.members.values().find(|member| member.arn == *on));
+        member.is_none_or(|member| member.connected || member.lifecycle == "Terminating")
+    }
+
+    /// Its instance's agent is back, or the instance goes: what was waited for happens.
+    pub fn heard_of_again(&mut self, arn: &str) {
+        let Some(task) = self.truth.tasks.get_mut(arn).filter(|task| task.is_there()) else { return };
+        match task.unheard.take() {
+            Some(End { code, reason, exit }) => {
+                let exit = exit.as_ref().map(|(container, code)| (container.as_str(), *code));
+                self.end_task(arn, &code, &reason, exit);
+            }
+            None => {
+                let step = task.step;
+                self.plan(SECOND, Event::Task(arn.to_owned(), step));
+            }
+        }
+    }
+
     fn end_task(&mut self, arn: &str, code: &str, reason: &str, exit: Option<(&str, i32)>) {
+        let heard = self.is_heard_of(arn);
         let Some(task) = self.truth.tasks.get_mut(arn) else { return };
+        if !heard {
+            // ECS shows it as it was: it knows nothing of an end there, and there nobody knows of a StopTask.
+            let exit = exit.map(|(container, code)| (container.to_owned(), code));
+            task.seen.stopping |= exit.is_none();
+            let exited = exit.is_some();
+            let end = End { code: code.to_owned(), reason: reason.to_owned(), exit };
+            task.unheard.get_or_insert(end);
+            if exited {
+                task.ended_at.get_or_insert(self.now);
+                self.containers_end(arn);
+            }
+            return self.changed(arn);
+        }
         task.seen.stopping = true;
         task.ended_at.get_or_insert(self.now);
         task.seen.stop_code = Some(code.to_owned());
