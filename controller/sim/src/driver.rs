@@ -343,6 +343,18 @@ impl Driver {
         if rng.chance(150) {
             spec.fallback = Fallback::Fargate;
         }
+        let version = self.versions.get(&index).copied().unwrap_or(0);
+        if version > 1 {
+            let mut rng =
+                Rng::new(self.script.seed ^ (u64::try_from(index).unwrap_or(0) << 32) ^ u64::from(version));
+            match rng.below(6) {
+                0 => spec.drain = Duration::from_secs(rng.between(1, 60)),
+                1 => spec.idle_after = IdleAfter::After(Duration::from_secs(60 * rng.between(1, 10))),
+                2 => spec.proxy.spot = !spec.proxy.spot,
+                3 => spec.fallback = if rng.chance(500) { Fallback::Fargate } else { Fallback::None },
+                _ => {}
+            }
+        }
         Service::new(name_of(index), spec)
     }
 

@@ -13,13 +13,18 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("service outage", "ECS, Auto Scaling, Route 53, EC2 or DynamoDB answers nobody for up to 10 min"),
     (
         "stale reads",
-        "ECS, the group, Route 53: up to 60 s old, each as old as it happens to be, so that they go back in time",
+        "ECS, the group, Route 53: up to 60 s old, each (and in an answer each task) as old as it happens to be, so that \
+         they go back in time",
     ),
     (
         "short pages",
         "a listing in pages of 1-4 entries, each of its own age, so that entries are missed; one fails: all fail",
     ),
-    ("RunTask failures", "no capacity, no instance, no room, an inactive definition"),
+    (
+        "RunTask failures",
+        "no instance, no room, no capacity, an attribute that is missing, an inactive definition",
+    ),
+    ("Fargate without capacity", "Fargate, or only Spot, has none for up to 12 min"),
     ("ENI time-out", "a task's network interface does not come up: it ends after 3 min in PROVISIONING"),
     ("ENI late", "a proxy's public address is shown up to 30 s late"),
     ("tasks die", "at any moment, early in their life, or by an operator's StopTask"),
@@ -30,15 +35,23 @@ pub const FAULTS: &[(&str, &str)] = &[
     ),
     ("containers flap", "the user's container does not answer for a while"),
     ("Spot", "Fargate Spot takes a proxy back"),
-    ("agent disconnect", "an instance's agent is gone for up to 10 min"),
-    ("instances", "boot in 30-300 s, never join, break with all that runs there"),
+    (
+        "agent disconnect",
+        "an instance's agent is gone for up to 10 min: it tells of no exit, and is told of no StopTask",
+    ),
+    (
+        "instances",
+        "boot in 30-300 s, and are InService long before they join; never join; break with all that runs there, which ECS \
+         shows running until the group notices, up to 5 min later",
+    ),
+    ("minimum raised", "somebody raises the group's smallest size for up to 15 min"),
     ("no capacity", "EC2 has no instance of the group's types for up to 15 min"),
     ("AZ rebalance", "the group launches another instance and takes an unprotected one away"),
     ("strangers' tasks", "somebody runs tasks on our instances"),
     ("Route 53 busy", "PriorRequestNotComplete for up to 10 s"),
     (
         "slow INSYNC",
-        "up to 55 s until all name servers have a change; resolvers ask those that have, and those that have not",
+        "up to 55 s until all name servers have a change, one that is asked about up to 5 min; resolvers ask those that have, and those that have not",
     ),
     (
         "foreign records",

@@ -45,6 +45,10 @@ pub struct Profile {
     pub never_joins: u64,
     /// Time until a zone change is on every name server.
     pub insync: (Ms, Ms),
+    /// A change that is asked about takes minutes more.
+    pub insync_slow: u64,
+    /// One task of an answer is of another age than the next.
+    pub torn: u64,
     /// Route 53 is busy with a change before.
     pub busy: u64,
     /// The store fails before, or after, a write.
@@ -100,6 +104,8 @@ impl Profile {
         boot: (30 * SECOND, 120 * SECOND),
         never_joins: 0,
         insync: (3 * SECOND, 30 * SECOND),
+        insync_slow: 0,
+        torn: 0,
         busy: 0,
         store_fails: 0,
         beat_lost: 0,
@@ -156,7 +162,8 @@ impl Profile {
             profile.boot = (30 * SECOND, 300 * SECOND);
         }
         if rng.chance(200) {
-            // Longer than what the product waits for when a change's id was lost is not promised by anybody.
+            // Longer than what the product waits for when a change's id was lost is not promised by anybody; what it can ask
+            // about may take longer.
             profile.insync = (10 * SECOND, 55 * SECOND);
         }
         profile
@@ -175,6 +182,8 @@ impl Profile {
             ("dies_early", &mut self.dies_early),
             ("hangs", &mut self.hangs),
             ("never_joins", &mut self.never_joins),
+            ("insync_slow", &mut self.insync_slow),
+            ("torn", &mut self.torn),
             ("busy", &mut self.busy),
             ("store_fails", &mut self.store_fails),
             ("beat_lost", &mut self.beat_lost),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 51] = [
+pub const NAMES: [&str; 53] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -44,6 +44,8 @@ pub const NAMES: [&str; 51] = [
     "instance-removal",
     "instance-never-joins",
     "instances-lacking",
+    "fargate-lacking",
+    "minimum-raised",
     "instance-breaks",
     "agent-disconnected",
     "rebalance",
@@ -192,6 +194,14 @@ pub fn scenario(name: &str) -> Option<Script> {
             let short = (30 * SECOND, Act::Wake(1));
             vec![lack, wake, short, ask(5 * MINUTE, 3, 20 * SECOND), (6 * MINUTE, Act::Sleep(1))]
         }
+        "fargate-lacking" => vec![(10 * SECOND, Act::Scarce(false, 3 * MINUTE)), wake, (up, Act::Sleep(0))],
+        // Between its Drain and its Terminate, and after that.
+        "minimum-raised" => vec![
+            wake,
+            (up, Act::Sleep(0)),
+            (up + 4 * MINUTE, Act::Least(1, 4 * MINUTE)),
+            (up + 9 * MINUTE, Act::Wake(0)),
+        ],
         "instance-breaks" => vec![wake, (up, Act::Break(0)), ask(up, 5, 10 * SECOND)],
         "agent-disconnected" => {
             services = 2;

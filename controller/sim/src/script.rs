@@ -279,14 +279,23 @@ impl Script {
             let span = rare.between(MINUTE, 15 * MINUTE);
             acts.push((rare.between(SECOND, calm_at - MINUTE), Act::Barren(span)));
         }
+        let mut apart = Rng::new(seed ^ 0x7042);
+        profile.torn = if profile.stale > 0 && apart.chance(500) { 500 } else { 0 };
+        profile.insync_slow = if apart.chance(100) { apart.between(50, 500) } else { 0 };
         let mut apart = Rng::new(seed ^ 0x5CA2CE);
         if apart.chance(150) {
             let span = apart.between(20 * SECOND, 12 * MINUTE);
-            acts.push((apart.between(SECOND, calm_at - MINUTE), Act::Scarce(apart.chance(500), span)));
+            let (at, service) = (apart.between(SECOND, calm_at - MINUTE), apart.index(services));
+            acts.push((at, Act::Scarce(apart.chance(500), span)));
+            // Somebody who needs some.
+            acts.push(((at + span / 3).min(calm_at - MINUTE), Act::Wake(service)));
         }
         if apart.chance(100) {
             let (least, span) = (if apart.chance(500) { 1 } else { 2 }, apart.between(MINUTE, 15 * MINUTE));
-            acts.push((apart.between(SECOND, calm_at - MINUTE), Act::Least(least, span)));
+            let at = apart.between(5 * MINUTE, calm_at - MINUTE);
+            acts.push((at, Act::Least(least, span)));
+            // While an instance is on its way out.
+            acts.extend((0..services).map(|service| (at - 4 * MINUTE, Act::Sleep(service))));
         }
         // Wishes of a world without faults, after one that had some: what these left behind would show.
         if apart.chance(250) {

@@ -208,6 +208,8 @@ impl Driver {
         sim.lack_instances(0);
         sim.set_least(0);
         sim.mend_instances();
+        let slow: Vec<String> = std::mem::take(&mut sim.truth.zone.asked).into_keys().collect();
+        slow.into_iter().for_each(|id| sim.plan(30 * SECOND, Event::Insync(id)));
         sim.truth.scarce_until = (0, 0);
         sim.truth.poisoned.clear();
         for name in [sim.truth.services.clone(), sim.truth.made.clone()].concat() {

@@ -505,9 +505,13 @@ impl Sim {
 
     /// DescribeTasks, as of `lag` ago.
     pub fn describe_tasks(&mut self, cluster: &str, started_by: &str, arns: &[String]) -> Described {
-        let at = self.now - self.lag(self.profile.task_lag).min(self.now);
+        let torn = self.profile.torn;
+        let mut at = self.now - self.lag(self.profile.task_lag).min(self.now);
         let mut described = Described { tasks: Vec::new(), missing: BTreeSet::new() };
         for arn in arns {
+            if self.rng.chance(torn) {
+                at = self.now - self.lag(self.profile.task_lag).min(self.now);
+            }
             let task = self.truth.tasks.get(arn).filter(|task| task.seen.cluster == cluster);
             match task.and_then(|task| Some((task, task.history.at(at)?))) {
                 Some((task, seen)) => {

@@ -1,7 +1,7 @@
 //! The hosted zone with strict atomic batches, its name servers that follow later, and resolvers with caches.
 
 use super::history::History;
-use crate::profile::{Ms, SECOND};
+use crate::profile::{MINUTE, Ms, SECOND};
 use crate::queue::Event;
 use crate::sim::Sim;
 use dormouse_aws::ports::ChangeAnswer;
@@ -47,6 +47,8 @@ pub struct SimZone {
     /// When a name was last answered with an address by some name server: (name, address) → then.
     pub last_served: BTreeMap<(String, String), Ms>,
     busy_until: Ms,
+    /// Changes that were asked about, and until when the slow ones of them take.
+    pub asked: BTreeMap<String, Ms>,
     caches: BTreeMap<(u64, String), (Option<String>, Ms)>,
     history: History<Vec<RecordSet>>,
 }
@@ -165,18 +167,34 @@ impl Sim {
     }
 
     /// Whether a change is on every name server.
-    pub fn is_insync(&self, id: &str) -> bool {
-        self.truth.zone.arrived.contains(id) || self.truth.private_zone.arrived.contains(id)
+    pub fn is_insync(&mut self, id: &str) -> bool {
+        if self.truth.zone.arrived.contains(id) || self.truth.private_zone.arrived.contains(id) {
+            return true;
+        }
+        if !self.truth.zone.asked.contains_key(id) {
+            let slow = self.profile.insync_slow;
+            let until =
+                if self.rng.chance(slow) { self.now + self.rng.between(MINUTE, 5 * MINUTE) } else { 0 };
+            self.truth.zone.asked.insert(id.to_owned(), until);
+        }
+        false
     }
 
     /// A change, and every one before it, is on all name servers now.
     pub fn insync(&mut self, id: &str) {
         let of = |zone: &SimZone| zone.pending.iter().position(|pending| pending.id == id);
+        let asked = if self.calm { BTreeMap::new() } else { self.truth.zone.asked.clone() };
         let (zone, position) = match (of(&self.truth.zone), of(&self.truth.private_zone)) {
             (Some(position), _) => (&mut self.truth.zone, position),
             (None, Some(position)) => (&mut self.truth.private_zone, position),
             (None, None) => return,
         };
+        // They arrive in order.
+        let begun = zone.pending.iter().take(position + 1);
+        let slow = begun.filter_map(|pending| asked.get(&pending.id)).copied().max().unwrap_or(0);
+        if slow > self.now {
+            return self.plan(slow - self.now, Event::Insync(id.to_owned()));
+        }
         for pending in zone.pending.drain(..=position) {
             for change in &pending.changes {
                 if let (Change::Delete(set), "A") = (change, change.set().kind.as_str()) {
