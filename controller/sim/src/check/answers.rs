@@ -57,9 +57,16 @@ fn cut(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
         .then(|| format!("a request of {} was cut off at {arn}", request.service))
 }
 
-/// What the activator forwards is not cut off by the planned end of its service.
+/// What the activator forwards is not cut off by the planned end of its service; nor is what its proxy still carries,
+/// however that came to its end.
 fn unanswered(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
     let task = sim.truth.tasks.get(arn)?;
+    let (_, true) = task.stop_asked? else { return None };
+    if let Some(proxy) = request.proxy.as_ref().and_then(|arn| sim.truth.tasks.get(arn)) {
+        return super::tasks::carries(sim, proxy).map(|_| {
+            format!("a request of {} at its proxy was cut off by the stop of {arn}", request.service)
+        });
+    }
     let (asked, true) = task.stop_asked? else { return None };
     let slack = SECOND + sim.slack_since(request.since);
     let late = request.since + sim.audit.drain_of(&request.service) < asked + slack;

@@ -79,7 +79,7 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 
 /// Whether it was being stopped when its row was taken away: no listing shows it, and whoever makes the row anew cannot
 /// know of it.
-fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
+pub fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
     let Some(own) = task.seen.identity.as_ref().filter(|_| task.seen.stopping) else { return false };
     sim.audit.rows.get(&own.service).is_some_and(|row| {
         task.incarnation != row.created_at.as_millisecond().to_string()
@@ -126,10 +126,21 @@ fn stopped_too_early(sim: &Sim, arn: &str) -> Option<String> {
         Role::Proxy => (task.runs() && serves()).then(|| cuts(sim, task, own)).flatten(),
         Role::Service => {
             let proxy = half(sim, task, Role::Proxy)?;
-            (proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping)
-                .then(|| format!("{arn} ({own}) is stopped before its proxy"))
+            if proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping {
+                return Some(format!("{arn} ({own}) is stopped before its proxy"));
+            }
+            let open = carries(sim, proxy).filter(|_| task.runs())?;
+            Some(format!("{arn} ({own}) is stopped while its proxy ends with {open} in flight"))
         }
     }
+}
+
+/// What a proxy still has in flight that is on its way out, and had not yet its drain's time for it. Whoever stops it, it
+/// goes on with that for so long.
+pub fn carries(sim: &Sim, proxy: &SimTask) -> Option<u64> {
+    let ends_at = proxy.ended_at? + sim.audit.drain_of(proxy.service()?);
+    let carries = proxy.runs() && proxy.sidecar.in_flight > 0 && !is_forgotten(sim, proxy);
+    (carries && sim.now + SECOND < ends_at).then_some(proxy.sidecar.in_flight)
 }
 
 /// Whether somebody may still be led to it.
