@@ -46,12 +46,13 @@ fn has_a_record(sim: &Sim, name: &str) -> Option<String> {
     sim.truth.zone.ours.contains(&record).then(|| format!("{name}'s row is removed, and {} stands", record.0))
 }
 
-/// A task of a service that was there for longer than any reading is old.
+/// A task of a service that was there for longer than any reading is old. One that ends is there until it is over: but
+/// no listing shows it, and when its row was lost, and with it its name, whoever made the next one cannot know of it.
 fn lives(sim: &Sim, name: &str) -> Option<String> {
     let task = sim.truth.tasks.values().find(|task| {
         task.service() == Some(name)
             && task.is_there()
-            && !task.seen.stopping
+            && !super::tasks::is_forgotten(sim, task)
             && task.created + 90 * SECOND + sim.slack_since(task.created) < sim.now
     })?;
     Some(format!("{name}'s row is removed while {} runs", task.seen.arn))
@@ -66,7 +67,9 @@ fn taken_for_gone(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Opt
         }
         let own = dormouse_core::lifecycle::identity(&row.name, id, role);
         let task = sim.truth.tasks.values().find(|task| {
-            task.seen.identity.as_ref() == Some(&own) && task.is_there() && !task.seen.stopping
+            task.seen.identity.as_ref() == Some(&own)
+                && task.is_there()
+                && !super::tasks::is_forgotten(sim, task)
         })?;
         Some(format!("{own} is taken for gone, and {} runs", task.seen.arn))
     })

@@ -25,8 +25,9 @@ pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 return Some(format!("{id} is terminated, draining since {:?}", member.draining_since));
             }
             let busy = sim.truth.tasks.values().find(|task| {
-                // What ends is neither listed nor counted by ECS: without its row, which named it, nobody knows.
-                let known = !task.seen.stopping || sim.audit.names(&task.seen.arn);
+                // What ends is neither listed nor counted by ECS: when its row was lost, which named it, nobody knows.
+                let lost = task.service().is_some_and(|name| sim.truth.lost_rows.contains(name));
+                let known = !task.seen.stopping || !lost || sim.audit.names(&task.seen.arn);
                 known && task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
             })?;
             Some(format!("{id} is terminated with {} on it", busy.seen.arn))
