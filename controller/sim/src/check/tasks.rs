@@ -2,6 +2,7 @@
 
 use super::{LEASE, Moment};
 use crate::profile::{MINUTE, Ms, SECOND};
+use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::sidecar::millis;
 use crate::truth::tasks::SimTask;
@@ -62,10 +63,18 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 if sim.audit.rows.get(&own.service).is_some_and(|row| row.strays.is_empty()) { 2 } else { 3 };
             (many > most).then(|| format!("{many} {} tasks of {}", own.role, own.service))
         }
-        Moment::Tick if sim.calm_for() > 10 * MINUTE => {
+        // Whoever leads has had the time for it, and ECS and the table answer. One that hangs comes to no end, nor does the
+        // other half that waits for it.
+        Moment::Tick
+            if sim.audit.led_for(sim.now) > 10 * MINUTE
+                && sim.last_outage_of(&[Aws::Ecs, Aws::Table]) + 10 * MINUTE < sim.now =>
+        {
             let mut count: BTreeMap<_, u32> = BTreeMap::new();
             for task in sim.truth.tasks.values() {
-                let old = task.created + 10 * MINUTE < sim.now;
+                let ends = |task: &SimTask| task.seen.stopping || sim.truth.hung.contains_key(&task.seen.arn);
+                let other = task.role().and_then(|role| half(sim, task, role.peer()));
+                let ends = ends(task) || other.is_some_and(ends);
+                let old = task.created + 10 * MINUTE < sim.now && (!ends || sim.calm_for() > 10 * MINUTE);
                 if let Some(own) = task.seen.identity.as_ref().filter(|_| task.is_there() && old) {
                     *count.entry((&own.service, own.role)).or_default() += 1;
                 }
