@@ -26,8 +26,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::sleep_until;
 
-/// What a clock that is too fast or too slow takes from, or adds to, the spans that it measures.
-const DRIFT: Ms = 5 * SECOND;
 /// The one template.
 const TEMPLATE: &str = "preview";
 /// Time between two looks at what time alone can break.
@@ -96,7 +94,7 @@ pub fn run(script: &Script, options: &Options) -> Outcome {
     }
 }
 
-/// By how much the clocks of two controllers may be apart.
+/// By how much the clocks of two controllers may be apart, beside what they jump.
 fn apart(script: &Script) -> Ms {
     if script.controllers > 1 { 2 * script.skew + script.end_at * 2 * script.drift / 1000 } else { 0 }
 }
@@ -167,7 +165,7 @@ impl Driver {
             truth,
             queue: Queue::default(),
             trace: Trace::new(options.trace),
-            audit: check::Audit::new(if script.drift > 0 { DRIFT } else { 0 }, apart(script)),
+            audit: check::Audit::new(script.drift, apart(script)),
             settings,
             crash: options.crash.clone().map(|effects| CrashAt { effects, count: 0, due: BTreeSet::new() }),
             read: options.read.map(|(nth, odd)| ReadAt {

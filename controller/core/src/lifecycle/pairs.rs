@@ -5,7 +5,7 @@ use super::{Refusal, Step, View, backoff, definitions, identity, pools, rollout}
 use crate::capacity::Room;
 use crate::idle;
 use crate::intent::{later, since};
-use crate::observed::{Beat, TaskStatus};
+use crate::observed::{Beat, Task, TaskStatus};
 use crate::settings::Settings;
 use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Role, SidecarState};
@@ -170,7 +170,12 @@ fn retire(
         |arn: &String| view.tasks.by_arn.get(arn).and_then(|task| Some((task, task.identity.as_ref()?)));
     for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn) && !planted!(StraysStay)) {
         let waits = stray(arn).is_some_and(|(task, own)| {
-            let others = next.strays.keys().filter(|other| !ending(other)).filter_map(stray);
+            // Until its containers have ended a proxy goes on with what it has in flight, and its service is there for that.
+            let is_there = |task: &Task| match own.role {
+                Role::Proxy => !task.is_ending(),
+                Role::Service => task.status <= TaskStatus::Stopping,
+            };
+            let others = next.strays.keys().filter_map(stray).filter(|(task, _)| is_there(task));
             let is_half = |other: &Identity| {
                 other.role == own.role.peer()
                     && (&other.service, other.epoch, other.attempt) == (&own.service, own.epoch, own.attempt)

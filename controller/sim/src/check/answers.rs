@@ -23,9 +23,8 @@ pub fn s16_truth_of_ready(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let address = arn.and_then(|arn| sim.truth.tasks.get(arn)?.public.clone()).unwrap_or_default();
     let probed = sim.audit.probes.get(&(row.name.clone(), address)).copied();
     // The write itself takes up to five seconds.
-    let allowed = 16 * SECOND + sim.audit.slack;
     probed
-        .is_none_or(|at| sim.now - at > allowed)
+        .is_none_or(|at| sim.now - at > 16 * SECOND + sim.slack_since(at))
         .then(|| format!("{} is said to be ready, last probed {probed:?}", row.name))
 }
 
@@ -58,11 +57,19 @@ fn cut(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
         .then(|| format!("a request of {} was cut off at {arn}", request.service))
 }
 
-/// What the activator forwards is not cut off by the planned end of its service.
+/// What the activator forwards is not cut off by the planned end of its service; nor is what its proxy still carries,
+/// however that came to its end.
 fn unanswered(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
     let task = sim.truth.tasks.get(arn)?;
+    let (_, true) = task.stop_asked? else { return None };
+    if let Some(proxy) = request.proxy.as_ref().and_then(|arn| sim.truth.tasks.get(arn)) {
+        return super::tasks::carries(sim, proxy).map(|_| {
+            format!("a request of {} at its proxy was cut off by the stop of {arn}", request.service)
+        });
+    }
     let (asked, true) = task.stop_asked? else { return None };
-    let late = request.since + sim.audit.drain_of(&request.service) < asked + SECOND + sim.audit.slack;
+    let slack = SECOND + sim.slack_since(request.since);
+    let late = request.since + sim.audit.drain_of(&request.service) < asked + slack;
     let leads = sim.audit.leader();
     let own = request.activator.is_some() && request.activator == leads;
     // Without its proxy a service is of no use to others: that end was not planned.

@@ -46,13 +46,14 @@ fn has_a_record(sim: &Sim, name: &str) -> Option<String> {
     sim.truth.zone.ours.contains(&record).then(|| format!("{name}'s row is removed, and {} stands", record.0))
 }
 
-/// A task of a service that was there for longer than any reading is old.
+/// A task of a service that was there for longer than any reading is old. One that ends is there until it is over: but
+/// no listing shows it, and when its row was lost, and with it its name, whoever made the next one cannot know of it.
 fn lives(sim: &Sim, name: &str) -> Option<String> {
     let task = sim.truth.tasks.values().find(|task| {
         task.service() == Some(name)
             && task.is_there()
-            && !task.seen.stopping
-            && task.created + 90 * SECOND + sim.audit.slack < sim.now
+            && !super::tasks::is_forgotten(sim, task)
+            && task.created + 90 * SECOND + sim.slack_since(task.created) < sim.now
     })?;
     Some(format!("{name}'s row is removed while {} runs", task.seen.arn))
 }
@@ -66,7 +67,9 @@ fn taken_for_gone(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> Opt
         }
         let own = dormouse_core::lifecycle::identity(&row.name, id, role);
         let task = sim.truth.tasks.values().find(|task| {
-            task.seen.identity.as_ref() == Some(&own) && task.is_there() && !task.seen.stopping
+            task.seen.identity.as_ref() == Some(&own)
+                && task.is_there()
+                && !super::tasks::is_forgotten(sim, task)
         })?;
         Some(format!("{own} is taken for gone, and {} runs", task.seen.arn))
     })
@@ -91,7 +94,7 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         Moment::Run(controller, call) => {
             let run = (call.identity.clone(), call.parameters.incarnation.clone());
             let (last, tries) = *sim.audit.running.get(&controller)?.runs.get(&run)?;
-            let ago = sim.now - last + sim.audit.slack;
+            let ago = sim.now - last + sim.slack_since(last);
             (ago < spacing(tries))
                 .then(|| format!("RunTask {}, try {}, {ago} ms after the last", call.identity, tries + 2))
         }
@@ -103,8 +106,8 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         Moment::Row { row, .. } => comes_too_soon(sim, row).or_else(|| super::made::too_many(sim, moment)),
         Moment::Terminate(id) => {
             let fresh = sim.audit.terminated.iter().all(|(_, known)| known != id);
-            let lately =
-                sim.audit.terminated.iter().filter(|(at, _)| at + MINUTE > sim.now + sim.audit.slack).count();
+            let lately = |at: Ms| at + MINUTE > sim.now + sim.slack_since(at);
+            let lately = sim.audit.terminated.iter().filter(|(at, _)| lately(*at)).count();
             let most = (sim.truth.fleet.members.len() / 10).max(1);
             (fresh && lately >= most)
                 .then(|| format!("{id} is the {}th to be terminated within a minute", lately + 1))
@@ -118,7 +121,7 @@ pub fn s14_budget(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 fn comes_too_soon(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     let (last, pair) = again(sim, row)?;
     // It is dated by when it was decided; its write takes up to five seconds.
-    let ago = sim.now - last.at + sim.audit.slack + sim.audit.apart + 6 * SECOND;
+    let ago = sim.now - last.at + sim.slack_across(last.at) + 6 * SECOND;
     (ago < spacing(last.lost) && !leaves_the_queue(sim, row, last, pair)).then(|| {
         format!("pair {} of {} comes {} ms after pair {}", pair.id, row.name, sim.now - last.at, last.id)
     })
@@ -140,8 +143,7 @@ pub(super) fn next_try(sim: &Sim, row: &ServiceRecord) -> Option<Try> {
     let lost = again(sim, row).map_or(0, |(last, pair)| {
         let failed = !leaves_the_queue(sim, row, last, pair) && !is_taken_back(sim, row, last.id);
         // One that lasted did not fail.
-        let known = sim.now + sim.audit.slack + sim.audit.apart;
-        let lasted = last.ready_at.is_some_and(|at| at + 10 * MINUTE <= known);
+        let lasted = last.ready_at.is_some_and(|at| at + 10 * MINUTE <= sim.now + sim.slack_across(at));
         if lasted { 0 } else { last.lost + u32::from(failed) }
     });
     let (generation, on_fargate) = (row.generation, pair.on_fargate.is_some());

@@ -14,8 +14,9 @@ pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         Moment::Terminate(id) => {
             let member =
                 sim.truth.fleet.members.get(*id).filter(|member| member.lifecycle != "Terminating")?;
-            let slack = sim.audit.slack + 2 * SECOND;
-            let drained = member.draining_since.is_some_and(|since| sim.now + slack >= since + 15 * SECOND);
+            let drained = member
+                .draining_since
+                .is_some_and(|since| sim.now + sim.slack_since(since) + 2 * SECOND >= since + 15 * SECOND);
             // Waited for in vain, it may join when it is given up: no reading shows that yet, and there is no call that
             // terminates only what has not joined.
             let lag = if sim.profile.stale > 0 { sim.profile.fleet_lag } else { 0 };
@@ -24,8 +25,9 @@ pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 return Some(format!("{id} is terminated, draining since {:?}", member.draining_since));
             }
             let busy = sim.truth.tasks.values().find(|task| {
-                // What ends is neither listed nor counted by ECS: without its row, which named it, nobody knows.
-                let known = !task.seen.stopping || sim.audit.names(&task.seen.arn);
+                // What ends is neither listed nor counted by ECS: when its row was lost, which named it, nobody knows.
+                let lost = task.service().is_some_and(|name| sim.truth.lost_rows.contains(name));
+                let known = !task.seen.stopping || !lost || sim.audit.names(&task.seen.arn);
                 known && task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
             })?;
             Some(format!("{id} is terminated with {} on it", busy.seen.arn))
@@ -57,6 +59,7 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
     let since = sim.audit.woken.get(&row.name).copied().unwrap_or(sim.now);
     let known = sim.audit.desired_since.get(&row.name).copied().unwrap_or(sim.now);
     let tried = sim.audit.tries.get(&row.name).map_or(sim.now, |newest| newest.at);
+    let waited_since = since.max(known).max(tried);
     // Whose call was refused waits for its next try; it may have its place elsewhere.
     let refused = row.conditions.iter().any(|known| known.reason == "CallRefused");
     row.desired == Desired::Awake
@@ -64,7 +67,7 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
         && !refused
         && !there
         && sim.with_room(service_resources(&row.spec)).is_err()
-        && since.max(known).max(tried) + 2 * MINUTE + sim.audit.slack < sim.now
+        && waited_since + 2 * MINUTE + sim.slack_since(waited_since) < sim.now
 }
 
 /// At each SetDesiredCapacity that takes effect.

@@ -294,7 +294,7 @@ pub fn l8_drift(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             let last = sim.audit.put_back.get(&record).filter(|_| set.kind == "A")?;
             let again = sim.audit.removed_by_others.contains(&record)
                 && super::memory::is_put_back(Some(changes), &set.name);
-            let ago = sim.now - last + sim.audit.slack + sim.audit.apart + SECOND;
+            let ago = sim.now - last + sim.slack_across(*last) + SECOND;
             (again && ago < 5 * MINUTE).then(|| format!("{} is put back again after {ago} ms", set.name))
         }),
         Moment::Tick => {

@@ -35,8 +35,9 @@ pub fn deleted(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         return Some(format!("{} is deleted, and nobody asked", row.name));
     };
     // It is dated by when it was decided; its write takes up to five seconds.
-    let asleep = asleep_for(sim, row).unwrap_or(0) + 6 * SECOND;
-    if asleep + sim.audit.slack + sim.audit.apart < millis(from.expire_after) {
+    let (asleep, slack) = asleep_for(sim, row, Some(*controller)).unwrap_or_default();
+    let asleep = asleep + 6 * SECOND;
+    if asleep + slack < millis(from.expire_after) {
         return Some(format!("{} expires after {asleep} ms of sleep", row.name));
     }
     let held = sim.truth.requests.values().find(|request| {
@@ -51,12 +52,15 @@ pub fn deleted(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 pub fn overdue(sim: &Sim) -> Option<String> {
     sim.audit.rows.values().find_map(|row| {
         let MadeFrom { expire_after, .. } = row.made_from.as_ref()?;
-        let asleep = asleep_for(sim, row)?;
-        (asleep > millis(*expire_after) + 5 * MINUTE + sim.audit.slack + sim.audit.apart)
+        let (asleep, slack) = asleep_for(sim, row, sim.audit.leader())?;
+        (asleep > millis(*expire_after) + 5 * MINUTE + slack)
             .then(|| format!("{} has slept for {} s and is not deleted", row.name, asleep / SECOND))
     })
 }
 
-fn asleep_for(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
-    Some(sim.now - sim.audit.asleep_since.get(&row.name)?)
+/// How long it has slept, and by how much that may be off by a controller's clock: another may have dated it.
+fn asleep_for(sim: &Sim, row: &ServiceRecord, controller: Option<usize>) -> Option<(Ms, Ms)> {
+    let (since, by) = *sim.audit.asleep_since.get(&row.name)?;
+    let slack = sim.audit.slack_across(since, sim.now, controller != Some(by)).max(sim.slack_across(since));
+    Some((sim.now - since, slack))
 }

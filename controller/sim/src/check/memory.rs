@@ -1,7 +1,7 @@
 //! What the invariants remember of a run.
 
 use super::{Moment, Violation};
-use crate::profile::{MINUTE, Ms};
+use crate::profile::{MINUTE, Ms, SECOND};
 use crate::sim::Sim;
 use crate::truth::requests::Answers;
 use dormouse_core::budget::Kind;
@@ -85,19 +85,20 @@ pub struct Audit {
     pub mutations: u64,
     /// When the last of them was made, and which.
     pub last_mutation: (Ms, String),
-    /// By how much a span may be off that a controller's clock measures: it drifts, and jumps.
-    pub slack: Ms,
-    /// By how much the clocks of two controllers may be apart. What was under way when another came to lead waits anew
-    /// by that one's; this is for the few times that are taken over as they are.
-    pub apart: Ms,
+    /// By how many per mille controllers' clocks may be too fast or too slow.
+    drift: u64,
+    /// By how much the clocks of two controllers are apart at most, jumps left aside.
+    apart: Ms,
+    /// When a controller's clock jumped, and by how much.
+    pub jumps: Vec<(Ms, Ms)>,
     /// Rows as they were last written.
     pub rows: BTreeMap<String, ServiceRecord>,
     /// The templates as they were last written.
     pub(super) templates: Templates,
     /// Services that an operator has deleted.
     pub(super) deleted_by_hand: BTreeSet<String>,
-    /// Service → since when it is to sleep, or was made.
-    pub(super) asleep_since: BTreeMap<String, Ms>,
+    /// Service → since when it is to sleep, or was made, and the controller that wrote it.
+    pub(super) asleep_since: BTreeMap<String, (Ms, usize)>,
     /// When each was made, or made anew.
     pub(super) made: BTreeMap<String, Ms>,
     /// The capacity row as it was last written.
@@ -171,9 +172,24 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// An audit of controllers whose clocks are wrong by so much, and apart by so much.
-    pub fn new(slack: Ms, apart: Ms) -> Audit {
-        Audit { slack, apart, ..Audit::default() }
+    /// An audit of controllers whose clocks are wrong by so many per mille, and apart by so much.
+    pub fn new(drift: u64, apart: Ms) -> Audit {
+        Audit { drift, apart, ..Audit::default() }
+    }
+
+    /// By how much the span from then until now may be off that a controller's clock measures: it drifts, and it may
+    /// have jumped meanwhile. A jump from before is in both ends of the span.
+    pub(super) fn slack_since(&self, at: Ms, now: Ms) -> Ms {
+        let drifts = if self.drift > 0 { SECOND + now.saturating_sub(at) * self.drift / 1000 } else { 0 };
+        let lately = self.jumps.iter().filter(|(jumped, _)| *jumped + SECOND >= at);
+        drifts + lately.map(|(_, by)| by).sum::<Ms>()
+    }
+
+    /// The same of a time that is taken over as it is when another comes to lead. (What was under way waits anew by
+    /// that one's clock; few times do not.) The clocks of two may be apart by all that they ever jumped.
+    pub(super) fn slack_across(&self, at: Ms, now: Ms, changed_hands: bool) -> Ms {
+        let apart = self.apart + self.jumps.iter().map(|(_, by)| by).sum::<Ms>();
+        self.slack_since(at, now) + if changed_hands { apart } else { 0 }
     }
 
     /// A declared service's spec, as it was declared last.
@@ -395,7 +411,7 @@ fn written(
         sim.audit.flips.remove(name);
         sim.audit.asleep_since.remove(name);
     } else {
-        sim.audit.asleep_since.entry(name.clone()).or_insert(now);
+        sim.audit.asleep_since.entry(name.clone()).or_insert((now, controller));
     }
     let next_try = super::calls::next_try(sim, row);
     let audit = &mut sim.audit;

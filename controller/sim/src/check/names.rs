@@ -2,6 +2,7 @@
 
 use super::Moment;
 use crate::profile::{MINUTE, Ms, SECOND};
+use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::tasks::SimTask;
 use crate::truth::zone::lookup;
@@ -62,8 +63,14 @@ fn is_owned(sim: &Sim, set: &RecordSet) -> bool {
 /// A record is made for a task that runs (readings may be a minute old), and none stays 30 s past its end. Nobody is
 /// led to a proxy that was stopped as planned.
 pub fn s3_no_stale_dns(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
-    // While AWS does not answer at all, nobody can know.
-    if sim.last_outage() + 2 * MINUTE > sim.now && !matches!(moment, Moment::Unreachable(..)) {
+    // Whoever makes a record needs ECS to know, and to take one out the zone and the table beside: while they do not
+    // answer, nobody can.
+    let needed: &[Aws] = match moment {
+        Moment::Batch(_) => &[Aws::Ecs],
+        Moment::Tick => &[Aws::Ecs, Aws::Zone, Aws::Table],
+        _ => &[],
+    };
+    if !needed.is_empty() && sim.last_outage_of(needed) + 2 * MINUTE > sim.now {
         return None;
     }
     match moment {

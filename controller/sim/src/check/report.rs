@@ -1,6 +1,6 @@
 //! How ports, driver and truth tell of moments.
 
-use super::memory::Running;
+use super::memory::{Flip, Running};
 use super::{Audit, LEASE, Moment, look};
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
 use crate::queue::Report;
@@ -15,6 +15,9 @@ use dormouse_core::observed::RecordSet;
 use dormouse_manifests::IdleAfter;
 use dormouse_state::{CapacityMemory, Lease, ServiceRecord, Templates};
 
+/// What was decided by one that led is written within this.
+const WRITES: Ms = 6 * SECOND;
+
 impl Audit {
     /// The controller that wrote the lease last, and may act on it.
     pub fn leader(&self) -> Option<usize> {
@@ -28,6 +31,17 @@ impl Audit {
 }
 
 impl Sim {
+    /// By how much the span from then until now may be off that a controller's clock measures.
+    pub fn slack_since(&self, at: Ms) -> Ms {
+        self.audit.slack_since(at, self.now)
+    }
+
+    /// The same of a time that is taken over as it is, if another leads than did then, or two do.
+    pub fn slack_across(&self, at: Ms) -> Ms {
+        let changed = self.audit.leads_since + WRITES > at;
+        self.audit.slack_across(at, self.now, changed || super::tasks::leads_beside(self))
+    }
+
     /// For how long there have been no faults, after there were some.
     pub fn calm_for(&self) -> Ms {
         self.audit.calm_since.map_or(0, |since| self.now - since)
@@ -280,9 +294,16 @@ pub fn heard(sim: &mut Sim, report: &Report) {
 
 /// A proxy took a request. One that comes together with a flip may count as one from before it.
 pub fn taken(sim: &mut Sim, proxy: &str, requests: u64) {
-    let (now, together) = (sim.now, 2 * SECOND + sim.audit.slack);
-    let flips = sim.audit.flips.values_mut().filter(|flip| flip.proxy == proxy);
-    flips.filter(|flip| now <= flip.at + together).for_each(|flip| flip.requests = requests);
+    let now = sim.now;
+    let together = |flip: &Flip| 2 * SECOND + sim.audit.slack_since(flip.at, now);
+    let flips = sim.audit.flips.iter().filter(|(_, flip)| flip.proxy == proxy);
+    let names: Vec<String> =
+        flips.filter(|(_, flip)| now <= flip.at + together(flip)).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        if let Some(flip) = sim.audit.flips.get_mut(&name) {
+            flip.requests = requests;
+        }
+    }
 }
 
 /// A proxy of a service was given an address: it may be found there again.

@@ -2,6 +2,7 @@
 
 use super::{LEASE, Moment};
 use crate::profile::{MINUTE, Ms, SECOND};
+use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::sidecar::millis;
 use crate::truth::tasks::SimTask;
@@ -62,10 +63,18 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 if sim.audit.rows.get(&own.service).is_some_and(|row| row.strays.is_empty()) { 2 } else { 3 };
             (many > most).then(|| format!("{many} {} tasks of {}", own.role, own.service))
         }
-        Moment::Tick if sim.calm_for() > 10 * MINUTE => {
+        // Whoever leads has had the time for it, and ECS and the table answer. One that hangs comes to no end, nor does the
+        // other half that waits for it.
+        Moment::Tick
+            if sim.audit.led_for(sim.now) > 10 * MINUTE
+                && sim.last_outage_of(&[Aws::Ecs, Aws::Table]) + 10 * MINUTE < sim.now =>
+        {
             let mut count: BTreeMap<_, u32> = BTreeMap::new();
             for task in sim.truth.tasks.values() {
-                let old = task.created + 10 * MINUTE < sim.now;
+                let ends = |task: &SimTask| task.seen.stopping || sim.truth.hung.contains_key(&task.seen.arn);
+                let other = task.role().and_then(|role| half(sim, task, role.peer()));
+                let ends = ends(task) || other.is_some_and(ends);
+                let old = task.created + 10 * MINUTE < sim.now && (!ends || sim.calm_for() > 10 * MINUTE);
                 if let Some(own) = task.seen.identity.as_ref().filter(|_| task.is_there() && old) {
                     *count.entry((&own.service, own.role)).or_default() += 1;
                 }
@@ -79,7 +88,7 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 
 /// Whether it was being stopped when its row was taken away: no listing shows it, and whoever makes the row anew cannot
 /// know of it.
-fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
+pub fn is_forgotten(sim: &Sim, task: &SimTask) -> bool {
     let Some(own) = task.seen.identity.as_ref().filter(|_| task.seen.stopping) else { return false };
     sim.audit.rows.get(&own.service).is_some_and(|row| {
         task.incarnation != row.created_at.as_millisecond().to_string()
@@ -126,19 +135,31 @@ fn stopped_too_early(sim: &Sim, arn: &str) -> Option<String> {
         Role::Proxy => (task.runs() && serves()).then(|| cuts(sim, task, own)).flatten(),
         Role::Service => {
             let proxy = half(sim, task, Role::Proxy)?;
-            (proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping)
-                .then(|| format!("{arn} ({own}) is stopped before its proxy"))
+            if proxy.seen.status == TaskStatus::Running && !proxy.seen.stopping {
+                return Some(format!("{arn} ({own}) is stopped before its proxy"));
+            }
+            let open = carries(sim, proxy).filter(|_| task.runs())?;
+            Some(format!("{arn} ({own}) is stopped while its proxy ends with {open} in flight"))
         }
     }
+}
+
+/// What a proxy still has in flight that is on its way out, and had not yet its drain's time for it. Whoever stops it, it
+/// goes on with that for so long.
+pub fn carries(sim: &Sim, proxy: &SimTask) -> Option<u64> {
+    let ends_at = proxy.ended_at? + sim.audit.drain_of(proxy.service()?);
+    let carries = proxy.runs() && proxy.sidecar.in_flight > 0 && !is_forgotten(sim, proxy);
+    (carries && sim.now + SECOND < ends_at).then_some(proxy.sidecar.in_flight)
 }
 
 /// Whether somebody may still be led to it.
 fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
     let arn = &task.seen.arn;
+    let slack = |at: Ms| sim.slack_since(at.saturating_sub(millis(sim.settings.dns_ttl)));
     match forgotten_at(sim, task, service) {
         None if is_believed_gone(sim, task, service) => None,
         None => Some(format!("{arn} of {service} is still found at {:?}", task.public)),
-        Some(at) if sim.now + sim.audit.slack + SECOND < at => {
+        Some(at) if sim.now + slack(at) + SECOND < at => {
             Some(format!("{arn} of {service} is forgotten by resolvers in {} ms", at - sim.now))
         }
         Some(_) => None,
@@ -150,7 +171,7 @@ fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
 fn is_believed_gone(sim: &Sim, task: &SimTask, service: &str) -> bool {
     let name = naming::record_name(service, &sim.settings.domain);
     let taken_out_at = task.public.as_ref().and_then(|address| sim.taken_out_at(&name, address));
-    taken_out_at.is_some_and(|at| sim.now + sim.audit.slack >= at + MINUTE + millis(sim.settings.dns_ttl))
+    taken_out_at.is_some_and(|at| sim.now + sim.slack_since(at) >= at + MINUTE + millis(sim.settings.dns_ttl))
 }
 
 /// When resolvers have forgotten its record; `None`: they may still be given it.
@@ -168,10 +189,10 @@ fn cuts(sim: &Sim, task: &SimTask, own: &Identity) -> Option<String> {
         return found;
     }
     let arn = &task.seen.arn;
-    let slack = sim.audit.slack + SECOND;
     let id = PairId { epoch: own.epoch, attempt: own.attempt };
     let told = sim.audit.drains.get(&(service.clone(), id)).copied();
     let began = told.max(forgotten_at(sim, task, service).filter(|_| told.is_some()));
+    let slack = SECOND + told.map_or(0, |told| sim.slack_since(told));
     let over = began.is_some_and(|began| sim.now + slack >= began + sim.audit.drain_of(service));
     if task.sidecar.in_flight > 0 && !over {
         let open = task.sidecar.in_flight;
@@ -278,7 +299,7 @@ fn leads_back(sim: &Sim, change: &Change, batch: &[Change]) -> Option<String> {
     let ends_with = |id: &PairId| txt.values.iter().any(|value| value.ends_with(&format!("pair={id}\"")));
     let leaving = sim.audit.drains.iter().find(|((name, id), _)| name == service && ends_with(id));
     let (id, since) = leaving.map(|((_, id), since)| (id, *since))?;
-    let allowed = 40 * SECOND + sim.audit.slack;
+    let allowed = 40 * SECOND + sim.slack_since(since);
     (sim.now > since + allowed)
         .then(|| format!("{} is made for pair {id}, which is to end for {} ms", set.name, sim.now - since))
 }
@@ -320,7 +341,7 @@ fn slept_while_used(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> O
         return Some(format!("{} falls asleep for idleness, and {other} needs it", row.name));
     }
     // What is on its way to the controller, or comes while the row is being written, takes it back later.
-    let unheard = if sim.is_faultless() { 8 * SECOND } else { 50 * SECOND } + sim.audit.slack;
+    let unheard = if sim.is_faultless() { 8 * SECOND } else { 50 * SECOND };
     if held_for(sim, row, unheard) {
         return Some(format!("{} falls asleep for idleness, and an activator has a request of it", row.name));
     }
@@ -331,8 +352,9 @@ fn slept_while_used(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> O
     }
     let used_at = proxy.sidecar.used_at;
     let ago = (sim.now - used_at) / SECOND;
-    let open = proxy.sidecar.in_flight > 0 && proxy.sidecar.asked_at + unheard < sim.now;
-    let lately = used_at + unheard < sim.now && used_at + millis(after) > sim.now + SECOND + sim.audit.slack;
+    let slack = sim.slack_since(used_at);
+    let open = proxy.sidecar.in_flight > 0 && proxy.sidecar.asked_at + unheard + slack < sim.now;
+    let lately = used_at + unheard + slack < sim.now && used_at + millis(after) > sim.now + SECOND + slack;
     if open || lately {
         return Some(format!("{} falls asleep for idleness, used {ago} s ago", row.name));
     }
@@ -350,7 +372,7 @@ fn held_for(sim: &Sim, row: &ServiceRecord, unheard: Ms) -> bool {
     sim.truth.requests.values().filter(|request| request.service == row.name).any(|request| {
         let hears = sim.is_faultless() && request.since > sim.audit.leads_since + 10 * SECOND;
         let known = request.activator.is_some() && (request.activator == sim.audit.leader() || hears);
-        known && request.since + unheard < sim.now
+        known && request.since + unheard + sim.slack_since(request.since) < sim.now
     })
 }
 
@@ -366,7 +388,7 @@ fn needed_by<'a>(sim: &'a Sim, row: &ServiceRecord) -> Option<&'a String> {
 }
 
 /// Whether two controllers lead, or did a moment ago: what one has heard is not what the other knows.
-fn leads_beside(sim: &Sim) -> bool {
+pub fn leads_beside(sim: &Sim) -> bool {
     sim.truth.split.as_ref().is_some_and(|split| sim.now < split.until + 2 * LEASE)
 }
 

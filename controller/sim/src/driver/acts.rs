@@ -46,8 +46,8 @@ impl Driver {
             Act::Jump(controller, by) => {
                 self.clocks[controller].wrong_by.fetch_add(by, Ordering::Relaxed);
                 let mut sim = self.world.sim();
-                sim.audit.slack += by.unsigned_abs();
-                sim.audit.apart += by.unsigned_abs();
+                let now = sim.now;
+                sim.audit.jumps.push((now, by.unsigned_abs()));
                 return;
             }
             Act::LoseRow(service) => return self.lose_row(service),

@@ -160,7 +160,13 @@ fn a_lost_row_s_service_goes_after_its_proxy() {
     scene.withdraw();
     scene.pass(600);
     assert_eq!(stops(&scene.step()), [proxy.as_str()]);
+    // It ends what it has in flight first.
     scene.task(&proxy).stopping = true;
+    assert_eq!(scene.step(), []);
+    scene.set(&proxy, TaskStatus::Stopping);
+    scene.pass(5);
+    assert_eq!(scene.step(), []);
+    scene.set(&proxy, TaskStatus::Deprovisioning);
     assert_eq!(stops(&scene.step()), [service]);
 }
 
@@ -174,6 +180,7 @@ fn a_lost_row_s_service_answers_what_the_activator_led_to_it() {
         let [proxy, service] = [Role::Proxy, Role::Service].map(|role| task(&mut scene, "hello", role, 4));
         scene.step();
         scene.task(&proxy).stopping = true;
+        scene.set(&proxy, TaskStatus::Deprovisioning);
         scene.activator.in_flight = in_flight;
         scene.pass(seconds);
         let expected = if stopped { vec![service] } else { Vec::new() };
