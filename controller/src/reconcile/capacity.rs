@@ -17,7 +17,9 @@ impl Controller {
     pub(super) async fn reconcile_capacity(&self) -> Option<Duration> {
         // What is on its way out is looked at anew, right before the next step.
         let removing = self.world().is_removing();
-        if removing && let Err(error) = self.read_fleet().await {
+        let read = if removing { self.read_fleet().await } else { Ok(()) };
+        self.protect().await;
+        if let Err(error) = read {
             warn!(%error, "the instances could not be read");
             return Some(AGAIN);
         }
@@ -81,6 +83,19 @@ impl Controller {
             return Some(AGAIN);
         }
         plan.requeue
+    }
+
+    /// Protects what came into service while nothing but the group could be read.
+    async fn protect(&self) {
+        let step = {
+            let world = self.world();
+            world.fleet.group_alone().and_then(|group| capacity::protect(group, &world.capacity))
+        };
+        if let Some(step) = step.filter(|_| self.may_act())
+            && let Err(error) = self.capacity_step(step).await
+        {
+            warn!(%error, "capacity call failed");
+        }
     }
 
     pub(super) async fn reread_capacity(&self) -> Option<Duration> {

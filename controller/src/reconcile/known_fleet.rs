@@ -1,6 +1,6 @@
 //! Instances and their group as they were last read together, and instances alone where only these could be.
 
-use dormouse_core::observed::{Fleet, Instance};
+use dormouse_core::observed::{Fleet, Group, Instance};
 use jiff::Timestamp;
 
 /// What is known of the instances and their group.
@@ -9,6 +9,8 @@ pub struct KnownFleet {
     whole: Option<(Timestamp, Fleet)>,
     /// With instances that were read later: enough to find a place, and nothing to size a group by.
     newer: Option<(Timestamp, Fleet)>,
+    /// The group, read later, and not the instances.
+    group: Option<(Timestamp, Group)>,
 }
 
 impl KnownFleet {
@@ -38,6 +40,19 @@ impl KnownFleet {
         }
     }
 
+    /// The same, where the instances could not be read.
+    pub fn read_without_instances(&mut self, began: Timestamp, group: Group) {
+        if self.group.as_ref().is_none_or(|(known, _)| *known <= began) {
+            self.group = Some((began, group));
+        }
+    }
+
+    /// The group, where it was read later than the instances.
+    pub fn group_alone(&self) -> Option<&Group> {
+        let whole = self.whole().map(|(at, _)| at);
+        self.group.as_ref().filter(|(at, _)| Some(*at) > whole).map(|(_, group)| group)
+    }
+
     /// The group was given a larger desired capacity.
     pub fn raised(&mut self, desired: u32) {
         for (_, fleet) in self.whole.iter_mut().chain(&mut self.newer) {
@@ -49,7 +64,7 @@ impl KnownFleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dormouse_core::observed::{Group, Resources};
+    use dormouse_core::observed::Resources;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -77,6 +92,21 @@ mod tests {
             known.read(at(began), Fleet { group, ..Fleet::default() });
             let (_, fleet) = known.whole().unwrap();
             assert_eq!(fleet.group.desired, expected, "read from second {began} on");
+        }
+    }
+
+    #[test]
+    fn the_group_alone_is_known_while_the_instances_cannot_be_read() {
+        let mut known = KnownFleet::default();
+        let group = |desired| Group { desired, ..Group::default() };
+        let alone = |known: &KnownFleet| known.group_alone().map(|group| group.desired);
+        known.read_without_instances(at(1), group(1));
+        assert_eq!((alone(&known), known.whole()), (Some(1), None));
+        known.read(at(2), Fleet { group: group(2), ..Fleet::default() });
+        assert_eq!(alone(&known), None);
+        for (began, expected) in [(4, 4), (3, 4), (5, 5)] {
+            known.read_without_instances(at(began), group(began.try_into().unwrap()));
+            assert_eq!(alone(&known), Some(expected), "read from second {began} on");
         }
     }
 

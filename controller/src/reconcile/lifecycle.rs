@@ -314,7 +314,11 @@ impl Controller {
             }
             Ok(RunAnswer::NoCapacity(why)) if call.parameters.launch == Launch::FargateSpot => {
                 warn!(service = name, %role, why, "no capacity on Fargate Spot; on demand instead");
-                self.world().spot_was_short(self.now());
+                let now = self.now();
+                let mut world = self.world();
+                world.spot_was_short(now);
+                // Should that not be remembered, the same call is not made again at once.
+                world.refused.refuse_run(name, role, why.clone(), now);
                 Some(Outcome::Unplaced { identity, why })
             }
             Ok(RunAnswer::NoCapacity(reason) | RunAnswer::Failed(reason)) => {

@@ -277,7 +277,15 @@ impl Controller {
         let at = self.now();
         let (instances, cluster) = (&self.cloud.instances, &self.settings.service_cluster);
         let group = self.read_group().await;
-        let instances = self.pace.read(Kind::Read, 2, || instances.instances(cluster)).await?;
+        let instances = match self.pace.read(Kind::Read, 2, || instances.instances(cluster)).await {
+            Ok(instances) => instances,
+            Err(error) => {
+                if let Ok((group, _)) = group {
+                    self.world().fleet.read_without_instances(at, group);
+                }
+                return Err(error);
+            }
+        };
         let (group, launch_failure) = match group {
             Ok(group) => group,
             Err(error) => {

@@ -24,7 +24,7 @@ pub use demand::{Demand, Want, demand, short_of};
 pub use place::{Placement, Room, place};
 
 use crate::intent::since;
-use crate::observed::{Fleet, Resources};
+use crate::observed::{Fleet, Group, Resources};
 use crate::settings::Settings;
 use dormouse_state::{CapacityMemory, InstanceSize, planted};
 use jiff::Timestamp;
@@ -106,18 +106,16 @@ pub fn plan(
         let fewer = fleet.group.desired.saturating_sub(1);
         steps.iter_mut().filter(terminates).for_each(|step| *step = Step::SetDesired(fewer));
     }
-    let bare: Vec<String> = fleet
-        .group
-        .members
-        .iter()
-        .filter(|member| member.lifecycle == "InService" && !member.protected)
-        .filter(|member| !memory.removals.contains_key(&member.ec2_id))
-        .map(|member| member.ec2_id.clone())
-        .collect();
-    if !bare.is_empty() && !planted!(Unprotected) {
-        steps.push(Step::Protect(bare));
-    }
+    steps.extend(protect(&fleet.group, &memory));
     Plan { memory, steps, placement, requeue }
+}
+
+/// Protects what is in service and not on its way out. For that nothing but the group need be known.
+pub fn protect(group: &Group, memory: &CapacityMemory) -> Option<Step> {
+    let bare = group.members.iter().filter(|member| member.lifecycle == "InService" && !member.protected);
+    let stays = bare.filter(|member| !memory.removals.contains_key(&member.ec2_id));
+    let ids: Vec<String> = stays.map(|member| member.ec2_id.clone()).collect();
+    (!ids.is_empty() && !planted!(Unprotected)).then_some(Step::Protect(ids))
 }
 
 fn ask(goal: u32, memory: &mut CapacityMemory, steps: &mut Vec<Step>, now: Timestamp) {

@@ -156,7 +156,11 @@ fn retire(
     now: Timestamp,
     steps: &mut Vec<Step>,
 ) {
-    let ending = |arn: &String| view.tasks.by_arn.get(arn).is_some_and(|task| task.is_ending());
+    // What ECS answers MISSING for cannot be stopped: it may be found in a moment, or is gone.
+    let ending = |arn: &String| {
+        let missing = || view.tasks.missing.contains(arn);
+        view.tasks.by_arn.get(arn).map_or_else(missing, |task| task.is_ending())
+    };
     let is_put_off = view.stop_refusal.is_some_and(|refusal| now < refusal.stop_again_at());
     let dns = &next.dns;
     let forgotten_at = |address: Option<&String>| forgotten_at(settings, dns, address);

@@ -2,6 +2,7 @@
 
 use super::Moment;
 use crate::profile::{MINUTE, SECOND};
+use crate::script::Aws;
 use crate::sim::Sim;
 use dormouse_core::definition::service_resources;
 use dormouse_peer::wire::Role;
@@ -78,15 +79,21 @@ pub fn s8_monotone_capacity(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
         .then(|| format!("desired capacity {} → {desired}, maximum {}", fleet.desired, fleet.max))
 }
 
-/// As time passes without faults: what is in service has its protection after 30 s.
+/// As time passes: what is in service has its protection after 30 s; where calls fail and readings are old, a minute and
+/// a half later. Nothing but the group and the table need answer for that.
 pub fn s9_protection(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
-    if !matches!(moment, Moment::Tick) || sim.calm_for() < 90 * SECOND {
+    let more = if sim.is_faultless() { 0 } else { sim.profile.group_lag + 90 * SECOND };
+    let allowed = 32 * SECOND + more;
+    let quiet = sim.now.saturating_sub(sim.last_outage_of(&[Aws::Scaling, Aws::Table]));
+    // With less than a tenth of the calls left, nothing is promised.
+    let promised = quiet.min(sim.audit.led_for(sim.now)) > allowed && sim.profile.neighbours <= 900;
+    if !matches!(moment, Moment::Tick) || !promised {
         return None;
     }
     let bare = sim.truth.fleet.members.values().find(|member| {
         member.lifecycle == "InService"
             && !member.protected
-            && member.in_service_at.is_some_and(|at| at + 30 * SECOND + 2 * SECOND < sim.now)
+            && member.in_service_at.is_some_and(|at| at + allowed < sim.now)
             && !sim.audit.capacity.removals.contains_key(&member.id)
     })?;
     Some(format!("{} is not protected", bare.id))

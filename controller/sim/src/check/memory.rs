@@ -36,10 +36,10 @@ pub struct Running {
 }
 
 /// What a proxy said, and a controller that leads has heard.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// When it last said that it had been idle for its service's idle time.
-    pub idle_at: Option<Ms>,
+    /// When it lately said for how long it had been idle, and that.
+    pub idle: Vec<(Ms, Ms)>,
 }
 
 /// The flip to sleep, as it truly was.

@@ -91,7 +91,13 @@ pub fn s3_no_stale_dns(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             }
             let ours = |set: &&RecordSet| sim.truth.zone.ours.contains(&(set.name.clone(), set.kind.clone()));
             let sets = sim.truth.zone.sets.values().filter(|set| is_of_a_service(sim, set)).filter(ours);
-            let stale = sets.into_iter().find(|set| ended_for(sim, set) > allowed)?;
+            // A leader that never saw a task tells what ECS has forgotten from what it does not show yet by five minutes.
+            let told = sim.audit.led_for(sim.now).min(sim.now - sim.last_outage_of(needed).min(sim.now))
+                > 6 * MINUTE;
+            let stale = sets.into_iter().find(|set| {
+                let ended = ended_for(sim, set);
+                ended > allowed && (told || ended < Ms::MAX)
+            })?;
             Some(format!("{} leads to a task that is over", stale.name))
         }
         Moment::Unreachable(service, address) => {

@@ -7,12 +7,10 @@ use crate::queue::Report;
 use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::requests::Request;
-use crate::truth::sidecar::millis;
 use dormouse_aws::ports::RunCall;
 use dormouse_core::budget::Kind;
 use dormouse_core::dns::Change;
 use dormouse_core::observed::RecordSet;
-use dormouse_manifests::IdleAfter;
 use dormouse_state::{CapacityMemory, Lease, ServiceRecord, Templates};
 
 /// What was decided by one that led is written within this.
@@ -278,13 +276,14 @@ pub fn disturbed(sim: &mut Sim) {
 pub fn heard(sim: &mut Sim, report: &Report) {
     let Some(activity) = report.beat.activity else { return };
     let now = sim.now;
-    let limit = match sim.audit.spec(&report.identity.service).map(|spec| spec.idle_after) {
-        Some(IdleAfter::After(limit)) => millis(limit),
-        Some(IdleAfter::Never) | None => Ms::MAX,
-    };
-    // One that was never used has been idle for as long as it runs.
-    if activity.in_flight == 0 && (activity.requests == 0 || activity.idle_for_ms >= limit) {
-        sim.audit.heard.entry(report.arn.clone()).or_default().idle_at = Some(now);
+    if activity.in_flight == 0 {
+        // One that was never used has been idle for as long as it runs.
+        let idle_for = if activity.requests == 0 { Ms::MAX } else { activity.idle_for_ms };
+        let idle = &mut sim.audit.heard.entry(report.arn.clone()).or_default().idle;
+        idle.push((now, idle_for));
+        // Some come late, and after newer ones.
+        let older = idle.len().saturating_sub(8);
+        idle.drain(..older);
     }
     let flips = sim.audit.flips.values_mut().filter(|flip| flip.proxy == report.arn);
     flips.filter(|flip| activity.requests > flip.requests).for_each(|flip| {

@@ -359,8 +359,9 @@ fn slept_while_used(sim: &Sim, before: &ServiceRecord, row: &ServiceRecord) -> O
         return Some(format!("{} falls asleep for idleness, used {ago} s ago", row.name));
     }
     // Of two that lead, one is heard of here.
-    let heard = sim.audit.heard.get(&proxy.seen.arn).and_then(|heard| heard.idle_at);
-    let proven = heard.is_some_and(|at| at + millis(after) > sim.now);
+    let heard = sim.audit.heard.get(&proxy.seen.arn);
+    let says = |(at, idle_for): &(Ms, Ms)| at + millis(after) > sim.now && *idle_for >= millis(after);
+    let proven = heard.is_some_and(|heard| heard.idle.iter().any(says));
     (pair.ready_at.is_some() && !proven && !leads_beside(sim)).then(|| {
         format!("{} falls asleep for idleness, and its proxy did not say that it was idle", row.name)
     })
