@@ -162,7 +162,10 @@ impl Controller {
                     // On to whether it is INSYNC.
                     again = sooner(again, Some(AGAIN));
                 }
-                Ok(ChangeAnswer::Busy) => again = sooner(again, Some(AGAIN)),
+                Ok(ChangeAnswer::Busy) => {
+                    self.not_made(zone, &groups).await;
+                    again = sooner(again, Some(AGAIN));
+                }
                 Ok(ChangeAnswer::Refused(why)) => match batch::halves(groups) {
                     Some((first, second)) => open.extend([second, first]),
                     None => {
@@ -179,12 +182,28 @@ impl Controller {
                 }
                 Err(error) => {
                     warn!(owner = owners, %error, "records could not be changed");
+                    self.not_made(zone, &groups).await;
                     let is_throttled = matches!(error, CloudError::Throttled { .. });
                     again = sooner(again, Some(if is_throttled { THROTTLED } else { AFTER_REFUSAL }));
                 }
             }
         }
         again
+    }
+
+    /// A batch was certainly not applied.
+    async fn not_made(&self, zone: &str, groups: &[Group]) {
+        let owners = groups.iter().map(|group| &group.owner).filter(|_| *zone == self.settings.zone);
+        for owner in owners {
+            let given_back = self.records.update(owner, self.fence(), |record| {
+                let mut next = record?.clone();
+                dns::not_made(&mut next.dns);
+                Some(next).filter(|next| Some(next) != record)
+            });
+            if let Err(error) = given_back.await {
+                warn!(service = owner, %error, "that its record was not put back could not be remembered");
+            }
+        }
     }
 
     async fn accepted(&self, zone: &str, groups: &[Group], changes: &[Change], id: &str) {

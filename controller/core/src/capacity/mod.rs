@@ -86,16 +86,16 @@ pub fn plan(
     // What was asked for is asked for again until it is seen, or until nobody waits for it any more: the call
     // may never have been made, and if it was, another controller's reading of the group may be older than it.
     let goal = place::desired(fleet, &memory).saturating_add(placement.grow).min(place::most(fleet));
-    if goal > fleet.group.desired && placement.fresh > 0 {
-        ask(goal, &mut memory, &mut steps, now);
-    } else if memory.asked_at.is_none_or(|at| since(now, at) >= READS_LAG) {
+    let asked = Some(goal).filter(|goal| *goal > fleet.group.desired && placement.fresh > 0);
+    if asked.is_none() && memory.asked_at.is_none_or(|at| since(now, at) >= READS_LAG) {
         (memory.target, memory.asked_at) = (None, None);
     }
     // More run than are desired: all of them protected, the group itself can end none, and one that is terminated
     // lowers what is desired below its minimum. What truly runs is desired first, then removed like all others.
     let running = surplus(fleet, &memory).min(fleet.group.max);
-    if running > goal.max(fleet.group.desired) {
-        ask(running, &mut memory, &mut steps, now);
+    let surplus = Some(running).filter(|running| *running > goal.max(fleet.group.desired));
+    if let Some(goal) = surplus.or(asked) {
+        ask(goal, &mut memory, &mut steps, now);
     }
     if planted!(ZeroUntilPlaced) && demand.occupied.is_empty() && !fleet.instances.is_empty() {
         steps.push(Step::SetDesired(0));

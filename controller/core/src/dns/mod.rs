@@ -181,6 +181,13 @@ fn service(
             }
         }
         (None, None) => match &address {
+            // It was asked for before, and that was replaced by a change that was not made: whether name servers have it yet
+            // nobody can be asked any more.
+            Some(_) if memory.published != address => {
+                intended(&mut memory);
+                memory.pending.iter_mut().for_each(|pending| pending.seen = true);
+                sooner(&mut plan.requeue, PROPAGATES_IN);
+            }
             // The change before was replaced by one that asks for what already stands there.
             Some(_) if !stands || memory.pending.is_some() => {
                 memory = DnsMemory {
@@ -300,6 +307,14 @@ fn see(memory: &mut DnsMemory, now: Timestamp) {
 /// Whether the pending change puts back what somebody took out.
 fn is_repair(memory: &DnsMemory) -> bool {
     memory.pending.as_ref().is_some_and(|pending| memory.repaired_at >= Some(pending.intended_at))
+}
+
+/// The pending change was certainly not made: if it was to put a record back, that is still to be done.
+pub fn not_made(memory: &mut DnsMemory) {
+    let is_open = |pending: &DnsChange| pending.change_id.is_none() && !pending.seen;
+    if memory.pending.as_ref().is_some_and(is_open) {
+        memory.repaired_at = None;
+    }
 }
 
 /// When a record may be put back that was put back before; `None`: now.

@@ -221,6 +221,11 @@ fn retire(
         let answers = view.beat(pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
         let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0)
             || answers && view.activator.in_flight > 0;
+        // Whom the activator led to a service whose proxy was never made.
+        let alone = pair.proxy.task_arn.is_none()
+            && pair.service.is_open()
+            && answers
+            && view.activator.in_flight > 0;
         let had_its_drain = drained_at.is_some_and(|at| at < since_when);
         let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
@@ -243,6 +248,7 @@ fn retire(
             }
         } else if works && in_flight && !had_its_drain && now < later(alone_from, drain)
             || found && (works || now < latest)
+            || alone && !had_its_drain && now < later(since_when, drain)
         {
             continue;
         }

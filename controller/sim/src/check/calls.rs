@@ -7,6 +7,7 @@ use crate::profile::{MINUTE, Ms, SECOND};
 use crate::sim::Sim;
 use crate::truth::tasks::SimTask;
 use dormouse_core::budget::Kind;
+use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Pair, PairId, ServiceRecord};
 
@@ -161,15 +162,18 @@ fn leaves_the_queue(sim: &Sim, row: &ServiceRecord, last: &Try, pair: &Pair) -> 
         && !task(Role::Proxy).is_some_and(died)
 }
 
-/// Whether Spot took its proxy back: nothing of its own has failed. The next one is spaced all the same.
+/// Whether Spot took its proxy back, or had no place for it: nothing of its own has failed. The next one is spaced all the same.
 fn is_taken_back(sim: &Sim, row: &ServiceRecord, id: PairId) -> bool {
     let proxy = task_of(sim, row, id, Role::Proxy);
+    let PairId { epoch, attempt } = id;
+    let own = Identity { service: row.name.clone(), role: Role::Proxy, epoch, attempt };
     proxy.is_some_and(|proxy| proxy.seen.stop_code.as_deref() == Some("SpotInterruption"))
+        || sim.truth.unplaced.contains(&own)
 }
 
 /// A StopTask that fails is made again after 1, 2, 4, 8, 15 s, and then every 15 s: that is seven in a minute; and a few
-/// times more when another's was accepted meanwhile, or a clock jumped.
-const STOPS: usize = 10;
+/// times more with each of two others that are accepted meanwhile, or a clock that jumped.
+const STOPS: usize = 14;
 
 /// 5, 10, 20 … 300 s.
 fn spacing(tries: u32) -> Ms {

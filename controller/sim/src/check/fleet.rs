@@ -52,7 +52,11 @@ pub fn s7_no_busy_kill(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 /// Whether a service has waited for an instance longer than any reading is old, and there is no other for it.
 fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
     let waits = row.pair.as_ref().is_some_and(|pair| {
-        pair.condemned.is_none() && pair.service.is_open() && pair.service.task_arn.is_none()
+        // One on Fargate waits for Fargate.
+        pair.condemned.is_none()
+            && pair.on_fargate.is_none()
+            && pair.service.is_open()
+            && pair.service.task_arn.is_none()
     });
     let there = sim.truth.tasks.values().any(|task| {
         task.is_there() && task.role() == Some(Role::Service) && task.service() == Some(&row.name)

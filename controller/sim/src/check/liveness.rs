@@ -369,7 +369,9 @@ pub fn keep_time(sim: &mut Sim) {
         if awake && ready && is_unused(sim, row) {
             held.push(unused(sim, row));
         }
-        if awake && row.pair.as_ref().is_some_and(|pair| is_over(sim, row, pair.id)) {
+        // A call that was not answered is made again first, when its next try is due: that says whether a task is there.
+        let put_off = row.conditions.iter().any(|known| known.status && known.reason == "CallRefused");
+        if awake && !put_off && row.pair.as_ref().is_some_and(|pair| is_over(sim, row, pair.id)) {
             held.push(format!("broken {name} is to be awake, and its pair is over"));
         }
         if awake && ready && !holds(row, ConditionType::Conflict) && is_astray(sim, row) {

@@ -24,6 +24,7 @@ pub mod zone;
 
 use crate::profile::Ms;
 use crate::script::Aws;
+use dormouse_peer::token::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is true.
@@ -71,6 +72,8 @@ pub struct Truth {
     pub parted_until: Ms,
     /// Until when Fargate, and until when Fargate Spot, has no capacity.
     pub scarce_until: (Ms, Ms),
+    /// Proxies for which Spot had no capacity.
+    pub unplaced: BTreeSet<Identity>,
     /// Tokens of tasks, once they were made.
     pub task_tokens: BTreeMap<String, String>,
     /// Tasks that stay in the state they are in: until when.

@@ -102,6 +102,9 @@ impl Sim {
         let (fargate, spot) = self.truth.scarce_until;
         if self.now < fargate && launch != Launch::Ec2 || self.now < spot && launch == Launch::FargateSpot {
             self.trace.note(self.now, format_args!("RunTask {} fails: no capacity", call.identity));
+            if launch == Launch::FargateSpot {
+                self.truth.unplaced.insert(call.identity.clone());
+            }
             return Ok(RunAnswer::NoCapacity("Capacity is unavailable at this time".to_owned()));
         }
         let definition = self.truth.definitions.get(&call.parameters.task_definition);

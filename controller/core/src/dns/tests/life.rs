@@ -1,7 +1,7 @@
 //! A service's record from intent to INSYNC and back.
 
 use super::*;
-use crate::dns::{accepted, plan_private, settled};
+use crate::dns::{accepted, not_made, plan_private, settled};
 use crate::testing::{at, secs};
 use dormouse_state::{DnsMemory, ServiceRecord};
 use std::collections::BTreeMap;
@@ -358,6 +358,41 @@ fn what_somebody_takes_out_is_put_back_once_in_five_minutes() {
     scene.pass(200);
     let plan = step(&mut scene, Some(&want), &mut undone(), Some("C3"));
     assert_eq!((plan.groups.len(), plan.conflicts.len()), (1, 0));
+}
+
+/// A call that was throttled has put nothing back.
+#[test]
+fn what_was_not_put_back_is_put_back_with_the_next_try() {
+    let (mut scene, _, want) = published();
+    let undone = || Zone::new([txt("hello", "1.1", "192.0.2.1")]);
+    for second in [0, 1, 5] {
+        scene.pass(second);
+        let plan = step(&mut scene, Some(&want), &mut undone(), None);
+        assert_eq!((plan.groups.len(), plan.conflicts.len()), (1, 0));
+        not_made(&mut scene.record.dns);
+    }
+    // That one was made.
+    let plan = step(&mut scene, Some(&want), &mut undone(), Some("C2"));
+    assert_eq!(plan.groups.len(), 1);
+    not_made(&mut scene.record.dns);
+    let plan = step(&mut scene, Some(&want), &mut undone(), None);
+    assert_eq!((plan.groups.len(), plan.conflicts.len()), (0, 1));
+}
+
+/// Put to sleep and woken again before its first change was INSYNC: what the zone had before may be remembered still.
+#[test]
+fn a_record_whose_change_was_given_up_propagates_from_when_it_is_seen() {
+    let (mut scene, mut zone, _) = published();
+    let next = wanted("hello", 2, "192.0.2.2");
+    step(&mut scene, Some(&next), &mut zone, Some("C2"));
+    scene.record.dns = plan_hello(&scene, None, &zone).memories["hello"].clone();
+    scene.pass(3);
+    let plan = step(&mut scene, Some(&next), &mut zone, None);
+    assert_eq!((plan.groups.len(), plan.requeue), (0, Some(secs(60))));
+    assert!(scene.record.dns.pending.as_ref().is_some_and(|pending| pending.seen), "it may be on its way");
+    scene.pass(60);
+    step(&mut scene, Some(&next), &mut zone, None);
+    assert_eq!(scene.record.dns.published_at, Some(scene.now));
 }
 
 #[test]
