@@ -8,6 +8,7 @@ use dormouse_core::dns::owner::claimed;
 use dormouse_core::dns::{self, Change, Group, Plan, WILDCARD, Wanted, batch, wanted};
 use dormouse_core::settings::PrivateZone;
 use dormouse_state::{ServiceRecord, planted};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +74,7 @@ impl Controller {
         }
         let zone = self.settings.zone.clone();
         let mut again = sooner(requeue, self.awaits_standbys(&mut groups));
-        again = sooner(again, self.change_all(&zone, groups).await);
+        again = sooner(again, self.change_all(&zone, groups, now).await);
         again = sooner(again, self.poll_wildcard().await);
         for (id, names) in polls {
             again = sooner(again, self.poll(&id, &names).await);
@@ -96,7 +97,7 @@ impl Controller {
         }
         let unreadable = self.store.unreadable();
         let groups = plan.groups.into_iter().filter(|group| !unreadable.contains(&group.owner)).collect();
-        sooner(plan.requeue, self.change_all(&zone.id, groups).await)
+        sooner(plan.requeue, self.change_all(&zone.id, groups, self.now()).await)
     }
 
     /// The services whose records are looked at: all but those that are sound asleep, and have none.
@@ -112,14 +113,15 @@ impl Controller {
         records
     }
 
-    /// Applies groups in as few batches as there can be; those that were refused before come last, each on its own.
-    async fn change_all(&self, zone: &str, groups: Vec<Group>) -> Option<Duration> {
+    /// Applies groups that were planned at a time, in as few batches as there can be; those that were refused before come
+    /// last, each on its own.
+    async fn change_all(&self, zone: &str, groups: Vec<Group>, planned_at: Timestamp) -> Option<Duration> {
         let (others, alone, mut again) = {
             let world = self.world();
             batch::set_apart(groups, |owner| world.refused.records_of(zone, owner), self.now())
         };
         for groups in batch::batches(others).into_iter().chain(alone.into_iter().map(|group| vec![group])) {
-            again = sooner(again, self.change(zone, groups).await);
+            again = sooner(again, self.change(zone, groups, planned_at).await);
         }
         again
     }
@@ -142,7 +144,7 @@ impl Controller {
     }
 
     /// Applies a batch; a refused one is bisected, so that one poisoned owner delays no other.
-    async fn change(&self, zone: &str, groups: Vec<Group>) -> Option<Duration> {
+    async fn change(&self, zone: &str, groups: Vec<Group>, planned_at: Timestamp) -> Option<Duration> {
         let mut open = vec![groups];
         let mut again = None;
         while let Some(groups) = open.pop() {
@@ -163,7 +165,7 @@ impl Controller {
                     again = sooner(again, Some(AGAIN));
                 }
                 Ok(ChangeAnswer::Busy) => {
-                    self.not_made(zone, &groups).await;
+                    self.not_made(zone, &groups, planned_at).await;
                     again = sooner(again, Some(AGAIN));
                 }
                 Ok(ChangeAnswer::Refused(why)) => match batch::halves(groups) {
@@ -182,7 +184,7 @@ impl Controller {
                 }
                 Err(error) => {
                     warn!(owner = owners, %error, "records could not be changed");
-                    self.not_made(zone, &groups).await;
+                    self.not_made(zone, &groups, planned_at).await;
                     let is_throttled = matches!(error, CloudError::Throttled { .. });
                     again = sooner(again, Some(if is_throttled { THROTTLED } else { AFTER_REFUSAL }));
                 }
@@ -191,13 +193,13 @@ impl Controller {
         again
     }
 
-    /// A batch was certainly not applied.
-    async fn not_made(&self, zone: &str, groups: &[Group]) {
+    /// A batch that was planned then was certainly not applied.
+    async fn not_made(&self, zone: &str, groups: &[Group], planned_at: Timestamp) {
         let owners = groups.iter().map(|group| &group.owner).filter(|_| *zone == self.settings.zone);
         for owner in owners {
             let given_back = self.records.update(owner, self.fence(), |record| {
                 let mut next = record?.clone();
-                dns::not_made(&mut next.dns);
+                dns::not_made(&mut next.dns, planned_at);
                 Some(next).filter(|next| Some(next) != record)
             });
             if let Err(error) = given_back.await {

@@ -309,12 +309,9 @@ fn is_repair(memory: &DnsMemory) -> bool {
     memory.pending.as_ref().is_some_and(|pending| memory.repaired_at >= Some(pending.intended_at))
 }
 
-/// The pending change was certainly not made: if it was to put a record back, that is still to be done.
-pub fn not_made(memory: &mut DnsMemory) {
-    let is_open = |pending: &DnsChange| pending.change_id.is_none() && !pending.seen;
-    if memory.pending.as_ref().is_some_and(is_open) {
-        memory.repaired_at = None;
-    }
+/// The change that was planned then was certainly not made: if it was to put a record back, that is still to be done.
+pub fn not_made(memory: &mut DnsMemory, planned_at: Timestamp) {
+    memory.repaired_at = memory.repaired_at.filter(|at| *at != planned_at);
 }
 
 /// When a record may be put back that was put back before; `None`: now.

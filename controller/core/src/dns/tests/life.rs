@@ -369,12 +369,13 @@ fn what_was_not_put_back_is_put_back_with_the_next_try() {
         scene.pass(second);
         let plan = step(&mut scene, Some(&want), &mut undone(), None);
         assert_eq!((plan.groups.len(), plan.conflicts.len()), (1, 0));
-        not_made(&mut scene.record.dns);
+        not_made(&mut scene.record.dns, scene.now);
     }
-    // That one was made.
+    // That one was made. Another change that is not says nothing of it.
     let plan = step(&mut scene, Some(&want), &mut undone(), Some("C2"));
     assert_eq!(plan.groups.len(), 1);
-    not_made(&mut scene.record.dns);
+    scene.pass(5);
+    not_made(&mut scene.record.dns, scene.now);
     let plan = step(&mut scene, Some(&want), &mut undone(), None);
     assert_eq!((plan.groups.len(), plan.conflicts.len()), (0, 1));
 }
