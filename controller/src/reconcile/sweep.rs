@@ -186,6 +186,8 @@ impl Controller {
                 *fleet_due = Instant::now() + self.settings.poll_fast;
                 or_none(self.read_fleet().await);
                 self.schedule_capacity();
+                // A place may have become free for whoever waits for one.
+                self.has_moved(&BTreeSet::new());
             }
         };
         tokio::join!(addresses, fleet);
