@@ -70,7 +70,7 @@ traces: ## Tests of the feature `otel`
 # One build for both: with the feature, faults can be planted, and none is in the seeds.
 SIMULATION := cargo run --locked --profile sim -p dormouse-sim --features mutants --
 simulation: ## Runs of the simulation, on all cores (SEEDS=A..B)
-	$(SIMULATION) --seeds $(or $(SEEDS),0..8000) --jobs $$(nproc)
+	$(SIMULATION) --seeds $(or $(SEEDS),0..4000) --jobs $$(nproc)
 
 planted: ## Every planted fault with what showed it last: half a minute
 	$(SIMULATION) --mutants --quick --jobs $$(nproc) --table controller/sim/MUTANTS.md

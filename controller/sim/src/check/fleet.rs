@@ -79,7 +79,9 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
 pub fn s8_monotone_capacity(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let Moment::Desired(desired) = moment else { return None };
     let fleet = &sim.truth.fleet;
-    (*desired < fleet.desired || *desired > fleet.max)
+    // Below the minimum it takes no effect: it is refused.
+    let lowers = *desired < fleet.desired && *desired >= fleet.min;
+    (lowers || *desired > fleet.max)
         .then(|| format!("desired capacity {} → {desired}, maximum {}", fleet.desired, fleet.max))
 }
 

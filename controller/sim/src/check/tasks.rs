@@ -63,11 +63,11 @@ pub fn s4_one_pair(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                 if sim.audit.rows.get(&own.service).is_some_and(|row| row.strays.is_empty()) { 2 } else { 3 };
             (many > most).then(|| format!("{many} {} tasks of {}", own.role, own.service))
         }
-        // Whoever leads has had the time for it, and ECS and the table answer. One that hangs comes to no end, nor does the
+        // Whoever leads has had the time for it, and ECS, the zone and the table answer. One that hangs comes to no end, nor does the
         // other half that waits for it.
         Moment::Tick
             if sim.audit.led_for(sim.now) > 10 * MINUTE
-                && sim.last_outage_of(&[Aws::Ecs, Aws::Table]) + 10 * MINUTE < sim.now =>
+                && sim.last_outage_of(&[Aws::Ecs, Aws::Zone, Aws::Table]) + 10 * MINUTE < sim.now =>
         {
             let mut count: BTreeMap<_, u32> = BTreeMap::new();
             for task in sim.truth.tasks.values() {

@@ -82,6 +82,9 @@ impl Sim {
         if desired > self.truth.fleet.max {
             return Err(refused("autoscaling:SetDesiredCapacity", "it is above the group's maximum"));
         }
+        if desired < self.truth.fleet.min {
+            return Err(refused("autoscaling:SetDesiredCapacity", "it is below the group's minimum"));
+        }
         self.trace.note(self.now, format_args!("desired capacity {} → {desired}", self.truth.fleet.desired));
         self.truth.fleet.desired = desired;
         self.group();

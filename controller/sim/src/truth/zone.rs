@@ -180,6 +180,13 @@ impl Sim {
         false
     }
 
+    /// Changes that took minutes more do so no longer.
+    pub fn hasten_changes(&mut self) {
+        let slow = self.truth.zone.asked.iter_mut().filter(|(_, until)| **until > self.now);
+        let slow: Vec<String> = slow.map(|(id, until)| (id.clone(), std::mem::take(until)).0).collect();
+        slow.into_iter().for_each(|id| self.plan(30 * SECOND, Event::Insync(id)));
+    }
+
     /// A change, and every one before it, is on all name servers now.
     pub fn insync(&mut self, id: &str) {
         let of = |zone: &SimZone| zone.pending.iter().position(|pending| pending.id == id);
