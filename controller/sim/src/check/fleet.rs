@@ -6,7 +6,7 @@ use crate::script::Aws;
 use crate::sim::Sim;
 use dormouse_core::definition::service_resources;
 use dormouse_peer::wire::Role;
-use dormouse_state::{Desired, ServiceRecord};
+use dormouse_state::{Desired, Phase, ServiceRecord};
 
 /// At each termination: it has drained for long enough, and nothing is on it. When it is intended: nobody has waited
 /// for an instance for so long that this one would have been kept.
@@ -89,7 +89,9 @@ pub fn s8_monotone_capacity(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
 /// a half later. Nothing but the group and the table need answer for that.
 pub fn s9_protection(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let more = if sim.is_faultless() { 0 } else { sim.profile.group_lag + 90 * SECOND };
-    let allowed = 32 * SECOND + more;
+    // While all sleep the group is looked at every two minutes: nothing of ours is launched then.
+    let seldom = sim.audit.rows.values().all(|row| row.phase == Phase::Asleep);
+    let allowed = 32 * SECOND + more + if seldom { 2 * MINUTE } else { 0 };
     let quiet = sim.now.saturating_sub(sim.last_outage_of(&[Aws::Scaling, Aws::Table]));
     // With less than a tenth of the calls left, nothing is promised.
     let promised = quiet.min(sim.audit.led_for(sim.now)) > allowed && sim.profile.neighbours <= 900;

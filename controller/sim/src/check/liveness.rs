@@ -418,7 +418,10 @@ fn is_untried(sim: &Sim, row: &ServiceRecord) -> bool {
     let no_launch = says("LaunchFailed") && (sim.truth.fleet.launch_failed || unheard);
     let no_room =
         (says("AtMaximum") || no_launch) && row.spec.fallback != Fallback::Fargate && !has_place(sim, row);
+    // RunTask was refused before, also for the wake before: its tries stay spaced, which S14 asks for.
+    let spaced = row.conditions.iter().any(|known| known.status && known.reason == "CallRefused");
     undisturbed
+        && !spaced
         && !no_room
         && !tried
         && free
