@@ -61,13 +61,12 @@ fn cut(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
 /// however that came to its end.
 fn unanswered(sim: &Sim, arn: &str, request: &Request) -> Option<String> {
     let task = sim.truth.tasks.get(arn)?;
-    let (_, true) = task.stop_asked? else { return None };
+    let (asked, true) = task.stop_asked? else { return None };
     if let Some(proxy) = request.proxy.as_ref().and_then(|arn| sim.truth.tasks.get(arn)) {
         return super::tasks::carries(sim, proxy).map(|_| {
             format!("a request of {} at its proxy was cut off by the stop of {arn}", request.service)
         });
     }
-    let (asked, true) = task.stop_asked? else { return None };
     let slack = SECOND + sim.slack_since(request.since);
     let late = request.since + sim.audit.drain_of(&request.service) < asked + slack;
     let leads = sim.audit.leader();

@@ -7,7 +7,6 @@ use crate::profile::{MINUTE, Ms, SECOND};
 use crate::sim::Sim;
 use crate::truth::tasks::SimTask;
 use dormouse_core::budget::Kind;
-use dormouse_peer::token::Identity;
 use dormouse_peer::wire::Role;
 use dormouse_state::{Pair, PairId, ServiceRecord};
 
@@ -162,11 +161,11 @@ fn leaves_the_queue(sim: &Sim, row: &ServiceRecord, last: &Try, pair: &Pair) -> 
         && !task(Role::Proxy).is_some_and(died)
 }
 
-/// Whether Spot took its proxy back, or had no place for it: nothing of its own has failed. The next one is spaced all the same.
+/// Whether Spot took its proxy back, or had no place for it: nothing of its own has failed. The next one is spaced all
+/// the same.
 fn is_taken_back(sim: &Sim, row: &ServiceRecord, id: PairId) -> bool {
     let proxy = task_of(sim, row, id, Role::Proxy);
-    let PairId { epoch, attempt } = id;
-    let own = Identity { service: row.name.clone(), role: Role::Proxy, epoch, attempt };
+    let own = dormouse_core::lifecycle::identity(&row.name, id, Role::Proxy);
     proxy.is_some_and(|proxy| proxy.seen.stop_code.as_deref() == Some("SpotInterruption"))
         || sim.truth.unplaced.contains(&own)
 }
