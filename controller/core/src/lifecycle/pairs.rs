@@ -229,7 +229,11 @@ fn retire(
         let had_its_drain = drained_at.is_some_and(|at| at < since_when);
         let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
         let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
-        let found = lives && may_be_found(address) && !(pair.replaced && planted!(ReplacedAtOnce));
+        // Once its drain has begun nothing leads to it again, however long a later change of the zone takes.
+        let found = lives
+            && pair.drain_at.is_none()
+            && may_be_found(address)
+            && !(pair.replaced && planted!(ReplacedAtOnce));
         let whole = Role::ALL.into_iter().all(|role| {
             pair.task(role).is_open() && view.task(pair.task(role)).is_none_or(|task| !task.is_ending())
         });

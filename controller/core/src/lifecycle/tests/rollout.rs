@@ -8,7 +8,7 @@ use crate::testing::secs;
 use crate::{dns, idle, peering, testing, view};
 use dormouse_manifests::{IdleAfter, Service, ServiceSpec};
 use dormouse_peer::wire::{Activity, Role, SidecarState};
-use dormouse_state::{ConditionType, Desired, DnsMemory, Pair, PairId, Phase};
+use dormouse_state::{ConditionType, Desired, DnsChange, DnsMemory, Pair, PairId, Phase};
 
 /// Declares the service anew, with another spec.
 fn declare(scene: &mut Scene, change: impl FnOnce(&mut ServiceSpec)) {
@@ -147,6 +147,26 @@ fn the_old_pair_drains_once_nobody_is_led_to_it() {
     assert_eq!(stops(&busy.step()), Vec::<&str>::new());
     busy.pass(1);
     assert_eq!(stops(&busy.step()), [proxy.as_str()]);
+}
+
+/// Each change of the zone that comes after it takes minutes: where the old pair is not found any more, that says nothing.
+#[test]
+fn its_drain_goes_on_while_the_one_that_took_its_place_is_withdrawn() {
+    let mut scene = taken_over();
+    let old = scene.record.retiring[0].clone();
+    let settled = DnsMemory {
+        published: Some(public(2)),
+        published_pair: Some(scene.pair().id),
+        published_at: Some(scene.now),
+        ..DnsMemory::default()
+    };
+    scene.record.dns = settled.clone();
+    scene.pass(10);
+    scene.step();
+    assert!(drains(&scene, old.id));
+    scene.record.dns = DnsMemory { pending: Some(DnsChange::sought(scene.pair().id, scene.now)), ..settled };
+    scene.pass(41);
+    assert_eq!(stops(&scene.step()), [old.proxy.task_arn.unwrap().as_str()]);
 }
 
 #[test]
