@@ -5,7 +5,7 @@ use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use dormouse_core::capacity::{self, Step};
 use dormouse_core::redate;
-use dormouse_state::StoreError;
+use dormouse_state::{CapacityMemory, StoreError};
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -21,7 +21,10 @@ impl Controller {
         self.protect().await;
         if let Err(error) = read {
             warn!(%error, "the instances could not be read");
-            return Some(AGAIN);
+            return self.call_back().await.or(Some(AGAIN));
+        }
+        if self.world().fleet.whole().is_none() {
+            return self.call_back().await;
         }
         let now = self.now();
         let stirring = self.records.stirring();
@@ -29,8 +32,8 @@ impl Controller {
             let mut world = self.world();
             world.tasks.listed_at?;
             let full = world.full(now);
-            let demand = world.demand_of_the_group(&stirring, now);
             let (_, fleet) = world.fleet.whole()?;
+            let demand = world.demand_of_the_group(&stirring, now);
             let plan = capacity::plan(&self.settings, &demand, fleet, &world.capacity, &full, now);
             (plan, world.capacity.clone(), world.capacity_version)
         };
@@ -40,25 +43,10 @@ impl Controller {
             }
             return plan.requeue;
         }
-        if plan.memory != before {
-            if !self.may_act() {
-                return Some(AGAIN);
-            }
-            let group = &self.settings.group;
-            let written = self.store.put_capacity(group, &plan.memory, version, self.fence()).await;
-            self.records.heed(&written);
-            match written {
-                Ok(version) => {
-                    let mut world = self.world();
-                    world.capacity = plan.memory;
-                    world.capacity_version = version;
-                }
-                Err(StoreError::Conflict { .. }) => return self.reread_capacity().await,
-                Err(error) => {
-                    warn!(%error, "the capacity plan could not be remembered");
-                    return Some(AGAIN);
-                }
-            }
+        if plan.memory != before
+            && let Err(again) = self.remember(plan.memory, version).await
+        {
+            return again;
         }
         let (acted, mut failed) = (!plan.steps.is_empty(), false);
         for step in plan.steps {
@@ -83,6 +71,57 @@ impl Controller {
             return Some(AGAIN);
         }
         plan.requeue
+    }
+
+    /// Writes down what is intended; otherwise answers when all is due again.
+    async fn remember(&self, memory: CapacityMemory, version: u64) -> Result<(), Option<Duration>> {
+        if !self.may_act() {
+            return Err(Some(AGAIN));
+        }
+        let group = &self.settings.group;
+        let written = self.store.put_capacity(group, &memory, version, self.fence()).await;
+        self.records.heed(&written);
+        match written {
+            Ok(version) => {
+                let mut world = self.world();
+                (world.capacity, world.capacity_version) = (memory, version);
+                Ok(())
+            }
+            Err(StoreError::Conflict { .. }) => Err(self.reread_capacity().await),
+            Err(error) => {
+                warn!(%error, "the capacity plan could not be remembered");
+                Err(Some(AGAIN))
+            }
+        }
+    }
+
+    /// Calls back what is wanted again while the group cannot be read.
+    async fn call_back(&self) -> Option<Duration> {
+        let now = self.now();
+        let stirring = self.records.stirring();
+        let (plan, before, version) = {
+            let mut world = self.world();
+            world.tasks.listed_at?;
+            let full = world.full(now);
+            let (at, fleet) = world.fleet.places()?;
+            let demand = world.demand_of_a_fleet(&stirring, Some(at), now);
+            let plan = capacity::call_back(&self.settings, &demand, fleet, &world.capacity, &full);
+            (plan, world.capacity.clone(), world.capacity_version)
+        };
+        if self.observe_only || plan.memory == before && plan.steps.is_empty() {
+            return None;
+        }
+        if plan.memory != before
+            && let Err(again) = self.remember(plan.memory, version).await
+        {
+            return again;
+        }
+        for step in plan.steps {
+            if let Err(error) = self.capacity_step(step).await {
+                warn!(%error, "capacity call failed");
+            }
+        }
+        Some(AGAIN)
     }
 
     /// Protects what came into service while nothing but the group could be read.

@@ -225,10 +225,15 @@ impl World {
         demand
     }
 
-    /// The same, for the group: tasks that are being started right now come last, since the fleet may have been
-    /// read with them in it, and would then make others look homeless.
+    /// The same, for the group.
     pub fn demand_of_the_group(&self, stirring: &Stirring, now: Timestamp) -> Demand {
-        let mut demand = self.demand(stirring, self.fleet.whole().map(|(at, _)| at), now);
+        self.demand_of_a_fleet(stirring, self.fleet.whole().map(|(at, _)| at), now)
+    }
+
+    /// The same, for instances that were read at `at`: tasks that are being started right now come last, since the fleet
+    /// may have been read with them in it, and would then make others look homeless.
+    pub fn demand_of_a_fleet(&self, stirring: &Stirring, at: Option<Timestamp>, now: Timestamp) -> Demand {
+        let mut demand = self.demand(stirring, at, now);
         for want in &mut demand.waiting {
             want.in_flight = self.in_flight.contains(&want.service);
         }

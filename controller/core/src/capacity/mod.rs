@@ -110,6 +110,21 @@ pub fn plan(
     Plan { memory, steps, placement, requeue }
 }
 
+/// What can be done while the group cannot be read: an instance that somebody waits for, and that is not to be terminated
+/// yet, is called back.
+pub fn call_back(
+    settings: &Settings,
+    demand: &Demand,
+    fleet: &Fleet,
+    memory: &CapacityMemory,
+    full: &Full,
+) -> Plan {
+    let (mut memory, mut steps) = (memory.clone(), Vec::new());
+    let placement = place(settings, demand, fleet, &memory, full);
+    removal::call_back(fleet, &placement, &mut memory, &mut steps);
+    Plan { memory, steps, placement, requeue: None }
+}
+
 /// Protects what is in service and not on its way out. For that nothing but the group need be known.
 pub fn protect(group: &Group, memory: &CapacityMemory) -> Option<Step> {
     let bare = group.members.iter().filter(|member| member.lifecycle == "InService" && !member.protected);

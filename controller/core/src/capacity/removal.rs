@@ -27,8 +27,7 @@ pub(super) fn plan(
     steps: &mut Vec<Step>,
     now: Timestamp,
 ) -> Option<Duration> {
-    let joined: BTreeMap<&str, &Instance> =
-        fleet.instances.iter().map(|instance| (instance.ec2_id.as_str(), instance)).collect();
+    let joined = joined(fleet);
     let staying: BTreeMap<&str, &Member> = fleet
         .group
         .members
@@ -76,6 +75,20 @@ pub(super) fn plan(
     }
     advance(settings, &joined, &staying, &occupied, memory, steps, now);
     requeue(settings, &joined, memory, now)
+}
+
+/// Takes back the removals of instances that somebody waits for.
+pub(super) fn call_back(
+    fleet: &Fleet,
+    placement: &Placement,
+    memory: &mut CapacityMemory,
+    steps: &mut Vec<Step>,
+) {
+    take_back(&joined(fleet), &|id: &str| placement.nominated.contains(id), memory, steps);
+}
+
+fn joined(fleet: &Fleet) -> BTreeMap<&str, &Instance> {
+    fleet.instances.iter().map(|instance| (instance.ec2_id.as_str(), instance)).collect()
 }
 
 /// Removals of instances that are wanted again.

@@ -10,7 +10,7 @@ mod placing;
 mod properties;
 mod removing;
 
-use super::{Demand, Placement, Plan, Want, place, plan};
+use super::{Demand, Placement, Plan, Want, call_back, place, plan};
 use crate::observed::{Fleet, Resources};
 use crate::settings::Settings;
 use crate::testing::at;

@@ -166,6 +166,31 @@ fn a_wake_takes_a_removal_back() {
     assert_eq!(rooms(&plan.placement), ["Yes"]);
 }
 
+/// Of the group nothing is known, or what was read before: so many tasks wait, whether it is to be terminated, and whether
+/// it is called back.
+#[test]
+fn while_the_group_cannot_be_read_a_wake_takes_a_removal_back_all_the_same() {
+    for (waits, terminated, called_back) in
+        [(1, false, true), (0, false, false), (1, true, false), (0, true, false)]
+    {
+        let mut way = Way::of(group(5).having("i-a", 0));
+        way.at(180);
+        way.drained("i-a");
+        way.at(181);
+        if terminated {
+            way.at(196);
+        }
+        let unknown = Fleet { instances: way.fleet.instances.clone(), ..Fleet::default() };
+        for fleet in [&way.fleet, &unknown] {
+            let (settings, full) = (Settings::example(), BTreeMap::new());
+            let plan = call_back(&settings, &waiting(waits), fleet, &way.memory, &full);
+            let steps = if called_back { vec![Step::Activate(vec![arn("i-a")])] } else { vec![] };
+            assert_eq!(plan.steps, steps, "{waits} {terminated}");
+            assert_eq!(plan.memory == way.memory, !called_back, "what drains is written down anew");
+        }
+    }
+}
+
 #[test]
 fn a_wake_takes_a_removal_back_before_it_began() {
     let mut way = Way::of(group(5).having("i-a", 0));
