@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every scenario by name.
-pub const NAMES: [&str; 53] = [
+pub const NAMES: [&str; 54] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -60,6 +60,7 @@ pub const NAMES: [&str; 53] = [
     "made-and-expired",
     "takeover",
     "takeover-without-the-group",
+    "called-back-without-the-group",
     "takeover-by-another-clock",
     "split-brain",
     "poisoned-neighbour",
@@ -290,6 +291,14 @@ pub fn scenario(name: &str) -> Option<Script> {
                 (up + 4 * MINUTE, Act::Sleep(1)),
             ]
         }
+        // It drains already, and ECS alone can keep it.
+        "called-back-without-the-group" => vec![
+            wake,
+            (up, Act::Sleep(0)),
+            (up + 235 * SECOND, Act::Outage(Aws::Scaling, 5 * MINUTE)),
+            (up + 4 * MINUTE, Act::Wake(0)),
+            (up + 10 * MINUTE, Act::Sleep(0)),
+        ],
         "takeover-by-another-clock" => {
             (controllers, skew) = (2, 10 * MINUTE);
             // Name servers and resolvers are done after 22 to 25 s. So 27 s on, the drain has begun, and its 10 s are
