@@ -5,7 +5,8 @@
 //! - `settle`: what became of the tasks that were intended
 //! - `desire`: when the intention flips by itself
 //! - `definitions`: task definitions to register and deregister
-//! - `pairs`: the serving pair, and those on their way out
+//! - `pairs`: the pair that serves
+//! - `retiring`: what is on its way out
 //! - [`pools`]: where halves run, and what becomes of it where there is no capacity
 //! - [`rollout`]: a changed manifest comes into use
 //! - [`outcome`]: what is remembered of a step once it was taken
@@ -15,6 +16,7 @@ mod desire;
 pub mod outcome;
 mod pairs;
 pub mod pools;
+mod retiring;
 pub mod rollout;
 mod settle;
 #[cfg(test)]
@@ -271,7 +273,7 @@ fn requeue(
         next.successor.as_ref().map(|pair| later(pair.intended_at, rollout::READY_IN)),
         next.pair.as_ref().and_then(|pair| pair.ready_at).map(|at| later(at, rollout::CHECKED_FOR)),
         next.rollout.as_ref().filter(|_| awake).and_then(|rollout| rollout.retry_at),
-        (!next.strays.is_empty()).then(|| later(next.created_at, pairs::WITHDRAW_FIRST)),
+        (!next.strays.is_empty()).then(|| later(next.created_at, retiring::WITHDRAW_FIRST)),
         (!next.strays.is_empty()).then(|| later(next.created_at, next.spec.drain)),
         next.dns.withdrawn_at.filter(|_| !next.strays.is_empty()).map(|at| later(at, settings.dns_ttl)),
     ];
@@ -295,7 +297,7 @@ fn requeue(
     });
     let retiring = next.retiring.iter().flat_map(|pair| {
         let condemned = pair.condemned.as_ref().map(|(at, _)| *at);
-        let held = condemned.map(|at| later(at, pairs::WITHDRAW_FIRST));
+        let held = condemned.map(|at| later(at, retiring::WITHDRAW_FIRST));
         let dns = [next.dns.withdrawn_at, next.dns.published_at];
         let [withdrawn, moved] = dns.map(|at| at.map(|at| later(at, settings.dns_ttl)));
         // Its drain counts from any of them.

@@ -1,16 +1,14 @@
-//! The serving pair, and those on their way out.
+//! The pair that serves: intended, run, put to sleep, given up.
 
-use super::settle::end_unattempted;
-use super::{Refusal, Step, View, backoff, definitions, identity, pools, rollout};
+use super::{Refusal, Step, View, backoff, definitions, identity, pools, retiring, rollout};
 use crate::capacity::Room;
 use crate::idle;
 use crate::intent::{later, since};
-use crate::observed::{Beat, Task, TaskStatus};
+use crate::observed::{Beat, TaskStatus};
 use crate::settings::Settings;
-use dormouse_peer::token::Identity;
 use dormouse_peer::wire::{Role, SidecarState};
 use dormouse_state::{
-    Desired, DnsMemory, Launch, Pair, PairId, RunParameters, Runs, ServiceRecord, TaskIntent, planted,
+    Desired, Launch, Pair, PairId, RunParameters, Runs, ServiceRecord, TaskIntent, planted,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -21,9 +19,6 @@ pub(super) const STUCK_AFTER: Duration = Duration::from_secs(600);
 const LASTED: Duration = Duration::from_secs(600);
 /// A row is written, and a proxy hears of it, in this time, or not at all.
 pub(super) const TOLD_WITHIN: Duration = Duration::from_secs(10);
-/// How long a proxy whose service is gone is kept for its record to be withdrawn, and forgotten by resolvers, first. One
-/// that serves is kept until that is so.
-pub(super) const WITHDRAW_FIRST: Duration = Duration::from_secs(120);
 
 pub(super) fn plan(
     settings: &Settings,
@@ -43,7 +38,7 @@ pub(super) fn plan(
     if next.pair.is_none() {
         next.pair = next.successor.take();
     }
-    retire(settings, next, view, now, steps);
+    retiring::plan(settings, next, view, now, steps);
     intend(settings, next, view, now);
     rollout::intend(settings, next, view, now);
     run(next, view, now, steps);
@@ -138,7 +133,12 @@ fn rest(settings: &Settings, next: &mut ServiceRecord, view: &View<'_>, now: Tim
 
 /// When a drain's time is up. It counts from when the proxy says that it drains: it is told so with a heartbeat's answer,
 /// once that is written, which may be slow. One that says nothing is not waited for much longer.
-fn drained_by(drain_at: Timestamp, beat: Option<&Beat>, is_up: bool, drain: Duration) -> Timestamp {
+pub(super) fn drained_by(
+    drain_at: Timestamp,
+    beat: Option<&Beat>,
+    is_up: bool,
+    drain: Duration,
+) -> Timestamp {
     let began = match beat.and_then(|beat| beat.draining_since) {
         _ if drain.is_zero() => drain_at,
         Some(since) => since.max(drain_at),
@@ -146,154 +146,6 @@ fn drained_by(drain_at: Timestamp, beat: Option<&Beat>, is_up: bool, drain: Dura
         None => drain_at,
     };
     later(began, drain)
-}
-
-/// Ends condemned pairs: proxy first, its service once it is gone.
-fn retire(
-    settings: &Settings,
-    next: &mut ServiceRecord,
-    view: &View<'_>,
-    now: Timestamp,
-    steps: &mut Vec<Step>,
-) {
-    // What ECS answers MISSING for cannot be stopped: it may be found in a moment, or is gone.
-    let ending = |arn: &String| {
-        let missing = || view.tasks.missing.contains(arn);
-        view.tasks.by_arn.get(arn).map_or_else(missing, |task| task.is_ending())
-    };
-    let is_put_off = view.stop_refusal.is_some_and(|refusal| now < refusal.stop_again_at());
-    let dns = &next.dns;
-    let forgotten_at = |address: Option<&String>| forgotten_at(settings, dns, address);
-    let may_be_found = |address: Option<&String>| forgotten_at(address).is_none_or(|at| now < at);
-    // A row that somebody deleted left tasks that users may still be led to: what stands in the zone goes first. A proxy
-    // that serves nobody is not kept for that for ever.
-    let young = since(now, next.created_at) < WITHDRAW_FIRST;
-    // The activator may have led somebody straight to its service.
-    let drains = view.activator.in_flight > 0 && now < later(next.created_at, next.spec.drain);
-    let stray =
-        |arn: &String| view.tasks.by_arn.get(arn).and_then(|task| Some((task, task.identity.as_ref()?)));
-    for (arn, cluster) in next.strays.iter().filter(|(arn, _)| !ending(arn) && !planted!(StraysStay)) {
-        let waits = stray(arn).is_some_and(|(task, own)| {
-            // Until its containers have ended a proxy goes on with what it has in flight, and its service is there for that.
-            let is_there = |task: &Task| match own.role {
-                Role::Proxy => !task.is_ending(),
-                Role::Service => task.status <= TaskStatus::Stopping,
-            };
-            let others = next.strays.keys().filter_map(stray).filter(|(task, _)| is_there(task));
-            let is_half = |other: &Identity| {
-                other.role == own.role.peer()
-                    && (&other.service, other.epoch, other.attempt) == (&own.service, own.epoch, own.attempt)
-            };
-            let has_its_half = others.into_iter().any(|(_, other)| is_half(other));
-            let mut known = view.tasks.by_arn.values().filter_map(|task| task.identity.as_ref());
-            let unknown = dns.withdrawn_at.is_none() && dns.published.is_none();
-            match own.role {
-                Role::Proxy => {
-                    // Once its record is out it is found for a TTL at most, whatever another clock says of the row.
-                    let is_short = dns.withdrawn_at.is_some();
-                    (unknown || may_be_found(task.public_address.as_ref()))
-                        && (young || has_its_half || is_short)
-                }
-                // A listing may show one half and not yet the other.
-                Role::Service => has_its_half || drains || young && !known.any(is_half),
-            }
-        });
-        if waits || is_put_off {
-            continue;
-        }
-        let (arn, cluster) = (arn.clone(), cluster.clone());
-        steps.push(Step::Stop { cluster, arn, reason: "dormouse: no pair of its service names it".into() });
-    }
-    let drain = next.spec.drain;
-    let drained_at = next.rest.as_ref().and_then(|rest| rest.drain_at);
-    for pair in &mut next.retiring {
-        end_unattempted(pair, now);
-        let Some((since_when, why)) = pair.condemned.clone() else { continue };
-        let address = view.task(&pair.proxy).and_then(|task| task.public_address.as_ref());
-        let latest = later(since_when, WITHDRAW_FIRST);
-        // A pair that is replaced while it works finishes what it has, from when nobody is led to it any more; one
-        // that slept has had its drain.
-        let works = Role::ALL.into_iter().all(|role| {
-            pair.task(role).is_open() && view.task(pair.task(role)).is_some_and(|task| !task.is_ending())
-        });
-        let activity = view.beat(pair, Role::Proxy).and_then(|beat| beat.activity);
-        // Before its record is made, the activator leads to it as soon as its service answers.
-        let answers = view.beat(pair, Role::Service).is_some_and(|beat| beat.state == SidecarState::Serving);
-        let in_flight = activity.is_some_and(|activity| idle::open(&activity) > 0)
-            || answers && view.activator.in_flight > 0;
-        // Whom the activator led to a service whose proxy was never made.
-        let alone = pair.proxy.task_arn.is_none()
-            && pair.service.is_open()
-            && answers
-            && view.activator.in_flight > 0;
-        let had_its_drain = drained_at.is_some_and(|at| at < since_when);
-        let alone_from = forgotten_at(address).unwrap_or(now).max(since_when);
-        let lives = pair.proxy.is_open() && pair.proxy.task_arn.is_some();
-        // Once its drain has begun nothing leads to it again, however long a later change of the zone takes.
-        let found = lives
-            && pair.drain_at.is_none()
-            && may_be_found(address)
-            && !(pair.replaced && planted!(ReplacedAtOnce));
-        let whole = Role::ALL.into_iter().all(|role| {
-            pair.task(role).is_open() && view.task(pair.task(role)).is_none_or(|task| !task.is_ending())
-        });
-        if pair.replaced && whole {
-            // However long its record takes to move: until then it serves, and is not told to drain.
-            if found {
-                continue;
-            }
-            let drain_at = *pair.drain_at.get_or_insert(now);
-            let beat = view.beat(pair, Role::Proxy);
-            let told = beat.is_some_and(|beat| beat.state == SidecarState::Draining && beat.at >= drain_at);
-            let quiet = told && !in_flight && view.activator.in_flight == 0;
-            let is_up = view.task(&pair.proxy).is_some_and(|task| task.status == TaskStatus::Running);
-            if !quiet && now < drained_by(drain_at, beat, is_up, drain) && !planted!(NoDrain) {
-                continue;
-            }
-        } else if works && in_flight && !had_its_drain && now < later(alone_from, drain)
-            || found && (works || now < latest)
-            || alone && !had_its_drain && now < later(since_when, drain)
-        {
-            continue;
-        }
-        let first = if planted!(ServiceBeforeProxy) { Role::Service } else { Role::Proxy };
-        let is_open = |role| pair.task(role).is_open();
-        // Once its containers have ended it serves nobody, however long ECS takes to let go of its interface.
-        let has_ended = view.task(pair.task(first)).is_some_and(|task| task.status > TaskStatus::Stopping);
-        let is_next = !is_open(first) || has_ended && is_open(first.peer());
-        let role = if is_next { first.peer() } else { first };
-        let intent = pair.task_mut(role);
-        let Some(arn) = intent.task_arn.clone().filter(|_| intent.is_open()) else { continue };
-        let cluster = intent.parameters.cluster.clone();
-        intent.stop_at.get_or_insert(now);
-        if !ending(&arn) && !is_put_off {
-            steps.push(Step::Stop { cluster, arn, reason: format!("dormouse: {why}") });
-        }
-    }
-    let (over, retiring) = std::mem::take(&mut next.retiring).into_iter().partition(Pair::is_over);
-    next.retiring = retiring;
-    over.iter().for_each(|pair: &Pair| meter(next, pair));
-}
-
-/// How long a pair was up, for what it cost.
-fn meter(next: &mut ServiceRecord, over: &Pair) {
-    let Some((from, to)) = over.ran() else { return };
-    next.awake.add(from, to);
-    if over.on_fargate.is_some() {
-        next.awake_on_fargate.add(from, to);
-    }
-}
-
-/// When resolvers have forgotten that a record led to an address; `None`: not known yet. While a change is under way the
-/// zone may hold what stood before it, or what an earlier one asked for.
-fn forgotten_at(settings: &Settings, dns: &DnsMemory, address: Option<&String>) -> Option<Timestamp> {
-    let stands = || address.is_none_or(|address| dns.published.as_ref() == Some(address));
-    match dns.withdrawn_at {
-        Some(at) => Some(later(at, settings.dns_ttl)),
-        None if dns.pending.is_some() || stands() => None,
-        // Resolvers do not forget what stood there before at once.
-        None => Some(dns.published_at.map_or(Timestamp::MIN, |at| later(at, settings.dns_ttl))),
-    }
 }
 
 /// Intends a new pair when there is to be one.
