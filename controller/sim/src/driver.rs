@@ -110,6 +110,8 @@ struct Driver {
     /// The world was left alone by everybody for long enough.
     rested: bool,
     events: u64,
+    /// Crashes are tried at effects.
+    crashes: bool,
 }
 
 impl Driver {
@@ -194,6 +196,7 @@ impl Driver {
             template_version: 0,
             rested: false,
             events: 0,
+            crashes: options.crash.is_some(),
             script: script.clone(),
         }
     }
@@ -218,6 +221,10 @@ impl Driver {
             if let Some(event) = event {
                 self.events += 1;
                 self.happen(event);
+                if self.crashes {
+                    // Before its process hears of anything.
+                    self.look_after_processes();
+                }
                 continue;
             }
             timer.as_mut().reset(world.instant(due));

@@ -35,10 +35,10 @@ pub fn s11_fence(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             (next.epoch <= written)
                 .then(|| format!("epoch {} of the lease follows epoch {written} of a row", next.epoch))
         }
-        Moment::Lease { controller, before: Some(before), next, .. } => {
-            let holder = format!("controller {controller}");
+        Moment::Lease { before: Some(before), next, .. } => {
+            let holder = &next.holder;
             if next.epoch == before.epoch {
-                let own = before.holder == holder && !before.nonce.is_empty();
+                let own = before.holder == *holder && !before.nonce.is_empty();
                 return (!own).then(|| format!("{holder} renews or releases the lease of {}", before.holder));
             }
             (next.epoch < before.epoch)

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// A controller as a process.
 #[derive(Debug, Default)]
 pub struct Running {
+    /// When it was started.
+    pub born: Ms,
     /// Since when it runs without a break.
     pub since: Ms,
     /// When a write of it was first refused for a later leader's.
@@ -306,8 +308,9 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
                 audit.vacant_since = Some(now);
             } else {
                 audit.leases.insert(controller, began);
-                // Whoever wrote it is there, and leads.
-                audit.vacant_since = None;
+                // Whoever wrote it is there, and leads; or it was on its way when its writer went.
+                let is_gone = controller == super::GONE || audit.down.contains(&controller);
+                audit.vacant_since = is_gone.then_some(now);
                 if before.is_none_or(|before| before.epoch != next.epoch) {
                     audit.leads_since = now;
                 }
@@ -416,8 +419,6 @@ fn written(
     let next_try = super::calls::next_try(sim, row);
     let audit = &mut sim.audit;
     audit.specs.insert(name.clone(), (*row.spec).clone());
-    let epoch = audit.running.entry(controller).or_default().epochs.entry(name.clone()).or_default();
-    *epoch = row.epoch.max(*epoch);
     if let Some(fence) = fence {
         let held = audit.fences.entry(name.clone()).or_default();
         *held = fence.max(*held);

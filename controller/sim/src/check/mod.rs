@@ -37,6 +37,8 @@ use crate::sim::Sim;
 
 /// The lease that controllers have.
 pub const LEASE: Ms = 15 * SECOND;
+/// Whoever wrote what arrives after its process is gone: no controller that there is.
+pub const GONE: usize = usize::MAX;
 /// A world without faults comes to rest within this.
 pub const SETTLES_IN: Ms = 15 * MINUTE;
 /// And stays so for this.

@@ -89,7 +89,7 @@ pub fn was_read(sim: &mut Sim, controller: usize, part: &'static str) {
     sim.audit.running.entry(controller).or_default().read.insert(part);
 }
 
-/// A controller has read a row.
+/// A controller has read a row, or was answered that it wrote it.
 pub fn row_read(sim: &mut Sim, controller: usize, row: &ServiceRecord) {
     let epochs = &mut sim.audit.running.entry(controller).or_default().epochs;
     let epoch = epochs.entry(row.name.clone()).or_default();
@@ -239,7 +239,7 @@ pub fn at_end(sim: &mut Sim) {
 pub fn up(sim: &mut Sim, controller: usize, anew: bool) {
     let running = sim.audit.running.entry(controller).or_default();
     if anew {
-        *running = Running::default();
+        *running = Running { born: sim.now, ..Running::default() };
     }
     running.since = sim.now;
     sim.audit.down.remove(&controller);

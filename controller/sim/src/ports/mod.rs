@@ -1,27 +1,30 @@
 //! The ports of a controller, over the truth: every call can fail, be late, be throttled, or lose its answer.
 //!
+//! A call that has left its process is an event of the world: it arrives when it arrives, whatever has become of its
+//! caller by then. Before that it is in the process, and dies with it, or waits while it is frozen.
+//!
 //! # Layout
 //!
-//! - this file: the way of one call
+//! - this file: the way of one call; [`flight`]: from when it has left
 //! - [`cloud`]: ECS, Auto Scaling, Route 53, EC2; [`store`]: the table; [`clock`]: the wall clock and the probe
 //! - [`link`]: the way to another controller; [`receiver`]: whoever the webhook tells
 
 pub mod clock;
 pub mod cloud;
+pub mod flight;
 pub mod link;
 pub mod receiver;
 pub mod store;
 
 use crate::check;
 use crate::profile::{Ms, SECOND};
-use crate::queue::Event;
 use crate::sim::{Odd, Sim, World};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until, timeout_at};
 
-/// The SDK gives a call up after this, and so does a process that was frozen meanwhile.
+/// The SDK gives a call up after this. It looks for an answer first: one that came while the process was frozen counts.
 const TIMEOUT: Ms = 15 * SECOND;
 
 /// One controller's way to the world.
@@ -46,19 +49,15 @@ enum Fate {
     AnswerLost,
     /// It takes effect long after it was given up.
     Late(Ms),
-    /// The controller crashes before it, or after.
-    Crash,
-}
-
-/// Whether a systematic crash is due at this effect, and whether the effect happens first.
-pub(crate) fn crash_here(sim: &mut Sim) -> Option<bool> {
-    let crash = sim.crash.as_mut()?;
-    let here = crash.effects.iter().find(|(effect, _)| *effect == crash.count).map(|(_, after)| *after);
-    crash.count += 1;
-    here
 }
 
 impl Port {
+    fn note(&self, line: std::fmt::Arguments<'_>) {
+        let mut sim = self.world.sim();
+        let now = sim.now;
+        sim.trace.note(now, line);
+    }
+
     fn fate(sim: &mut Sim, operation: &str, kind: Kind) -> (Fate, Ms, Ms) {
         let (mut before, after) = (sim.rng.between(2, 30), sim.rng.between(2, 30));
         let (now, taken) = (sim.now, sim.profile.neighbours);
@@ -96,7 +95,7 @@ impl Port {
         call: impl FnOnce(&mut Sim),
         effect: impl FnOnce(&mut Sim) -> Result<R, CloudError> + Send + 'static,
     ) -> Result<R, CloudError> {
-        let made_at = self.world.now();
+        let given_up_at = self.world.instant(self.world.now() + TIMEOUT);
         let unknown = || CloudError::Unknown { operation, message: "no answer".to_owned() };
         let (fate, before, after) = {
             let mut sim = self.world.sim();
@@ -104,66 +103,41 @@ impl Port {
             call(&mut sim);
             Port::fate(&mut sim, operation, kind)
         };
-        pause(before).await;
-        if self.world.now() > made_at + TIMEOUT {
-            // It was frozen: the call was never sent.
-            return Err(unknown());
-        }
-        let (fate, crash_after) = {
-            let mut sim = self.world.sim();
-            match crash_here(&mut sim) {
-                Some(after) => {
-                    if let Some(crash) = &mut sim.crash {
-                        crash.due.insert(self.controller);
-                    }
-                    sim.trace.note(
-                        made_at,
-                        format_args!("CRASH {} {operation}", if after { "after" } else { "before" }),
-                    );
-                    (Fate::Crash, after)
-                }
-                None => (fate, false),
+        let leaves = flight::leaves(before);
+        pause(leaves).await;
+        let lasts = match fate {
+            Fate::Throttled => {
+                pause(before - leaves).await;
+                return Err(CloudError::Throttled { operation });
             }
-        };
-        match fate {
-            Fate::Throttled => Err(CloudError::Throttled { operation }),
             Fate::Fails => {
-                self.world.sim().trace.note(made_at, format_args!("{operation} fails"));
+                pause(before - leaves).await;
+                self.note(format_args!("{operation} fails"));
                 pause(after * 10).await;
-                Err(unknown())
+                return Err(unknown());
             }
             Fate::Late(by) => {
-                {
-                    let mut sim = self.world.sim();
-                    sim.trace.note(made_at, format_args!("{operation} comes {by} ms late"));
-                    sim.plan(
-                        by,
-                        Event::Do(Box::new(move |sim| {
-                            // Nobody waits for its answer any more.
-                            let _ = effect(sim);
-                        })),
-                    );
-                }
-                self.world.planned.notify_one();
-                pause(TIMEOUT - before).await;
+                self.note(format_args!("{operation} comes {by} ms late"));
+                before - leaves + by
+            }
+            Fate::Clean | Fate::AnswerLost => before - leaves,
+        };
+        let answered = self.send(lasts, Some(operation), effect);
+        let result = timeout_at(given_up_at, answered).await;
+        match (fate, result) {
+            (Fate::Clean, Ok(Ok(result))) => {
+                pause(after).await;
+                result
+            }
+            (Fate::AnswerLost, Ok(Ok(_))) => {
+                pause(after).await;
+                self.note(format_args!("{operation}: its answer is lost"));
                 Err(unknown())
             }
-            Fate::Crash => {
-                if crash_after {
-                    let _ = effect(&mut self.world.sim());
-                }
-                self.world.planned.notify_one();
-                std::future::pending().await
-            }
-            Fate::Clean | Fate::AnswerLost => {
-                let result = effect(&mut self.world.sim());
-                self.world.planned.notify_one();
-                pause(after).await;
-                if fate == Fate::AnswerLost {
-                    self.world.sim().trace.note(made_at, format_args!("{operation}: its answer is lost"));
-                    return Err(unknown());
-                }
-                result
+            // Nobody answers any more, or it is waited for no longer.
+            _ => {
+                sleep_until(given_up_at).await;
+                Err(unknown())
             }
         }
     }
@@ -198,5 +172,7 @@ impl Port {
 }
 
 async fn pause(span: Ms) {
-    sleep(Duration::from_millis(span)).await;
+    if span > 0 {
+        sleep(Duration::from_millis(span)).await;
+    }
 }

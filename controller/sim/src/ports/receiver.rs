@@ -1,9 +1,8 @@
 //! Whoever the webhook tells: it refuses, is slow, is not reached, or takes what it is told and nobody hears that it did.
 
-use super::{Port, crash_here, pause};
+use super::{Port, pause};
 use crate::check;
 use crate::profile::SECOND;
-use crate::queue::Event;
 use async_trait::async_trait;
 use dormouse::webhook::{Keys, Post, Webhook};
 use std::sync::Arc;
@@ -22,7 +21,7 @@ impl Port {
 impl Post for Port {
     async fn post(&self, headers: &[(&'static str, String)], _body: &str) -> Result<u16, String> {
         let id = headers.iter().find(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone());
-        let (takes, answer, crashes) = {
+        let (takes, arrives, answer) = {
             let mut sim = self.world.sim();
             let profile = &sim.profile;
             let (slow, unreached, refuses, lost) = (
@@ -46,24 +45,18 @@ impl Post for Port {
             } else {
                 (true, Ok(200))
             };
-            let crash = crash_here(&mut sim);
-            if let (Some(after), now) = (crash, sim.now) {
-                sim.trace.note(now, format_args!("CRASH {} post", if after { "after" } else { "before" }));
-                if let Some(crash) = &mut sim.crash {
-                    crash.due.insert(self.controller);
-                }
-            }
-            if arrives && crash != Some(false) {
-                let id = id.unwrap_or_default();
-                sim.plan(takes, Event::Do(Box::new(move |sim| check::told(sim, &id))));
-            }
-            (takes, answer, crash.is_some())
+            (takes, arrives, answer)
         };
-        self.world.planned.notify_one();
-        if crashes {
+        let id = id.unwrap_or_default();
+        let answered = self.send(takes, Some("post"), move |sim| {
+            if arrives {
+                check::told(sim, &id);
+            }
+        });
+        if answered.await.is_err() {
             return std::future::pending().await;
         }
-        pause(takes + 2).await;
+        pause(2).await;
         answer
     }
 }

@@ -1,6 +1,7 @@
 //! The table: the store in memory, behind a network that loses answers.
 
-use super::{Port, crash_here, pause};
+use super::flight::leaves;
+use super::{Port, pause};
 use crate::check;
 use crate::sim::{Odd, Sim};
 use async_trait::async_trait;
@@ -22,6 +23,25 @@ fn unavailable() -> StoreError {
     StoreError::Unavailable("no answer".to_owned())
 }
 
+/// Writes the lease: the one that there is, or a controller's own of two. Answers what stood there.
+fn write_lease(
+    sim: &mut Sim,
+    rows: &MemoryStore,
+    controller: usize,
+    next: &Lease,
+    expected: Option<&str>,
+) -> Result<Option<Lease>, StoreError> {
+    let whole = now(rows.lease())?;
+    let Some(split) = sim.write_own_lease(controller, whole.as_ref(), next, expected) else {
+        return now(rows.put_lease(next, expected)).map(|()| whole);
+    };
+    let (before, lasts) = split?;
+    if lasts {
+        now(rows.put_lease(next, whole.as_ref().map(|lease| lease.nonce.as_str())))?;
+    }
+    Ok(Some(before))
+}
+
 /// The store in memory never waits.
 fn now<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     answer.now_or_never().unwrap_or_else(|| Err(unavailable()))
@@ -39,13 +59,13 @@ impl SimStore {
         if fails { Err(unavailable()) } else { now(look) }
     }
 
-    async fn write<T>(
+    /// `effect` is told who writes: the controller, or nobody that there still is.
+    async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
-        effect: impl Future<Output = Result<T, StoreError>>,
-        written: impl FnOnce(&mut Sim, &T),
+        effect: impl FnOnce(&mut Sim, &MemoryStore, usize) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (fails, lost, before, after) = {
+        let (fails, lost, before, after, made_at) = {
             let mut sim = self.port.world.sim();
             let rate = sim.profile.store_fails;
             let (fails, lost) = (sim.rng.chance(rate / 2), sim.rng.chance(rate / 2));
@@ -53,38 +73,27 @@ impl SimStore {
             let slow = sim.profile.slow / 4;
             let before =
                 if sim.rng.chance(slow) { sim.rng.between(100, 5000) } else { sim.rng.between(1, 15) };
-            (fails, lost, before, sim.rng.between(1, 15))
+            (fails, lost, before, sim.rng.between(1, 15), sim.now)
         };
-        pause(before).await;
+        let leaves = leaves(before);
+        pause(leaves).await;
         if fails {
+            pause(before - leaves).await;
             return Err(unavailable());
         }
+        let (rows, controller) = (self.rows.clone(), self.port.controller);
         // A renewal of the lease is of no interest: whatever is lost with it is lost at the next effect too.
-        let crash = if what == "put_lease" { None } else { crash_here(&mut self.port.world.sim()) };
-        if let Some(after) = crash {
-            let mut sim = self.port.world.sim();
-            let at = sim.now;
-            sim.trace.note(at, format_args!("CRASH {} {what}", if after { "after" } else { "before" }));
-            if let Some(crash) = &mut sim.crash {
-                crash.due.insert(self.port.controller);
-            }
+        let counted = Some(what).filter(|what| *what != "put_lease");
+        let answered = self.port.send(before - leaves, counted, move |sim| {
+            let writer = Port::sender(sim, controller, made_at);
+            effect(sim, &rows, writer)
+        });
+        let Ok(result) = answered.await else { return std::future::pending().await };
+        pause(after).await;
+        if let Err(StoreError::Fenced { .. }) = &result {
+            check::overtaken(&mut self.port.world.sim(), controller);
         }
-        if crash != Some(false) {
-            let result = now(effect);
-            match &result {
-                Ok(value) => written(&mut self.port.world.sim(), value),
-                Err(StoreError::Fenced { .. }) => {
-                    check::overtaken(&mut self.port.world.sim(), self.port.controller);
-                }
-                Err(_) => {}
-            }
-            if crash.is_none() {
-                pause(after).await;
-                return if lost && result.is_ok() { Err(unavailable()) } else { result };
-            }
-        }
-        self.port.world.planned.notify_one();
-        std::future::pending().await
+        if lost && result.is_ok() { Err(unavailable()) } else { result }
     }
 }
 
@@ -112,10 +121,16 @@ impl Store for SimStore {
         expected: Version,
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
-        self.write("put_service", self.rows.put_service(record, expected, fence), |sim, _| {
-            check::row_written(sim, self.port.controller, fence, record)
-        })
-        .await
+        let row = record.clone();
+        let written = self
+            .write("put_service", move |sim, rows, writer| {
+                let version = now(rows.put_service(&row, expected, fence))?;
+                check::row_written(sim, writer, fence, &row);
+                Ok(version)
+            })
+            .await?;
+        check::row_read(&mut self.port.world.sim(), self.port.controller, record);
+        Ok(written)
     }
 
     async fn delete_service(
@@ -124,8 +139,11 @@ impl Store for SimStore {
         expected: Version,
         fence: Option<u64>,
     ) -> Result<(), StoreError> {
-        self.write("delete_service", self.rows.delete_service(name, expected, fence), |sim, ()| {
-            check::row_removed(sim, Some(self.port.controller), name)
+        let name = name.to_owned();
+        self.write("delete_service", move |sim, rows, writer| {
+            now(rows.delete_service(&name, expected, fence))?;
+            check::row_removed(sim, Some(writer), &name);
+            Ok(())
         })
         .await
     }
@@ -141,8 +159,11 @@ impl Store for SimStore {
         expected: Version,
         fence: Option<u64>,
     ) -> Result<Version, StoreError> {
-        self.write("put_capacity", self.rows.put_capacity(group, memory, expected, fence), |sim, _| {
-            check::capacity_written(sim, memory)
+        let (group, memory) = (group.to_owned(), memory.clone());
+        self.write("put_capacity", move |sim, rows, _| {
+            let version = now(rows.put_capacity(&group, &memory, expected, fence))?;
+            check::capacity_written(sim, &memory);
+            Ok(version)
         })
         .await
     }
@@ -156,8 +177,11 @@ impl Store for SimStore {
     }
 
     async fn put_templates(&self, templates: &Templates, expected: Version) -> Result<Version, StoreError> {
-        self.write("put_templates", self.rows.put_templates(templates, expected), |sim, _| {
-            check::templates_written(sim, templates);
+        let templates = templates.clone();
+        self.write("put_templates", move |sim, rows, _| {
+            let version = now(rows.put_templates(&templates, expected))?;
+            check::templates_written(sim, &templates);
+            Ok(version)
         })
         .await
     }
@@ -170,22 +194,15 @@ impl Store for SimStore {
 
     async fn put_lease(&self, next: &Lease, expected: Option<&str>) -> Result<(), StoreError> {
         let began = self.port.world.now();
-        let (controller, epoch, released) = (self.port.controller, next.epoch, next.nonce.is_empty());
-        let effect = async {
-            let whole = self.rows.lease().await?;
-            let split = self.port.world.sim().write_own_lease(controller, whole.as_ref(), next, expected);
-            let Some(split) = split else { return self.rows.put_lease(next, expected).await.map(|()| whole) };
-            let (before, lasts) = split?;
-            if lasts {
-                self.rows.put_lease(next, whole.as_ref().map(|lease| lease.nonce.as_str())).await?;
-            }
-            Ok(Some(before))
-        };
-        let written = self.write("put_lease", effect, |sim, before| {
-            check::lease_written(sim, controller, began, before.as_ref(), next);
-            sim.truth.leader = (!released).then_some((controller, epoch));
-        });
-        written.await.map(drop)
+        let (controller, next, expected) = (self.port.controller, next.clone(), expected.map(str::to_owned));
+        self.write("put_lease", move |sim, rows, writer| {
+            let before = write_lease(sim, rows, controller, &next, expected.as_deref())?;
+            check::lease_written(sim, writer, began, before.as_ref(), &next);
+            let leads = writer == controller && !next.nonce.is_empty();
+            sim.truth.leader = leads.then_some((controller, next.epoch));
+            Ok(())
+        })
+        .await
     }
 
     async fn newest_epoch(&self) -> Result<u64, StoreError> {
