@@ -172,8 +172,10 @@ impl Way<'_> {
         let in_flight = by_activator || self.open_at_proxy(pair) > 0;
         let alone_from = self.forgotten_at(self.address(pair)).unwrap_or(self.now).max(condemned_at);
         let has_its_drain = |from| !had_its_drain && self.now < later(from, self.drain);
-        // Whom the activator led to a service whose proxy was never made.
-        let alone = pair.proxy.task_arn.is_none() && pair.service.is_open() && by_activator;
+        // Whom the activator led to a service whose proxy was never made; or was stopped, and who came while that was
+        // written down: until then it leads there.
+        let without_proxy = pair.proxy.task_arn.is_none() || pair.proxy.stop_at.is_some();
+        let alone = without_proxy && pair.service.is_open() && by_activator;
         works && in_flight && has_its_drain(alone_from)
             || self.is_found(pair) && (works || self.now < later(condemned_at, WITHDRAW_FIRST))
             || alone && has_its_drain(condemned_at)

@@ -241,6 +241,27 @@ fn whom_the_activator_leads_to_a_pair_that_is_outdated_has_the_drain() {
     }
 }
 
+/// (Requests that come while it is written down that a pair is to end, seconds after that, whether its service is stopped
+/// then): its proxy was stopped meanwhile, and the activator led them to its service before it knew.
+#[test]
+fn whoever_comes_while_the_end_of_a_pair_is_written_down_is_answered() {
+    for (come, after, stopped) in [(0, 0, true), (1, 0, false), (1, 29, false), (1, 30, true)] {
+        let mut scene = Scene::waking();
+        scene.start_both();
+        scene.withdraw();
+        scene.pass(20);
+        scene.beat(Role::Service, SidecarState::Serving);
+        let (proxy, service) = (scene.arn(Role::Proxy), scene.arn(Role::Service));
+        scene.record.pair.as_mut().unwrap().condemned = Some((scene.now, "its manifest changed".into()));
+        assert_eq!(stops(&scene.step()), std::slice::from_ref(&proxy));
+        scene.activator.in_flight = come;
+        scene.set(&proxy, TaskStatus::Deprovisioning);
+        scene.pass(after);
+        let expected: &[String] = if stopped { &[service] } else { &[] };
+        assert_eq!(stops(&scene.step()), expected, "{come} come, {after} s");
+    }
+}
+
 /// A pair with a request in flight was replaced, though its name still leads to it: (seconds after that at which its
 /// record is gone, seconds after it was replaced, whether its proxy is stopped then).
 #[test]
