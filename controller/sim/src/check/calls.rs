@@ -146,19 +146,33 @@ pub(super) fn next_try(sim: &Sim, row: &ServiceRecord) -> Option<Try> {
         let lasted = last.ready_at.is_some_and(|at| at + 10 * MINUTE <= sim.now + sim.slack_across(at));
         if lasted { 0 } else { last.lost + u32::from(failed) }
     });
+    let comes_back = again(sim, row).is_some_and(|(last, pair)| comes_back(sim, row, last, pair));
     let (generation, on_fargate) = (row.generation, pair.on_fargate.is_some());
-    Some(Try { id: pair.id, generation, at: sim.now, ready_at: None, lost, on_fargate })
+    Some(Try { id: pair.id, generation, at: sim.now, ready_at: None, lost, on_fargate, comes_back })
 }
 
 /// Whether a pair that never found an instance makes way for one on Fargate; or for one on an instance that has room by
-/// the time that its successor may begin, when no task of it was ever made.
+/// the time that its successor may begin, when no task of it was ever made, or for the first time.
 fn leaves_the_queue(sim: &Sim, row: &ServiceRecord, last: &Try, pair: &Pair) -> bool {
     let task = |role| task_of(sim, row, last.id, role);
     let died = |proxy: &SimTask| !proxy.is_there() && proxy.stop_asked.is_none();
+    let makes_way = pair.on_fargate.is_some() || task(Role::Proxy).is_none();
     !last.on_fargate
-        && (pair.on_fargate.is_some() || task(Role::Proxy).is_none())
+        && (makes_way || comes_back(sim, row, last, pair))
         && task(Role::Service).is_none()
         && !task(Role::Proxy).is_some_and(died)
+}
+
+/// Whether a pair whose service had no place, and whose proxy we stopped so that it would run on Fargate, makes way for
+/// one on an instance: what still ended there has gone while that proxy did. Nothing of it has failed, and what was
+/// refused for want of room is spaced by itself; but whoever does so again and again would start proxies for nothing.
+fn comes_back(sim: &Sim, row: &ServiceRecord, last: &Try, pair: &Pair) -> bool {
+    let proxy = task_of(sim, row, last.id, Role::Proxy);
+    !last.on_fargate
+        && !last.comes_back
+        && pair.on_fargate.is_none()
+        && task_of(sim, row, last.id, Role::Service).is_none()
+        && proxy.is_some_and(|proxy| proxy.stop_asked.is_some_and(|(_, ours)| ours))
 }
 
 /// Whether Spot took its proxy back, or had no place for it: nothing of its own has failed. The next one is spaced all

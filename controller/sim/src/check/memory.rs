@@ -74,6 +74,8 @@ pub(super) struct Try {
     pub lost: u32,
     /// Its service task does not run on an instance.
     pub on_fargate: bool,
+    /// It came in place of one that was to make way for one on Fargate.
+    pub comes_back: bool,
 }
 
 /// What the checks remember of a run.
