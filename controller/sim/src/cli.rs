@@ -2,9 +2,11 @@
 
 use crate::driver::{Options, Outcome, run};
 use crate::faults::FAULTS;
-use crate::scenario::{self, NAMES, PAIRED, Tried, scenario};
+use crate::scenario::{NAMES, PAIRED};
 use crate::script::{Script, Size};
 use crate::shrink::shrink;
+use crate::stroke::{self, Stroke};
+use crate::systematic::{self, Tried};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
@@ -16,7 +18,8 @@ const USAGE: &str = "\
 usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N]
        dormouse-sim --seed N [--services N] [--hours N] [--trace] [--shrink]
        dormouse-sim --scenario NAME [--crash WHEN:N[,WHEN:N]] [--read HOW:N] [--trace]
-       dormouse-sim [--crashes] [--pairs] [--reads] [--only NAME] [--jobs N]
+       dormouse-sim [--crashes] [--freezes] [--takeovers] [--pairs] [--reads] [--only NAME] [--every N]
+                    [--jobs N]
        dormouse-sim --faults | --invariants
        dormouse-sim --mutants [NAME,NAME…] [--seeds A..B] [--jobs N] [--table FILE]
        dormouse-sim --mutants --quick [--jobs N] --table FILE
@@ -25,11 +28,15 @@ usage: dormouse-sim --seeds A..B [--jobs N] [--services N] [--hours N] [--most N
 --seed      runs one; --trace prints its timeline, --shrink looks for the shortest run that fails the same way
 --services  so many services instead of as many as the seed says; --hours: at least so long
 --most      stops after so many failures
---scenario  runs a named scenario; --crash before:37,after:52: with crashes around these effects of it;
+--scenario  runs a named scenario; --crash before:37,after:52: with crashes around these effects of it (frozen-before,
+            frozen-after: frozen until another leads; late, overtaken: gone, and the effect comes 8 or 20 s later);
             --read missed:9 (or stale:9): with this read of it gone wrong
 --crashes   a crash at every effect of every scenario, before it and after it
+--freezes   the controller frozen there, before its call leaves or before it hears the answer, until another leads
+--takeovers the controller gone while its call is on its way, which arrives when the next has started, or leads
 --pairs     crashes at every two effects of a wake and of a falling asleep
 --reads     every read of every scenario gone wrong: not answered, or a minute old
+--every     only at every N-th effect or read
 --faults    lists what goes wrong in a run; --invariants: what must never be, and what must come true
 --mutants   plants faults into the product, one at a time, and says what finds each (feature `mutants`); --table
             writes that down; --quick: only by what the table says, and by more if that shows it no more
@@ -58,8 +65,8 @@ impl Args<'_> {
     fn options(&self) -> Options {
         Options {
             trace: self.has("--trace"),
-            crash: self.value("--crash").and_then(|text| scenario::crashes_of(text)),
-            read: self.value("--read").and_then(|text| scenario::read_of(text)),
+            strokes: self.value("--crash").and_then(|text| stroke::read(text)),
+            read: self.value("--read").and_then(|text| systematic::read_of(text)),
         }
     }
 }
@@ -94,13 +101,14 @@ pub fn main(args: &[String]) -> ExitCode {
         let all = crate::mutants::main(&names, &seeds, args.number("--jobs").unwrap_or(2), table);
         return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let systematic = ["--crashes", "--pairs", "--reads"];
-    if systematic.iter().any(|name| args.has(name)) {
-        let one = args.value("--only").cloned();
-        return everywhere(systematic.map(|name| args.has(name)), one.as_deref(), jobs);
+    if SYSTEMATIC.iter().any(|(name, _)| args.has(name)) {
+        return everywhere(&args, jobs);
     }
     if let Some(name) = args.value("--scenario") {
-        return scenario(name).map_or(ExitCode::from(2), |script| play(5, &script, &args.options()));
+        let options = args.options();
+        let strokes: Vec<Stroke> = options.strokes.iter().flatten().map(|(_, stroke)| *stroke).collect();
+        let script = systematic::with_others(name, &strokes);
+        return script.map_or(ExitCode::from(2), |script| play(5, &script, &options));
     }
     if let Some(seed) = args.number("--seed") {
         return one(seed, args.size(), &args.options(), args.has("--shrink"));
@@ -143,8 +151,22 @@ fn play(seed: u64, script: &Script, options: &Options) -> ExitCode {
     if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Crashes, pairs of crashes, odd reads.
-fn everywhere([crashes, pairs, reads]: [bool; 3], only: Option<&str>, jobs: usize) -> ExitCode {
+/// What is tried in each scenario: by its name, at every so-many-th effect or read, with so many jobs.
+type Attempt = fn(&str, usize, usize) -> Tried;
+
+const SYSTEMATIC: [(&str, Attempt); 5] = [
+    ("--crashes", |name, every, jobs| systematic::crash_everywhere(name, 0, every, jobs)),
+    ("--freezes", |name, every, jobs| systematic::freeze_everywhere(name, 0, every, jobs)),
+    ("--takeovers", |name, every, jobs| systematic::take_over_everywhere(name, 0, every, jobs)),
+    ("--reads", |name, every, jobs| systematic::odd_reads(name, 0, every, jobs)),
+    (PAIRS, |name, _, jobs| systematic::crash_in_pairs(name, jobs)),
+];
+
+/// Of all of them the one that takes the square of the time.
+const PAIRS: &str = "--pairs";
+
+/// Tries what is asked for in every scenario, or in one.
+fn everywhere(args: &Args<'_>, jobs: usize) -> ExitCode {
     let mut found = 0;
     let mut tell = |what: &str, name: &str, tried: Tried| {
         let hours = tried.simulated / 3_600_000;
@@ -161,17 +183,12 @@ fn everywhere([crashes, pairs, reads]: [bool; 3], only: Option<&str>, jobs: usiz
             }
         }
     };
-    let chosen = |name: &&&str| only.is_none_or(|only| only == **name);
-    for name in NAMES.iter().filter(chosen) {
-        if crashes {
-            tell("crashes", name, scenario::crash_everywhere(name, 0, 1, jobs));
+    let (only, every) = (args.value("--only"), args.number("--every").unwrap_or(1));
+    let asked = SYSTEMATIC.iter().filter(|(what, _)| args.has(what));
+    for name in NAMES.iter().filter(|name| only.is_none_or(|only| only == **name)) {
+        for (what, attempt) in asked.clone().filter(|(what, _)| *what != PAIRS || PAIRED.contains(name)) {
+            tell(what.trim_start_matches('-'), name, attempt(name, every, jobs));
         }
-        if reads {
-            tell("reads", name, scenario::odd_reads(name, 0, 1, jobs));
-        }
-    }
-    for name in PAIRED.iter().filter(chosen).filter(|_| pairs) {
-        tell("pairs", name, scenario::crash_in_pairs(name, jobs));
     }
     if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

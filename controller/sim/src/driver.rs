@@ -10,7 +10,8 @@ use crate::profile::{Ms, SECOND};
 use crate::queue::{Event, Queue, Report};
 use crate::rng::Rng;
 use crate::script::{MADE, Script, name_of};
-use crate::sim::{CrashAt, Odd, ReadAt, Sim, World};
+use crate::sim::{Odd, ReadAt, Sim, World};
+use crate::stroke::{At, FROZEN_FOR, Strokes};
 use crate::time::{Passed, Time};
 use crate::trace::Trace;
 use crate::truth::Truth;
@@ -19,7 +20,7 @@ use dormouse::plane::Plane as _;
 use dormouse_core::settings::{PrivateZone, Settings};
 use dormouse_manifests::{Fallback, IdleAfter, Service, ServiceSpec, ServiceTemplate};
 use dormouse_state::MemoryStore;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,7 +45,7 @@ pub struct Outcome {
     pub simulated: Ms,
     /// What became of requests.
     pub answers: Answers,
-    /// Effects that controllers had, rows included; counted when crashes were asked for.
+    /// Effects that controllers had, rows included; counted when strokes were asked for.
     pub effects: u64,
     /// Reads that controllers made; counted when an odd one was asked for.
     pub reads: u64,
@@ -61,8 +62,8 @@ pub struct Outcome {
 pub struct Options {
     /// Keep the timeline.
     pub trace: bool,
-    /// Crash at these effects (counted from 0), before (`false`) or after each.
-    pub crash: Option<Vec<(u64, bool)>>,
+    /// What befalls controllers at these effects.
+    pub strokes: Option<Vec<At>>,
     /// Let this read (counted from 0) go wrong.
     pub read: Option<(u64, Odd)>,
 }
@@ -110,8 +111,8 @@ struct Driver {
     /// The world was left alone by everybody for long enough.
     rested: bool,
     events: u64,
-    /// Crashes are tried at effects.
-    crashes: bool,
+    /// Effects may befall controllers.
+    strikes: bool,
 }
 
 impl Driver {
@@ -128,7 +129,7 @@ impl Driver {
             lines: sim.trace.take(),
             simulated: sim.now,
             answers: sim.audit.answers,
-            effects: sim.crash.as_ref().map_or(0, |crash| crash.count),
+            effects: sim.strokes.as_ref().map_or(0, |strokes| strokes.count),
             reads: sim.read.map_or(0, |read| read.count),
             events: driver.events,
             mutations: sim.audit.mutations,
@@ -169,7 +170,7 @@ impl Driver {
             trace: Trace::new(options.trace),
             audit: check::Audit::new(script.drift, apart(script)),
             settings,
-            crash: options.crash.clone().map(|effects| CrashAt { effects, count: 0, due: BTreeSet::new() }),
+            strokes: options.strokes.clone().map(|at| Strokes { at, ..Strokes::default() }),
             read: options.read.map(|(nth, odd)| ReadAt {
                 nth,
                 odd,
@@ -196,7 +197,7 @@ impl Driver {
             template_version: 0,
             rested: false,
             events: 0,
-            crashes: options.crash.is_some(),
+            strikes: options.strokes.is_some(),
             script: script.clone(),
         }
     }
@@ -221,7 +222,7 @@ impl Driver {
             if let Some(event) = event {
                 self.events += 1;
                 self.happen(event);
-                if self.crashes {
+                if self.strikes {
                     // Before its process hears of anything.
                     self.look_after_processes();
                 }
@@ -239,20 +240,31 @@ impl Driver {
         }
     }
 
-    /// Processes that ended by themselves, or that are to crash at this effect, are started anew.
+    /// Processes that ended by themselves, or that are struck down at this effect, are started anew.
     fn look_after_processes(&mut self) {
-        let due =
-            self.world.sim().crash.as_mut().map(|crash| std::mem::take(&mut crash.due)).unwrap_or_default();
+        let due = self.world.sim().strokes.as_mut().map(|strokes| std::mem::take(&mut strokes.due));
+        let due = due.unwrap_or_default();
         for controller in 0..self.processes.len() {
             let ended = self.processes[controller]
                 .as_ref()
                 .is_some_and(|process| process.fate.ended.load(Ordering::Relaxed));
-            let due = due.contains(&controller);
-            if ended || due {
+            let stroke = due.get(&controller);
+            if stroke.is_some_and(|stroke| stroke.freezes()) {
+                self.freeze(controller, FROZEN_FOR);
+            } else if ended || stroke.is_some() {
                 let after = self.world.sim().rng.between(SECOND, 20 * SECOND);
-                self.end_process(controller, after, if due { "crashes" } else { "ended by itself" });
+                let why = if stroke.is_some() { "crashes" } else { "ended by itself" };
+                self.end_process(controller, after, why);
             }
         }
+    }
+
+    fn freeze(&self, controller: usize, span: Ms) {
+        let Some(process) = &self.processes[controller] else { return };
+        process.freeze(true);
+        let mut sim = self.world.sim();
+        check::down(&mut sim, controller);
+        sim.plan(span, Event::Thaw(controller));
     }
 
     fn end_process(&mut self, controller: usize, back_after: Ms, why: &str) {

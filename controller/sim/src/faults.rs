@@ -7,7 +7,8 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("answer lost", "any changing call: it takes effect, and is not answered"),
     (
         "call delayed",
-        "any changing call: seconds on the way; or given up by the caller, and in effect up to 20 s later",
+        "any changing call: seconds on the way, whatever becomes of the caller meanwhile; or given up by it, and in effect \
+         up to 20 s later",
     ),
     ("throttled", "at random; and by the account's real buckets, of which neighbours take up to 98 %"),
     ("service outage", "ECS, Auto Scaling, Route 53, EC2 or DynamoDB answers nobody for up to 10 min"),
@@ -64,8 +65,11 @@ pub const FAULTS: &[(&str, &str)] = &[
         "lost, up to 20 s late and out of order, doubled, forged, sent to the replica that does not lead",
     ),
     ("clocks", "wrong by up to 10 min, each controller's by another; 2 % fast or slow; jumps of up to 60 s"),
-    ("controller crash", "at any await; back after a second to a minute"),
-    ("controller frozen", "for 1-120 s, in the middle of whatever it does"),
+    (
+        "controller crash",
+        "at any await; what it has sent arrives all the same; back after a second to a minute",
+    ),
+    ("controller frozen", "for 1-120 s, in the middle of whatever it does, the making of a call among it"),
     (
         "split brain",
         "for up to 3 min each controller sees of the lease only what it wrote: two or three lead",

@@ -14,7 +14,8 @@
 //! - [`check`]: what must always be true, and what must come true
 //! - [`trace`]: what happened, as a hash and as a timeline; [`rng`]: random numbers
 //! - [`shrink`](mod@shrink): the shortest run that shows a violation
-//! - [`scenario`](mod@scenario): named scenarios, with a crash at every effect; [`faults`]: what goes wrong, to read
+//! - [`scenario`](mod@scenario): named scenarios; [`systematic`]: everything that can go wrong once in each; [`stroke`]:
+//!   what befalls a controller at an effect; [`faults`]: what goes wrong, to read
 //! - `mutants`: faults planted into the product, each to be found (feature `mutants`)
 //! - [`scale`]: what many services cost (`make bench-scale`)
 //! - [`cli`]: the program
@@ -39,6 +40,8 @@ pub mod scenario;
 pub mod script;
 pub mod shrink;
 pub mod sim;
+pub mod stroke;
+pub mod systematic;
 pub mod time;
 pub mod trace;
 pub mod truth;

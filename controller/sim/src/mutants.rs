@@ -11,8 +11,9 @@
 pub mod quick;
 
 use crate::driver::{Options, run};
-use crate::scenario::{NAMES, crash_everywhere, scenario};
+use crate::scenario::{NAMES, scenario};
 use crate::script::Script;
+use crate::systematic::crash_everywhere;
 use dormouse_state::planted::{Fault, plant};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};

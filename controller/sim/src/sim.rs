@@ -5,11 +5,12 @@ use crate::ports::link::Peer;
 use crate::profile::{MINUTE, Ms, Profile};
 use crate::queue::{Event, Queue};
 use crate::rng::Rng;
+use crate::stroke::Strokes;
 use crate::time::Time;
 use crate::trace::Trace;
 use crate::truth::Truth;
 use dormouse_core::settings::Settings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -39,8 +40,8 @@ pub struct Sim {
     pub audit: Audit,
     /// What the installation is configured with.
     pub settings: Settings,
-    /// Set: crash the controller around some effects.
-    pub crash: Option<CrashAt>,
+    /// Set: what befalls controllers at some effects.
+    pub strokes: Option<Strokes>,
     /// Set: one read goes wrong.
     pub read: Option<ReadAt>,
     /// The read that is being answered is as old as a read can be.
@@ -67,18 +68,6 @@ pub struct ReadAt {
     pub until: Ms,
     /// Reads so far.
     pub count: u64,
-}
-
-/// Crashes around certain effects of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CrashAt {
-    /// Effects, counted from 0, at which it crashes. `true`: after the effect, so that its answer is lost; otherwise
-    /// before, so that it never happens.
-    pub effects: Vec<(u64, bool)>,
-    /// Effects so far.
-    pub count: u64,
-    /// The controllers that are to crash now; the driver sees to it.
-    pub due: BTreeSet<usize>,
 }
 
 impl Sim {

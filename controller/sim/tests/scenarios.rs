@@ -1,10 +1,11 @@
-//! Every named scenario comes to rest, and so it does with a crash at any of its effects, and with any of its reads
-//! gone wrong. All effects, reads and pairs are tried by `dormouse-sim --crashes --reads --pairs`, which takes
-//! minutes; here are a few of each.
+//! Every named scenario comes to rest, and so it does with a crash at any of its effects, with the controller frozen or
+//! replaced there, and with any of its reads gone wrong. All effects, reads and pairs are tried by
+//! `dormouse-sim --crashes --freezes --takeovers --reads --pairs`, which takes long; here are a few of each.
 
 use dormouse_sim::driver::{Options, run};
-use dormouse_sim::scenario::{NAMES, Tried, crash_everywhere, odd_reads, scenario};
+use dormouse_sim::scenario::{NAMES, scenario};
 use dormouse_sim::script::{Act, Script};
+use dormouse_sim::systematic::{Tried, crash_everywhere, freeze_everywhere, odd_reads, take_over_everywhere};
 
 #[test]
 fn without_anything_gone_wrong() {
@@ -48,6 +49,20 @@ fn a_crash_at_some_effects_of_each() {
         let tried = crash_everywhere(name, index % 7, 97, 1);
         assert!(tried.runs > 2, "{name}: it has effects");
         harmless(name, &tried);
+    }
+}
+
+#[test]
+fn a_freeze_at_some_effects_of_each() {
+    for (index, name) in (0..).zip(NAMES) {
+        harmless(name, &freeze_everywhere(name, (index * 3) % 11, 97, 1));
+    }
+}
+
+#[test]
+fn a_call_of_each_that_lands_when_its_controller_is_gone() {
+    for (index, name) in (0..).zip(NAMES) {
+        harmless(name, &take_over_everywhere(name, (index * 5) % 13, 97, 1));
     }
 }
 

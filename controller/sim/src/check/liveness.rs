@@ -229,7 +229,7 @@ fn half_way(sim: &Sim, row: &ServiceRecord) -> Option<String> {
 
 /// At the end of a run in which a controller crashed at an effect: as without it.
 pub fn l5_crash_anywhere(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
-    let crashed = sim.crash.as_ref().is_some_and(|crash| !crash.effects.is_empty());
+    let crashed = sim.strokes.as_ref().is_some_and(|strokes| !strokes.at.is_empty());
     if !matches!(moment, Moment::End) || !crashed {
         return None;
     }

@@ -28,15 +28,7 @@ impl Driver {
         }
         match act {
             Act::Crash(controller, down) => return self.end_process(controller, down, "crashes"),
-            Act::Freeze(controller, span) => {
-                if let Some(process) = &self.processes[controller] {
-                    process.freeze(true);
-                    let mut sim = self.world.sim();
-                    check::down(&mut sim, controller);
-                    sim.plan(span, Event::Thaw(controller));
-                }
-                return;
-            }
+            Act::Freeze(controller, span) => return self.freeze(controller, span),
             Act::Replace(controller) => {
                 if let Some(process) = &self.processes[controller] {
                     process.stop();

@@ -27,7 +27,7 @@ fn world(settings: &Settings) -> World {
         trace: Trace::new(false),
         audit: Audit::new(0, 0),
         settings: settings.clone(),
-        crash: None,
+        strokes: None,
         read: None,
         backward: false,
     })
