@@ -269,7 +269,12 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
                 sim.audit.tasks.entry(key).or_insert_with(|| arn.to_owned());
             }
         }
-        Moment::Batch(_) | Moment::Desire(_) | Moment::Desired(_) | Moment::Drain(_) | Moment::End => {}
+        Moment::Batch(_)
+        | Moment::Desire(_)
+        | Moment::Desired(_)
+        | Moment::Drain(_)
+        | Moment::Protect(_)
+        | Moment::End => {}
         Moment::Zone(ours) => zone(sim, ours),
         Moment::Row { controller, fence, before, row } => written(sim, controller, fence, before, row),
         Moment::Removed(_, name) => {

@@ -140,6 +140,7 @@ impl Driver {
             }
             Act::Break(nth) => sim.kill_instance(nth),
             Act::Disconnect(nth, span) => sim.disconnect(nth, span),
+            Act::Other(other) => sim.other(&other),
             Act::Stranger(lives) => sim.stranger_task(lives),
             Act::Record(service, set) => {
                 let name = naming::record_name(&name_of(service), &sim.settings.domain);
@@ -230,8 +231,13 @@ impl Driver {
                 sim.plan(SECOND, Event::Task(arn, step));
             }
         }
-        let strangers =
-            sim.truth.tasks.values().filter(|task| task.is_there() && task.seen.identity.is_none());
+        // Others stay where they are, but for our instances.
+        let on_ours = |on: &String| sim.truth.fleet.is_ours(on);
+        let strangers = sim.truth.tasks.values().filter(|task| {
+            task.is_there()
+                && task.seen.identity.is_none()
+                && task.seen.container_instance.as_ref().is_some_and(on_ours)
+        });
         let strangers: Vec<String> = strangers.map(|task| task.seen.arn.clone()).collect();
         strangers.iter().for_each(|arn| sim.over(arn));
         if !strangers.is_empty() {

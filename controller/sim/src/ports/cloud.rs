@@ -140,9 +140,7 @@ impl Instances for Port {
             Kind::Modify,
             |_| {},
             move |sim| {
-                if draining {
-                    check::before_drain(sim, &arns);
-                }
+                check::before_drain(sim, &arns);
                 sim.set_draining(&arns, draining);
                 Ok(())
             },
@@ -192,6 +190,7 @@ impl Groups for Port {
             Kind::Scale,
             |_| {},
             move |sim| {
+                check::before_protect(sim, &ids);
                 sim.protect(&ids);
                 Ok(())
             },

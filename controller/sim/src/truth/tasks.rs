@@ -62,6 +62,31 @@ struct End {
 }
 
 impl SimTask {
+    /// One that runs, of somebody whose sidecars tell us nothing.
+    pub fn of_another(seen: Task, started_by: String, size: Resources, now: Ms) -> SimTask {
+        SimTask {
+            seen,
+            started_by,
+            token: String::new(),
+            incarnation: String::new(),
+            size,
+            created: now,
+            stop_asked: None,
+            ended_at: None,
+            stopped_at: None,
+            step: 0,
+            public: None,
+            sidecar: Sidecar::new(0, now),
+            unheard: None,
+            history: History::default(),
+        }
+    }
+
+    /// Whether it takes an interface of its instance, as every task of an installation does.
+    fn has_interface(&self) -> bool {
+        self.started_by.starts_with("dormouse/")
+    }
+
     /// Whether it is not over.
     pub fn is_there(&self) -> bool {
         self.seen.status != TaskStatus::Stopped
@@ -158,37 +183,8 @@ impl Sim {
         Ok(RunAnswer::Started(Box::new(seen)))
     }
 
-    /// A stranger's task on an instance with room, or nowhere when there is none.
-    pub fn stranger_task(&mut self, lives: Ms) {
-        let size = Resources { cpu: 128, memory: 128 };
-        let Ok(on) = self.place(size) else { return };
-        let arn = format!("arn:task/stranger-{}", self.truth.number());
-        self.trace.note(self.now, format_args!("a stranger runs {arn} on {on}"));
-        let made = Task::made(&arn, &self.settings.service_cluster, None);
-        let seen = Task { status: TaskStatus::Running, container_instance: Some(on), ..made };
-        let task = SimTask {
-            seen,
-            started_by: "somebody".to_owned(),
-            token: String::new(),
-            incarnation: String::new(),
-            size,
-            created: self.now,
-            stop_asked: None,
-            ended_at: None,
-            stopped_at: None,
-            step: 0,
-            public: None,
-            sidecar: Sidecar::new(0, self.now),
-            unheard: None,
-            history: History::default(),
-        };
-        self.truth.tasks.insert(arn.clone(), task);
-        self.changed(&arn);
-        self.plan(lives, Event::Forget(arn));
-    }
-
     /// Chooses an instance, as ECS's placement does: any with room.
-    fn place(&mut self, size: Resources) -> Result<String, &'static str> {
+    pub fn place(&mut self, size: Resources) -> Result<String, &'static str> {
         let room = self.with_room(size)?;
         let index = self.rng.index(room.len());
         Ok(room[index].clone())
@@ -196,12 +192,11 @@ impl Sim {
 
     /// The instances with room, or why there is none.
     pub fn with_room(&self, size: Resources) -> Result<Vec<String>, &'static str> {
-        if self.truth.fleet.members.values().all(|member| !member.joined) {
+        if self.truth.fleet.in_cluster().next().is_none() {
             return Err("NO_INSTANCES");
         }
         let (mut room, mut why) = (Vec::new(), "RESOURCE:CPU");
-        let open = self.truth.fleet.members.values();
-        for member in open.filter(|member| member.joined && member.active && member.connected) {
+        for member in self.truth.fleet.in_cluster().filter(|member| member.active && member.connected) {
             let on = || {
                 self.truth.tasks.values().filter(|task| {
                     task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
@@ -212,7 +207,7 @@ impl Sim {
                 why = "RESOURCE:CPU";
             } else if free.memory < size.memory {
                 why = "RESOURCE:MEMORY";
-            } else if on().filter(|task| task.seen.identity.is_some()).count() >= INTERFACES {
+            } else if on().filter(|task| task.has_interface()).count() >= INTERFACES {
                 why = "RESOURCE:ENI";
             } else {
                 room.push(member.arn.clone());

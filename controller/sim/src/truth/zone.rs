@@ -121,7 +121,7 @@ impl Sim {
                 Change::Create(set) => (set, "create"),
                 Change::Delete(set) => (set, "delete"),
             };
-            let who = if ours { "we" } else { "an operator" };
+            let who = if ours { "we" } else { "others" };
             self.trace.note(
                 self.now,
                 format_args!("{who} {verb} {} {} {}", set.kind, set.name, set.values.join(" ")),
@@ -280,6 +280,10 @@ impl Sim {
     /// An operator's change of a name: puts a record of theirs there, or takes it away.
     pub fn operator_record(&mut self, which: Which, name: &str, address: Option<&str>) {
         let at = (name.to_owned(), "A".to_owned());
+        if self.truth.strangers.sets(which).contains_key(&at) {
+            // An operator knows that it is somebody's.
+            return;
+        }
         let mut changes: Vec<Change> =
             self.zone(which).sets.get(&at).cloned().map(Change::Delete).into_iter().collect();
         if let Some(address) = address {
