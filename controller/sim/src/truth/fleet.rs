@@ -363,10 +363,11 @@ impl Sim {
         self.fleet_changed();
     }
 
-    /// SetInstanceProtection.
+    /// SetInstanceProtection, by way of the adapter: Auto Scaling refuses a call with one that is not InService, and the
+    /// others of it are protected by a second call.
     pub fn protect(&mut self, ids: &[String]) {
         for member in self.truth.fleet.members.values_mut().filter(|member| ids.contains(&member.id)) {
-            if !member.protected {
+            if !member.protected && member.lifecycle == "InService" {
                 self.trace.note(self.now, format_args!("{} is protected", member.id));
                 member.protected = true;
             }

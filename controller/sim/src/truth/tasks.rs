@@ -111,8 +111,10 @@ impl SimTask {
 impl Sim {
     /// RunTask.
     pub fn run_task(&mut self, call: &RunCall) -> Result<RunAnswer, CloudError> {
-        let fingerprint =
-            format!("{:?}{:?}{:?}{:?}", call.identity, call.started_by, call.parameters, call.env);
+        let fingerprint = format!(
+            "{:?}{:?}{:?}{:?}{:?}",
+            call.identity, call.started_by, call.parameters, call.env, call.tags
+        );
         if let Some((known, arn)) = self.truth.tokens.get(&call.client_token) {
             return Ok(match self.truth.tasks.get(arn) {
                 Some(task) if *known == fingerprint => RunAnswer::Started(Box::new(task.seen.clone())),
@@ -260,6 +262,7 @@ impl Sim {
                 task.seen.status = TaskStatus::Deprovisioning;
                 self.containers_end(arn);
                 self.next_step(arn, (SECOND, 10 * SECOND));
+                self.give_address_up(arn);
             }
             TaskStatus::Deprovisioning => self.over(arn),
             _ => return,
@@ -312,6 +315,20 @@ impl Sim {
             self.trace.note(self.now, format_args!("{arn} is taken back by Spot"));
             self.end_task(arn, "SpotInterruption", "Your Spot Task was interrupted.", None);
         }
+    }
+
+    /// Its interface goes while it is in DEPROVISIONING, and the public address with it: somebody else may have it before
+    /// the task is STOPPED.
+    ///
+    /// Source: Amazon ECS Developer Guide, "Amazon ECS task lifecycle".
+    fn give_address_up(&mut self, arn: &str) {
+        let Some(address) = self.truth.tasks.get(arn).and_then(|task| task.public.clone()) else { return };
+        if self.truth.network.public.get(&address).is_none_or(|owner| owner != arn) {
+            return;
+        }
+        self.truth.network.interfaces.remove(&format!("eni-{arn}"));
+        self.truth.network.release_public(&address);
+        self.maybe_to_a_stranger();
     }
 
     /// The address that was just released may go to somebody else, who keeps it for a while.
@@ -416,6 +433,7 @@ impl Sim {
             task.seen.status = TaskStatus::Deprovisioning;
             task.sidecar.exited = true;
             self.next_step(arn, (SECOND, 5 * SECOND));
+            self.give_address_up(arn);
         } else {
             task.seen.status = TaskStatus::Stopping;
             // One that ended by itself serves nobody any more; one that was told to ends what it has.
@@ -448,11 +466,7 @@ impl Sim {
         if let Some(address) = task.seen.private_address.clone() {
             self.truth.network.release_private(&address);
         }
-        if let Some(address) = task.public.clone() {
-            self.truth.network.interfaces.remove(&format!("eni-{arn}"));
-            self.truth.network.release_public(&address);
-            self.maybe_to_a_stranger();
-        }
+        self.give_address_up(arn);
         self.changed(arn);
         self.plan(VISIBLE, Event::Forget(arn.to_owned()));
     }
@@ -499,6 +513,12 @@ impl Sim {
             }
         }
         listed
+    }
+
+    /// How many tasks a listing has right now.
+    pub fn list_tasks_now(&self, cluster: &str, started_by: &str) -> usize {
+        let tasks = self.truth.tasks.values().filter(|task| task.started_by == started_by);
+        tasks.filter(|task| task.seen.cluster == cluster && !task.seen.stopping).count()
     }
 
     /// DescribeTasks, as of `lag` ago.
