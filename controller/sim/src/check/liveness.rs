@@ -87,6 +87,11 @@ pub(super) fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
     Some(placed + sim.now.saturating_sub(up))
 }
 
+/// Whether a service says that its name is somebody else's, and it is: the zone is looked at.
+fn is_in_conflict(sim: &Sim, row: &ServiceRecord) -> bool {
+    holds(row, ConditionType::Conflict) && is_taken(sim, &row.name)
+}
+
 fn is_up(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     if !is_ready(row) {
         if !is_explained(row) {
@@ -94,7 +99,7 @@ fn is_up(sim: &Sim, row: &ServiceRecord) -> Option<String> {
         }
         let why = row.conditions.iter().find(|known| known.kind == ConditionType::Degraded);
         let why = why.map(|known| format!("{}: {}", known.reason, known.message)).unwrap_or_default();
-        let expected = holds(row, ConditionType::Conflict) || is_crowded(sim);
+        let expected = is_in_conflict(sim, row) || is_crowded(sim);
         return (!expected).then(|| format!("{} is not ready in a world without faults: {why}", row.name));
     }
     let running = |role| -> Vec<&SimTask> {
@@ -224,7 +229,7 @@ fn half_way(sim: &Sim, row: &ServiceRecord) -> Option<String> {
         return Some(format!("{} is still being deleted", row.name));
     }
     let there = row.phase == if row.desired == Desired::Awake { Phase::Awake } else { Phase::Asleep };
-    let expected = there || is_explained(row) && (holds(row, ConditionType::Conflict) || is_crowded(sim));
+    let expected = there || is_explained(row) && (is_in_conflict(sim, row) || is_crowded(sim));
     if !expected || !row.retiring.is_empty() || row.successor.is_some() {
         return Some(format!("{} is {:?}, to be {:?}", row.name, row.phase, row.desired));
     }
@@ -316,6 +321,7 @@ pub fn l8_drift(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                     .map(|(key, _)| format!("{key} for {} minutes", most / MINUTE))
             };
             lasts("clash ", 3 * MINUTE)
+                .or_else(|| lasts("unfounded ", 7 * MINUTE))
                 .or_else(|| lasts("astray ", 6 * MINUTE))
                 .or_else(|| lasts("broken ", 2 * MINUTE))
         }
@@ -381,6 +387,11 @@ pub fn keep_time(sim: &mut Sim) {
         let put_off = row.conditions.iter().any(|known| known.status && known.reason == "CallRefused");
         if awake && !put_off && row.pair.as_ref().is_some_and(|pair| is_over(sim, row, pair.id)) {
             held.push(format!("broken {name} is to be awake, and its pair is over"));
+        }
+        if holds(row, ConditionType::Conflict) && !is_taken(sim, name) {
+            held.push(format!(
+                "unfounded {name} says that there is a conflict, and its name is nobody else's"
+            ));
         }
         if awake && !holds(row, ConditionType::Conflict) && clashes(sim, row) {
             held.push(format!("clash {name} serves, its name is another's, and no conflict is said"));

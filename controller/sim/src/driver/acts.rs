@@ -135,6 +135,9 @@ impl Driver {
                     && let Some(task) = sim.truth.tasks.get_mut(&arn)
                     && task.sidecar.answers_at < Ms::MAX
                 {
+                    if task.sidecar.answers_at <= sim.now {
+                        sim.audit.answered_until.insert(arn, sim.now);
+                    }
                     task.sidecar.answers_at = sim.now + span;
                 }
             }
