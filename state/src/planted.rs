@@ -188,6 +188,8 @@ mod faults {
         NoOwnership,
         /// A record is put back as often as somebody takes it away.
         FightsOutsiders,
+        /// Every installation's claims are taken for one's own.
+        ClaimsOfAll,
 
         // Instances.
         /// What runs on an instance does not keep it.
@@ -204,6 +206,8 @@ mod faults {
         NeverShrinks,
         /// The desired capacity is raised before that is written down.
         GrowsUnintended,
+        /// Empty instances are drained, whoever's they are.
+        DrainsOthers,
 
         // Whom the webhook tells.
         /// What could not be told counts as told.

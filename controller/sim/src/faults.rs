@@ -49,6 +49,10 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("no capacity", "EC2 has no instance of the group's types for up to 15 min"),
     ("AZ rebalance", "the group launches another instance and takes an unprotected one away"),
     ("strangers' tasks", "somebody runs tasks on our instances"),
+    (
+        "another installation",
+        "in the same account: its instances in our cluster, its tasks on ours, its records and claims, also of names of ours",
+    ),
     ("Route 53 busy", "PriorRequestNotComplete for up to 10 s"),
     (
         "slow INSYNC",

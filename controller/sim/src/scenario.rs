@@ -2,11 +2,11 @@
 //! ([`systematic`](crate::systematic)).
 
 use crate::profile::{MINUTE, Ms, Profile, SECOND};
-use crate::script::{Act, Aws, MADE, Script};
+use crate::script::{Act, Aws, MADE, Other, Script};
 use dormouse_peer::wire::Role;
 
 /// Every scenario by name.
-pub const NAMES: [&str; 54] = [
+pub const NAMES: [&str; 55] = [
     "wake-cold",
     "wake-warm",
     "wake-by-request",
@@ -46,6 +46,7 @@ pub const NAMES: [&str; 54] = [
     "rebalance",
     "foreign-record",
     "foreign-private-record",
+    "another-installation",
     "row-lost",
     "row-lost-with-its-tasks",
     "lease-lost",
@@ -212,6 +213,25 @@ pub fn scenario(name: &str) -> Option<Script> {
                 (up, Act::PrivateRecord(0, true)),
                 (up + MINUTE, Act::PrivateRecord(0, false)),
                 (up + 2 * MINUTE, Act::Sleep(0)),
+            ]
+        }
+        // It has our service's name before we have, and for a while one of ours that is asleep.
+        "another-installation" => {
+            (services, private) = (2, true);
+            vec![
+                (SECOND, Act::Other(Other::SetsUp)),
+                (10 * SECOND, Act::Other(Other::Claims(1, 5 * MINUTE))),
+                wake,
+                (30 * SECOND, Act::Wake(1)),
+                (2 * MINUTE, Act::Other(Other::Task(Role::Service, 20 * MINUTE))),
+                ask(up, 5, 5 * SECOND),
+                (up + 6 * MINUTE, Act::Sleep(0)),
+                (up + 8 * MINUTE, Act::Sleep(1)),
+                (up + 10 * MINUTE, Act::Other(Other::Claims(0, MINUTE))),
+                (up + 16 * MINUTE, Act::Wake(0)),
+                (up + 20 * MINUTE, Act::Sleep(0)),
+                (up + 23 * MINUTE, Act::Other(Other::Claims(0, MINUTE))),
+                (up + 23 * MINUTE, Act::Wake(0)),
             ]
         }
         "row-lost" => vec![wake, (up, Act::LoseRow(0)), (up + 2 * MINUTE, Act::Declare(0))],

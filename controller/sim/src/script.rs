@@ -95,6 +95,21 @@ pub enum Act {
     Scarce(bool, Ms),
     /// Somebody raises the group's smallest size to this, for so long.
     Least(u32, Ms),
+    /// Another installation in the same account does something.
+    Other(Other),
+}
+
+/// What another installation does, in the same clusters and zones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Other {
+    /// It comes: with an instance of another group, a service that is awake, and its records.
+    SetsUp,
+    /// An instance of its group joins the cluster, and is terminated after a while.
+    Instance(Ms),
+    /// A task of it runs for so long.
+    Task(Role, Ms),
+    /// It has a service of the same name as ours, and claims that name in the zones for so long, if it is free.
+    Claims(usize, Ms),
 }
 
 /// A service of AWS.
@@ -148,6 +163,7 @@ impl Act {
             | Act::Poison(service)
             | Act::PrivateRecord(service, _)
             | Act::Record(service, _)
+            | Act::Other(Other::Claims(service, _))
             | Act::Undo(service, ..) => *service < services || *service >= MADE,
             Act::Crash(controller, _)
             | Act::Freeze(controller, _)
@@ -164,6 +180,7 @@ impl Act {
             | Act::Outage(..)
             | Act::Rebalance
             | Act::Scarce(..)
+            | Act::Other(_)
             | Act::Least(..)
             | Act::Barren(_) => true,
         }
@@ -318,6 +335,14 @@ impl Script {
             profile.receiver_lost = rate();
             profile.receiver_slow = rate();
         }
+        let mut apart = Rng::new(seed ^ 0x5_74A6E);
+        if apart.chance(250) {
+            acts.push((SECOND, Act::Other(Other::SetsUp)));
+            for _ in 0..apart.between(2, 10) {
+                let at = apart.between(MINUTE, calm_at - MINUTE);
+                acts.push((at, Act::Other(other(&mut apart, services))));
+            }
+        }
         // Something to serve in any case.
         acts.push((rng.between(10 * SECOND, 3 * MINUTE), Act::Wake(0)));
         acts.append(&mut late);
@@ -365,6 +390,17 @@ fn act_on_made(rng: &mut Rng, made: usize) -> Act {
         16 => Act::LoseRow(service),
         17 => Act::DeleteTemplate,
         _ => Act::DeclareTemplate,
+    }
+}
+
+/// What another installation does beside ours.
+fn other(rng: &mut Rng, services: usize) -> Other {
+    let span = rng.between(30 * SECOND, 20 * MINUTE);
+    match rng.below(6) {
+        0 => Other::Instance(span),
+        1 => Other::Task(Role::Proxy, span),
+        2 | 3 => Other::Task(Role::Service, span),
+        _ => Other::Claims(rng.index(services), span),
     }
 }
 

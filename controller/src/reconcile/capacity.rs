@@ -3,7 +3,7 @@
 use super::{Controller, Key};
 use dormouse_aws::ports::CloudError;
 use dormouse_core::budget::Kind;
-use dormouse_core::capacity::{self, Step};
+use dormouse_core::capacity::{self, Step, joining};
 use dormouse_core::redate;
 use dormouse_state::{CapacityMemory, StoreError};
 use std::time::Duration;
@@ -202,10 +202,7 @@ impl Controller {
     pub(super) fn capacity_moves(&self) -> bool {
         let stirring = self.records.stirring();
         let world = self.world();
-        let joining = world.fleet.whole().is_some_and(|(_, fleet)| {
-            let active = fleet.instances.iter().filter(|instance| instance.connected).count();
-            usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > active
-        });
+        let joining = world.fleet.whole().is_some_and(|(_, fleet)| joining::is_joining(fleet));
         !world.demand_of_the_group(&stirring, self.now()).waiting.is_empty() || world.is_removing() || joining
     }
 

@@ -46,7 +46,7 @@ impl Controller {
             let (Some(zone), Some(_)) = (world.zone.get(), world.tasks.listed_at) else { return None };
             dns::plan(&settings, &by_name, &wants, zone, now)
         };
-        self.note_conflicts(&plan.conflicts);
+        self.note_conflicts(&self.settings.zone, &plan.conflicts);
         if self.observe_only {
             if !plan.groups.is_empty() {
                 info!(changes = ?plan.groups, "would change the zone; the policy is to observe");
@@ -92,6 +92,7 @@ impl Controller {
             };
             dns::plan_private(&self.settings, &zone.name, &wants, known)
         };
+        self.note_conflicts(&zone.id, &plan.conflicts);
         if self.observe_only {
             return None;
         }
@@ -297,17 +298,10 @@ impl Controller {
         Some(AGAIN)
     }
 
-    fn note_conflicts(&self, conflicts: &BTreeMap<String, String>) {
-        let mut world = self.world();
-        if world.conflicts == *conflicts {
-            return;
-        }
-        let touched: Vec<String> = world.conflicts.keys().chain(conflicts.keys()).cloned().collect();
-        world.conflicts.clone_from(conflicts);
-        drop(world);
-        for name in touched {
-            self.schedule(&name);
-        }
+    /// What of services' names is not ours in a zone.
+    fn note_conflicts(&self, zone: &str, conflicts: &BTreeMap<String, String>) {
+        let touched = self.world().conflicts.note(zone, conflicts);
+        touched.iter().for_each(|name| self.schedule(name));
     }
 }
 

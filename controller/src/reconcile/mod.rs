@@ -7,7 +7,7 @@
 //!   `packed`: what is kept of one that is sound asleep; `dependents`: who depends on whom
 //! - `backends`: where containers answer, for those who wait
 //! - [`world`]: everything observed; `known_zone`, `known_fleet`: a zone and the instances among it; [`refused`]: what
-//!   is tried again later
+//!   is tried again later; `conflicts`: names that are somebody else's
 //! - `sweep`: the one reader of the cloud, fast while something moves, slow otherwise; `agenda`: when it reads what
 //! - `joining`: looks for an instance that somebody waits for
 //! - `lifecycle`, `dns`, `capacity`: the three reconcilers' shells
@@ -26,6 +26,7 @@ mod agenda;
 mod backends;
 mod cache;
 mod capacity;
+mod conflicts;
 mod dependents;
 mod dns;
 mod form;

@@ -1,5 +1,6 @@
 //! Everything observed, in one place behind one short lock: tasks, fleet, zones, heartbeats, refusals.
 
+use super::conflicts::Conflicts;
 use super::known_fleet::KnownFleet;
 use super::known_zone::KnownZone;
 use super::records::Stirring;
@@ -68,7 +69,7 @@ pub struct World {
     /// What was refused, or not answered.
     pub refused: Refused,
     /// Service → what of its name is not ours.
-    pub conflicts: BTreeMap<String, String>,
+    pub conflicts: Conflicts,
     /// Container instance → since when ECS says it is full, with how many tasks, and for which size.
     full: BTreeMap<String, (Timestamp, u32, Resources)>,
     /// When Fargate Spot last had no capacity for a task.
@@ -279,8 +280,8 @@ impl World {
             self.tasks.by_arn.values().filter_map(|task| Some(task.identity.as_ref()?.service.as_str()));
         let used = self.activator.iter().filter(|(_, at)| at.in_flight > 0).map(|(name, _)| name.as_str());
         let elsewhere = self.standbys.values().flat_map(|standby| standby.report.in_use.keys());
-        let others =
-            elsewhere.chain(self.refused.services()).chain(self.conflicts.keys()).map(String::as_str);
+        let others = elsewhere.chain(self.refused.services()).map(String::as_str);
+        let others = others.chain(self.conflicts.services());
         tasks.chain(used).chain(others).collect()
     }
 
@@ -289,7 +290,7 @@ impl World {
         self.tasks.by_arn.of(name).next().is_some()
             || self.at_activators(name).in_flight > 0
             || self.refused.any(name)
-            || self.conflicts.contains_key(name)
+            || self.conflicts.of(name).is_some()
     }
 
     /// One service's view. The rest of it is not observed: what others want, and what was compared before.
@@ -307,7 +308,7 @@ impl World {
             room,
             dependents_awake,
             probed: self.probes.get(&record.name).map(|(at, address)| (*at, address.as_str())),
-            conflict: self.conflicts.get(&record.name).map(String::as_str),
+            conflict: self.conflicts.of(&record.name),
             refusal: self.refused.call(&record.name),
             stop_refusal: self.refused.stop(&record.name),
             unanswered: self.refused.unanswered(&record.name),
@@ -370,7 +371,9 @@ mod tests {
             ("run", |world, own, now| {
                 world.refused.refuse_run(&own.service, own.role, "an outage".into(), now)
             }),
-            ("conflict", |world, own, _| drop(world.conflicts.insert(own.service, "taken".into()))),
+            ("conflict", |world, own, _| {
+                drop(world.conflicts.note("Z1", &[(own.service, "taken".into())].into()))
+            }),
         ];
         for (what, happens) in cases {
             let mut world = World::default();

@@ -17,6 +17,12 @@ pub fn is_awaited(fleet: &Fleet, demand: &Demand, now: Timestamp) -> bool {
         && fleet.group.members.iter().any(|member| member.is_part() && !joined(&member.ec2_id))
 }
 
+/// Whether the group is to have more instances than have joined, and speak with ECS.
+pub fn is_joining(fleet: &Fleet) -> bool {
+    let there = fleet.own().filter(|instance| instance.connected).count();
+    usize::try_from(fleet.group.desired).unwrap_or(usize::MAX) > there
+}
+
 /// Whether one of the container instances `listed` (ARNs) has joined since the fleet was read.
 pub fn has_joined(fleet: &Fleet, listed: &[String]) -> bool {
     let known: BTreeSet<&str> = fleet.instances.iter().map(|instance| instance.arn.as_str()).collect();

@@ -106,6 +106,11 @@ pub fn plan(
         let fewer = fleet.group.desired.saturating_sub(1);
         steps.iter_mut().filter(terminates).for_each(|step| *step = Step::SetDesired(fewer));
     }
+    if planted!(DrainsOthers) {
+        let others = fleet.instances.iter().filter(|other| fleet.own().all(|own| own.arn != other.arn));
+        let empty = others.filter(|other| other.active && other.tasks == 0);
+        steps.extend(empty.map(|other| Step::Drain(vec![other.arn.clone()])));
+    }
     steps.extend(protect(&fleet.group, &memory));
     Plan { memory, steps, placement, requeue }
 }

@@ -81,8 +81,7 @@ pub fn place(
     slots.sort_by(|a, b| (b.tasks, &a.instance.ec2_id).cmp(&(a.tasks, &b.instance.ec2_id)));
 
     let limit = settings.max_tasks_per_instance;
-    let fits_none =
-        |want: &Want| fleet.instances.iter().all(|instance| !instance.registered.fits(want.resources));
+    let fits_none = |want: &Want| fleet.own().all(|instance| !instance.registered.fits(want.resources));
     let largest = largest(fleet);
     let joined = fleet.instances.iter().filter(|instance| {
         fleet.group.members.iter().any(|member| member.ec2_id == instance.ec2_id && member.is_part())
@@ -178,9 +177,9 @@ fn on_new(fleet: &Fleet, memory: &CapacityMemory, may_be: bool) -> Room {
     }
 }
 
-/// The largest instance that there is, to be remembered for when there is none.
+/// The largest instance of the group that there is, to be remembered for when there is none.
 pub(super) fn largest(fleet: &Fleet) -> Option<Resources> {
-    fleet.instances.iter().map(|instance| instance.registered).max_by_key(|size| (size.memory, size.cpu))
+    fleet.own().map(|instance| instance.registered).max_by_key(|size| (size.memory, size.cpu))
 }
 
 fn from_memory(size: InstanceSize) -> Resources {

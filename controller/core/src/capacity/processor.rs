@@ -20,8 +20,8 @@ pub(super) fn of_another(fleet: &Fleet, want: &Want) -> Option<Room> {
     let wanted = want.architecture?;
     let is = match fleet.launches {
         Some(launched) => launched,
-        None if fleet.instances.iter().any(|instance| runs(instance, want)) => return None,
-        None => fleet.instances.first()?.architecture?,
+        None if fleet.own().any(|instance| runs(instance, want)) => return None,
+        None => fleet.own().next()?.architecture?,
     };
     let message = format!(
         "its task is for {wanted}, and the group's instances are {is}: have its image built for these, and name them in \
@@ -36,7 +36,7 @@ pub fn is_in_doubt(settings: &Settings, demand: &Demand, fleet: &Fleet) -> bool 
     let Some(launched) = fleet.launches else { return false };
     let other = |is: Architecture| is != launched;
     let mut waited_for = demand.waiting.iter().filter_map(|want| want.architecture.or(settings.architecture));
-    let mut there = fleet.instances.iter().filter_map(|instance| instance.architecture);
+    let mut there = fleet.own().filter_map(|instance| instance.architecture);
     // Whoever waits for what is launched is in doubt only if another one has joined.
     waited_for.next().is_some_and(|first| other(first) || waited_for.any(other) || there.any(other))
 }

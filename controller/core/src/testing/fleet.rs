@@ -28,6 +28,14 @@ impl Fleet {
         self.expecting(id)
     }
 
+    /// With an instance of another group that has joined the same cluster and runs so many tasks.
+    pub(crate) fn beside(mut self, id: &str, tasks: u32) -> Fleet {
+        self = self.having(id, tasks);
+        self.group.members.retain(|member| member.ec2_id != id);
+        self.group.desired -= 1;
+        self
+    }
+
     /// With an instance that the group has started and that has not joined.
     pub(crate) fn expecting(mut self, id: &str) -> Fleet {
         self.group.members.push(Member { ec2_id: id.into(), lifecycle: "InService".into(), protected: true });

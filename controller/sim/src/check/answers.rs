@@ -1,9 +1,10 @@
 //! S16 and S17: what users are told.
 
 use super::Moment;
-use crate::profile::SECOND;
+use crate::profile::{Ms, SECOND};
 use crate::sim::Sim;
 use crate::truth::requests::Request;
+use dormouse_core::observed::TaskStatus;
 use dormouse_peer::wire::Role;
 use dormouse_state::{ConditionType, ServiceRecord};
 
@@ -23,9 +24,25 @@ pub fn s16_truth_of_ready(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
     let address = arn.and_then(|arn| sim.truth.tasks.get(arn)?.public.clone()).unwrap_or_default();
     let probed = sim.audit.probes.get(&(row.name.clone(), address)).copied();
     // The write itself takes up to five seconds.
-    probed
-        .is_none_or(|at| sim.now - at > 16 * SECOND + sim.slack_since(at))
-        .then(|| format!("{} is said to be ready, last probed {probed:?}", row.name))
+    if probed.is_none_or(|at| sim.now - at > 16 * SECOND + sim.slack_since(at)) {
+        return Some(format!("{} is said to be ready, last probed {probed:?}", row.name));
+    }
+    answers_nobody(sim, row)
+}
+
+/// A service that did not answer when it was said to be ready, nor as lately as a report of its may be old: it is said by
+/// its sidecar, whose reports may come late.
+fn answers_nobody(sim: &Sim, row: &ServiceRecord) -> Option<String> {
+    let pair = row.pair.as_ref()?;
+    let task = super::tasks::task_of(sim, row, pair.id, Role::Service)?;
+    let late = if sim.is_faultless() { 0 } else { 20 * SECOND + sim.profile.task_lag };
+    let lately = |at: Ms| sim.now <= at + 16 * SECOND + late + sim.slack_since(at);
+    let began = task.sidecar.answers_at.max(task.sidecar.started_at);
+    let answers = task.runs() && began <= sim.now && task.seen.status == TaskStatus::Running;
+    let did = sim.audit.answered_until.get(&task.seen.arn).is_some_and(|at| lately(*at));
+    let ended = task.ended_at.is_some_and(lately) && began <= sim.now;
+    (!answers && !did && !ended)
+        .then(|| format!("{} is said to be ready, and {} does not answer", row.name, task.seen.arn))
 }
 
 /// Whether a pair that got ready beside the one that served is what serves from now on.

@@ -60,13 +60,13 @@ fn unintended(sim: &Sim, change: &Change) -> Option<String> {
             return None;
         }
         Change::Delete(_) => {
-            let known = sim.audit.addresses.iter().filter(|(name, _)| name == service);
+            let known = sim.audit.addresses.keys().filter(|(name, _)| name == service);
             let intended = known
                 .into_iter()
                 .any(|(_, address)| !address.as_ref().is_some_and(|a| set.values.contains(a)));
             return (!intended).then(|| format!("{} is deleted without an intent", set.name));
         }
     };
-    let intended = sim.audit.addresses.contains(&(service.to_owned(), address));
+    let intended = sim.audit.addresses.contains_key(&(service.to_owned(), address));
     (!intended).then(|| format!("{} is created without an intent", set.name))
 }

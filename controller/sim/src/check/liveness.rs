@@ -7,7 +7,7 @@ use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::sidecar::millis;
 use crate::truth::tasks::SimTask;
-use crate::truth::zone::lookup;
+use crate::truth::zone::{SimZone, lookup};
 use dormouse_core::definition::service_resources;
 use dormouse_core::naming;
 use dormouse_core::observed::TaskStatus;
@@ -87,6 +87,11 @@ pub(super) fn own_share(sim: &Sim, row: &ServiceRecord) -> Option<Ms> {
     Some(placed + sim.now.saturating_sub(up))
 }
 
+/// Whether a service says that its name is somebody else's, and it is: the zone is looked at.
+fn is_in_conflict(sim: &Sim, row: &ServiceRecord) -> bool {
+    holds(row, ConditionType::Conflict) && is_taken(sim, &row.name)
+}
+
 fn is_up(sim: &Sim, row: &ServiceRecord) -> Option<String> {
     if !is_ready(row) {
         if !is_explained(row) {
@@ -94,7 +99,7 @@ fn is_up(sim: &Sim, row: &ServiceRecord) -> Option<String> {
         }
         let why = row.conditions.iter().find(|known| known.kind == ConditionType::Degraded);
         let why = why.map(|known| format!("{}: {}", known.reason, known.message)).unwrap_or_default();
-        let expected = holds(row, ConditionType::Conflict) || is_crowded(sim);
+        let expected = is_in_conflict(sim, row) || is_crowded(sim);
         return (!expected).then(|| format!("{} is not ready in a world without faults: {why}", row.name));
     }
     let running = |role| -> Vec<&SimTask> {
@@ -131,9 +136,16 @@ fn is_crowded(sim: &Sim) -> bool {
     let max = usize::try_from(sim.truth.fleet.max).unwrap_or(usize::MAX);
     let awake = || sim.audit.rows.values().filter(|row| row.desired == Desired::Awake);
     let large = awake().filter(|row| row.spec.cpu > 1024).count();
-    let there = sim.truth.tasks.values().filter(|task| task.is_there());
-    let strangers = there.filter(|task| task.seen.identity.is_none()).count();
+    let strangers = sim.truth.tasks.values().filter(|task| is_in_the_way(sim, task)).count();
     awake().count() + strangers > max * 3 || large > max || large == max && awake().count() > 1
+}
+
+/// Whether a task of somebody else takes a place of our group.
+fn is_in_the_way(sim: &Sim, task: &SimTask) -> bool {
+    let on_ours = |on: &String| sim.truth.fleet.is_ours(on);
+    task.is_there()
+        && task.seen.identity.is_none()
+        && task.seen.container_instance.as_ref().is_some_and(on_ours)
 }
 
 /// As time passes: what sleeps is gone when its time is over, and what nobody has used for long sleeps. At the end:
@@ -182,8 +194,7 @@ pub fn l3_zero(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             Some(format!("{} runs, and for eight minutes there was no task", left.id))
         }
         Moment::End => {
-            let strangers =
-                sim.truth.tasks.values().any(|task| task.is_there() && task.seen.identity.is_none());
+            let strangers = sim.truth.tasks.values().any(|task| is_in_the_way(sim, task));
             let awake = sim.audit.rows.values().filter(|row| row.desired == Desired::Awake).count();
             let (living, min, desired) = (members(sim).count(), sim.truth.fleet.min, sim.truth.fleet.desired);
             let most = awake.max(usize::try_from(min).unwrap_or(0));
@@ -218,7 +229,7 @@ fn half_way(sim: &Sim, row: &ServiceRecord) -> Option<String> {
         return Some(format!("{} is still being deleted", row.name));
     }
     let there = row.phase == if row.desired == Desired::Awake { Phase::Awake } else { Phase::Asleep };
-    let expected = there || is_explained(row) && (holds(row, ConditionType::Conflict) || is_crowded(sim));
+    let expected = there || is_explained(row) && (is_in_conflict(sim, row) || is_crowded(sim));
     if !expected || !row.retiring.is_empty() || row.successor.is_some() {
         return Some(format!("{} is {:?}, to be {:?}", row.name, row.phase, row.desired));
     }
@@ -309,7 +320,10 @@ pub fn l8_drift(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
                     .find(late)
                     .map(|(key, _)| format!("{key} for {} minutes", most / MINUTE))
             };
-            lasts("astray ", 6 * MINUTE).or_else(|| lasts("broken ", 2 * MINUTE))
+            lasts("clash ", 3 * MINUTE)
+                .or_else(|| lasts("unfounded ", 7 * MINUTE))
+                .or_else(|| lasts("astray ", 6 * MINUTE))
+                .or_else(|| lasts("broken ", 2 * MINUTE))
         }
         _ => None,
     }
@@ -374,13 +388,22 @@ pub fn keep_time(sim: &mut Sim) {
         if awake && !put_off && row.pair.as_ref().is_some_and(|pair| is_over(sim, row, pair.id)) {
             held.push(format!("broken {name} is to be awake, and its pair is over"));
         }
+        if holds(row, ConditionType::Conflict) && !is_taken(sim, name) {
+            held.push(format!(
+                "unfounded {name} says that there is a conflict, and its name is nobody else's"
+            ));
+        }
+        if awake && !holds(row, ConditionType::Conflict) && clashes(sim, row) {
+            held.push(format!("clash {name} serves, its name is another's, and no conflict is said"));
+        }
         if awake && ready && !holds(row, ConditionType::Conflict) && is_astray(sim, row) {
             held.push(format!("astray {name} is ready, and its name leads elsewhere"));
         }
     }
     if calm {
         held.extend(leaks(sim));
-        if sim.truth.tasks.values().all(|task| !task.is_there())
+        let counts = |task: &SimTask| task.seen.identity.is_some() || is_in_the_way(sim, task);
+        if sim.truth.tasks.values().all(|task| !task.is_there() || !counts(task))
             && sim.audit.rows.values().all(|row| row.desired == Desired::Asleep)
             && sim.truth.fleet.min == 0
         {
@@ -475,6 +498,33 @@ fn is_astray(sim: &Sim, row: &ServiceRecord) -> bool {
     let proxy = row.pair.as_ref().and_then(|pair| sim.truth.tasks.get(pair.proxy.task_arn.as_ref()?));
     let name = naming::record_name(&row.name, &sim.settings.domain);
     proxy.is_some_and(|proxy| lookup(&sim.truth.zone.sets, &name, &sim.settings.domain).0 != proxy.public)
+}
+
+/// Whether somebody else has the name, or the claim, that a pair which serves is to have.
+fn clashes(sim: &Sim, row: &ServiceRecord) -> bool {
+    let serves = row.pair.as_ref().is_some_and(|pair| {
+        let runs = |role| super::tasks::task_of(sim, row, pair.id, role).filter(|task| task.runs());
+        let answers = |task: &SimTask| task.sidecar.answers_at <= sim.now;
+        let proxy = runs(Role::Proxy).is_some_and(|proxy| proxy.sidecar.knows_peer());
+        pair.condemned.is_none() && proxy && runs(Role::Service).is_some_and(answers)
+    });
+    serves && is_taken(sim, &row.name)
+}
+
+/// Whether somebody else has a name, or its claim, in one of the zones.
+fn is_taken(sim: &Sim, service: &str) -> bool {
+    let domain = &sim.settings.domain;
+    let public = [(naming::record_name(service, domain), "A"), (naming::owner_name(service, domain), "TXT")];
+    let taken = |zone: &SimZone, (name, kind): &(String, &str)| {
+        let key = (name.clone(), (*kind).to_owned());
+        zone.sets.contains_key(&key) && !zone.ours.contains(&key)
+    };
+    let private = sim.settings.private_zone.iter().flat_map(|zone| {
+        let roles = Role::ALL.map(|role| (format!("{service}.{role}.{}", zone.name), "A"));
+        roles.into_iter().chain([(naming::owner_name(service, &zone.name), "TXT")])
+    });
+    public.iter().any(|key| taken(&sim.truth.zone, key))
+        || private.into_iter().any(|key| taken(&sim.truth.private_zone, &key))
 }
 
 fn leaks(sim: &Sim) -> Vec<String> {

@@ -16,6 +16,9 @@ use dormouse_state::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// A call is made, and takes effect, within this after its intent was written.
+const CALLS_WITHIN: Ms = MINUTE;
+
 /// A controller as a process.
 #[derive(Debug, Default)]
 pub struct Running {
@@ -146,7 +149,8 @@ pub struct Audit {
     pub(super) terminated: VecDeque<(Ms, String)>,
     pub(super) hashes: BTreeMap<String, String>,
     pub(super) retired: BTreeSet<String>,
-    pub(super) addresses: BTreeSet<(String, Option<String>)>,
+    /// Service and address, or none, that its record was intended to have, and until when that counts.
+    pub(super) addresses: BTreeMap<(String, Option<String>), Ms>,
     /// Capacities that were intended, and until when that counts.
     pub(super) targets: BTreeMap<u32, Ms>,
     /// Pair → when its row first said that it drains, or is to end.
@@ -155,6 +159,8 @@ pub struct Audit {
     pub(super) heard: BTreeMap<String, Heard>,
     /// Service and address → when a probe last succeeded.
     pub(super) probes: BTreeMap<(String, String), Ms>,
+    /// Service task → when it last began to be deaf, and had answered until then.
+    pub answered_until: BTreeMap<String, Ms>,
     /// Service and address → when its proxy was stopped as planned.
     pub(super) planned_ends: BTreeMap<(String, String), Ms>,
     /// Service → its newest pair.
@@ -273,7 +279,12 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
                 sim.audit.tasks.entry(key).or_insert_with(|| arn.to_owned());
             }
         }
-        Moment::Batch(_) | Moment::Desire(_) | Moment::Desired(_) | Moment::Drain(_) | Moment::End => {}
+        Moment::Batch(_)
+        | Moment::Desire(_)
+        | Moment::Desired(_)
+        | Moment::Drain(_)
+        | Moment::Protect(_)
+        | Moment::End => {}
         Moment::Zone(ours) => zone(sim, ours),
         Moment::Row { controller, fence, before, row } => written(sim, controller, fence, before, row),
         Moment::Removed(_, name) => {
@@ -442,9 +453,7 @@ fn written(
     let hashes = known.into_iter().flatten().map(|Definition { hash, .. }| (hash.clone(), name.clone()));
     audit.hashes.extend(hashes);
     audit.retired.extend(row.definitions.retired.iter().cloned());
-    if let Some(pending) = &row.dns.pending {
-        audit.addresses.insert((name.clone(), pending.address.clone()));
-    }
+    note_addresses(audit, row, now);
     audit.tries.extend(next_try.map(|newest| (name.clone(), newest)));
     if row.pair.as_ref().is_some_and(|pair| pair.ready_at.is_some())
         && let Some(newest) = audit.tries.get_mut(name)
@@ -470,6 +479,21 @@ fn written(
         }
     }
     sim.audit.rows.insert(name.clone(), row.clone());
+}
+
+/// What is pending, or stands, is intended for as long as it does; a call that was made for it may take effect a while later.
+fn note_addresses(audit: &mut Audit, row: &ServiceRecord, now: Ms) {
+    let pending = row.dns.pending.as_ref().map(|pending| pending.address.clone());
+    let stands = row.dns.published.clone().map(Some).filter(|_| row.dns.pending.is_none());
+    let current = pending.or(stands).map(|address| (row.name.clone(), address));
+    for ((name, _), until) in audit.addresses.iter_mut().filter(|(known, _)| Some(*known) != current.as_ref())
+    {
+        if *name == row.name {
+            *until = (*until).min(now + CALLS_WITHIN);
+        }
+    }
+    audit.addresses.retain(|_, until| *until > now);
+    audit.addresses.extend(current.map(|known| (known, Ms::MAX)));
 }
 
 /// A pair drains since its service's way to sleep has come so far, or since it is to end for another reason.

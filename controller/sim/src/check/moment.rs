@@ -31,8 +31,10 @@ pub enum Moment<'a> {
     Desire(u32),
     /// SetDesiredCapacity takes effect.
     Desired(u32),
-    /// UpdateContainerInstancesState to DRAINING takes effect.
+    /// UpdateContainerInstancesState takes effect, to DRAINING or to ACTIVE.
     Drain(&'a [String]),
+    /// SetInstanceProtection takes effect.
+    Protect(&'a [String]),
     /// TerminateInstance takes effect.
     Terminate(&'a str),
     /// StopTask is called.

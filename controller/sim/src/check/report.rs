@@ -121,7 +121,12 @@ pub fn before_desired(sim: &mut Sim, desired: u32) {
     look(sim, &Moment::Desired(desired));
 }
 
-/// Instances are about to be drained.
+/// Instances are about to be protected.
+pub fn before_protect(sim: &mut Sim, ids: &[String]) {
+    look(sim, &Moment::Protect(ids));
+}
+
+/// Instances are about to be drained, or set active again.
 pub fn before_drain(sim: &mut Sim, arns: &[String]) {
     look(sim, &Moment::Drain(arns));
 }

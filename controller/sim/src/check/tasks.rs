@@ -6,6 +6,7 @@ use crate::script::Aws;
 use crate::sim::Sim;
 use crate::truth::sidecar::millis;
 use crate::truth::tasks::SimTask;
+use crate::truth::zone::Which;
 use dormouse_core::dns::Change;
 use dormouse_core::lifecycle;
 use dormouse_core::naming;
@@ -225,14 +226,33 @@ pub fn s6_only_ours(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             (known.install != sim.settings.install).then(|| format!("{arn} is deregistered and not ours"))
         }
         Moment::Drain(arns) => {
-            let ours = |arn: &String| sim.truth.fleet.members.values().any(|member| member.arn == *arn);
+            let ours = |arn: &String| sim.truth.fleet.is_ours(arn);
             let gone = |arn: &String| sim.truth.fleet.gone.contains(arn);
             let foreign = arns.iter().find(|arn| !ours(arn) && !gone(arn))?;
-            Some(format!("{foreign} is drained and not of our group"))
+            Some(format!("{foreign} is drained, or set active again, and not of our group"))
         }
+        Moment::Terminate(id) if sim.truth.fleet.others.contains_key(*id) => {
+            Some(format!("{id} is terminated and not of our group"))
+        }
+        Moment::Protect(ids) => {
+            let foreign = ids.iter().find(|id| sim.truth.fleet.others.contains_key(*id))?;
+            Some(format!("{foreign} is protected and not of our group"))
+        }
+        Moment::Zone(_) | Moment::End => touched(sim),
         Moment::Row { .. } => super::made::deleted(sim, moment),
         _ => None,
     }
+}
+
+/// A record or a claim of others that is not byte by byte as they made it.
+fn touched(sim: &Sim) -> Option<String> {
+    [(Which::Public, &sim.truth.zone), (Which::Private, &sim.truth.private_zone)].into_iter().find_map(
+        |(which, zone)| {
+            let sets = sim.truth.strangers.sets(which).iter();
+            let (key, _) = sets.into_iter().find(|(key, set)| zone.sets.get(*key) != Some(*set))?;
+            Some(format!("{} {} was another's, and is not as they made it", key.1, key.0))
+        },
+    )
 }
 
 /// What is to serve is not stopped; its record is not withdrawn while it works. A service is put to sleep for

@@ -127,11 +127,15 @@ impl Driver {
                     && let Some(task) = sim.truth.tasks.get_mut(&arn)
                     && task.sidecar.answers_at < Ms::MAX
                 {
+                    if task.sidecar.answers_at <= sim.now {
+                        sim.audit.answered_until.insert(arn, sim.now);
+                    }
                     task.sidecar.answers_at = sim.now + span;
                 }
             }
             Act::Break(nth) => sim.kill_instance(nth),
             Act::Disconnect(nth, span) => sim.disconnect(nth, span),
+            Act::Other(other) => sim.other(&other),
             Act::Stranger(lives) => sim.stranger_task(lives),
             Act::Record(service, set) => {
                 let name = naming::record_name(&name_of(service), &sim.settings.domain);
@@ -222,8 +226,13 @@ impl Driver {
                 sim.plan(SECOND, Event::Task(arn, step));
             }
         }
-        let strangers =
-            sim.truth.tasks.values().filter(|task| task.is_there() && task.seen.identity.is_none());
+        // Others stay where they are, but for our instances.
+        let on_ours = |on: &String| sim.truth.fleet.is_ours(on);
+        let strangers = sim.truth.tasks.values().filter(|task| {
+            task.is_there()
+                && task.seen.identity.is_none()
+                && task.seen.container_instance.as_ref().is_some_and(on_ours)
+        });
         let strangers: Vec<String> = strangers.map(|task| task.seen.arn.clone()).collect();
         strangers.iter().for_each(|arn| sim.over(arn));
         if !strangers.is_empty() {

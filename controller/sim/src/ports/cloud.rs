@@ -17,6 +17,9 @@ use dormouse_state::Launch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Tasks on a page of a listing, and in one DescribeTasks. Source: Amazon ECS API Reference.
+const BATCH: usize = 100;
+
 impl Port {
     /// All ports as a controller takes them.
     pub fn cloud(&self) -> Cloud {
@@ -35,6 +38,8 @@ impl Port {
 #[async_trait]
 impl Tasks for Port {
     async fn list(&self, cluster: &str, started_by: &str) -> Result<Vec<String>, CloudError> {
+        let pages = self.world.sim().list_tasks_now(cluster, started_by).div_ceil(BATCH);
+        self.also("ecs:ListTasks", Kind::Read, pages.saturating_sub(1))?;
         self.read("ecs:ListTasks", Kind::Read, |sim| {
             let part = if cluster == sim.settings.proxy_cluster { "proxies" } else { "services" };
             check::was_read(sim, self.controller, part);
@@ -49,6 +54,7 @@ impl Tasks for Port {
         started_by: &str,
         arns: &[String],
     ) -> Result<Described, CloudError> {
+        self.also("ecs:DescribeTasks", Kind::Read, arns.len().div_ceil(BATCH).saturating_sub(1))?;
         self.read("ecs:DescribeTasks", Kind::Read, |sim| Ok(sim.describe_tasks(cluster, started_by, arns)))
             .await
     }
@@ -119,6 +125,8 @@ impl Tasks for Port {
 #[async_trait]
 impl Instances for Port {
     async fn instances(&self, _cluster: &str) -> Result<Vec<Instance>, CloudError> {
+        // They are listed, and then described.
+        self.also("ecs:ListContainerInstances", Kind::Read, 1)?;
         self.read("ecs:DescribeContainerInstances", Kind::Read, |sim| {
             check::was_read(sim, self.controller, "instances");
             Ok(sim.describe_instances())
@@ -140,9 +148,7 @@ impl Instances for Port {
             Kind::Modify,
             |_| {},
             move |sim| {
-                if draining {
-                    check::before_drain(sim, &arns);
-                }
+                check::before_drain(sim, &arns);
                 sim.set_draining(&arns, draining);
                 Ok(())
             },
@@ -192,6 +198,7 @@ impl Groups for Port {
             Kind::Scale,
             |_| {},
             move |sim| {
+                check::before_protect(sim, &ids);
                 sim.protect(&ids);
                 Ok(())
             },
@@ -245,7 +252,13 @@ impl Zones for Port {
     }
 
     async fn is_insync(&self, change_id: &str) -> Result<bool, CloudError> {
-        self.read("route53:GetChange", Kind::Zone, |sim| Ok(sim.is_insync(change_id))).await
+        self.read("route53:GetChange", Kind::Zone, |sim| {
+            sim.is_insync(change_id).ok_or_else(|| CloudError::NotFound {
+                operation: "route53:GetChange",
+                message: format!("NoSuchChange: {change_id}"),
+            })
+        })
+        .await
     }
 }
 

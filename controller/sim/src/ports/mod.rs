@@ -142,6 +142,19 @@ impl Port {
         }
     }
 
+    /// So many calls that the next one needs beside itself, each of which can be throttled.
+    pub fn also(&self, operation: &'static str, kind: Kind, calls: usize) -> Result<(), CloudError> {
+        let mut sim = self.world.sim();
+        for _ in 0..calls {
+            check::called(&mut sim, self.controller, operation, kind, false);
+            let (now, taken) = (sim.now, sim.profile.neighbours);
+            if !sim.truth.quota.take(kind, taken, now) {
+                return Err(CloudError::Throttled { operation });
+            }
+        }
+        Ok(())
+    }
+
     /// A call that changes nothing.
     pub async fn read<R>(
         &self,

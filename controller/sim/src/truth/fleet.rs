@@ -9,7 +9,7 @@ use dormouse_core::observed::{Group, Instance, Member, Resources, TaskStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an instance has.
-const SIZE: Resources = Resources { cpu: 2048, memory: 3904 };
+pub const SIZE: Resources = Resources { cpu: 2048, memory: 3904 };
 
 /// An instance as it really is.
 #[derive(Debug, Clone)]
@@ -50,6 +50,8 @@ pub struct SimMember {
 pub struct SimFleet {
     /// Instances by EC2 id.
     pub members: BTreeMap<String, SimMember>,
+    /// Instances of others in the same cluster, by EC2 id.
+    pub others: BTreeMap<String, SimMember>,
     /// Container instances that are gone.
     pub gone: BTreeSet<String>,
     /// Smallest size.
@@ -66,7 +68,40 @@ pub struct SimFleet {
     instances: History<Vec<Instance>>,
 }
 
+impl SimMember {
+    /// One that is being launched.
+    pub fn launched(number: u64, size: Resources) -> SimMember {
+        SimMember {
+            id: format!("i-{number}"),
+            arn: format!("arn:ci/{number}"),
+            lifecycle: "Pending",
+            protected: false,
+            joined: false,
+            joined_at: 0,
+            connected: false,
+            active: false,
+            draining_since: None,
+            connected_at: 0,
+            in_service_at: None,
+            size,
+            broken: false,
+            boots_on: 0,
+            step: 0,
+        }
+    }
+}
+
 impl SimFleet {
+    /// Everything in the cluster, whoever's it is.
+    pub fn in_cluster(&self) -> impl Iterator<Item = &SimMember> {
+        self.members.values().chain(self.others.values()).filter(|member| member.joined)
+    }
+
+    /// Whether a container instance is one of our group's.
+    pub fn is_ours(&self, arn: &str) -> bool {
+        self.members.values().any(|member| member.arn == arn)
+    }
+
     fn living(&self) -> usize {
         self.members.values().filter(|member| member.lifecycle != "Terminating").count()
     }
@@ -161,23 +196,7 @@ impl Sim {
         let boot = self.span(self.profile.boot);
         let pending = self.rng.between(10 * SECOND, 40 * SECOND).min(boot);
         let boots_on = boot - pending;
-        let member = SimMember {
-            id: id.clone(),
-            arn: format!("arn:ci/{number}"),
-            lifecycle: "Pending",
-            protected: false,
-            joined: false,
-            joined_at: 0,
-            connected: false,
-            active: false,
-            draining_since: None,
-            connected_at: 0,
-            in_service_at: None,
-            size: SIZE,
-            broken: false,
-            boots_on,
-            step: 0,
-        };
+        let member = SimMember { boots_on, ..SimMember::launched(number, SIZE) };
         self.truth.fleet.members.insert(id.clone(), member);
         self.next_instance_step(&id, (pending, pending));
     }
@@ -236,7 +255,8 @@ impl Sim {
         self.fleet_changed();
     }
 
-    fn tasks_of(&self, instance: &str) -> Vec<String> {
+    /// Tasks on a container instance that are not over, whoever's they are.
+    pub fn tasks_of(&self, instance: &str) -> Vec<String> {
         let tasks = self.truth.tasks.values().filter(|task| task.is_there());
         let on = tasks.filter(|task| task.seen.container_instance.as_deref() == Some(instance));
         on.map(|task| task.seen.arn.clone()).collect()
@@ -331,7 +351,9 @@ impl Sim {
 
     /// UpdateContainerInstancesState.
     pub fn set_draining(&mut self, arns: &[String], draining: bool) {
-        for member in self.truth.fleet.members.values_mut().filter(|member| arns.contains(&member.arn)) {
+        let fleet = &mut self.truth.fleet;
+        let all = fleet.members.values_mut().chain(fleet.others.values_mut());
+        for member in all.filter(|member| arns.contains(&member.arn)) {
             if member.active == draining && member.joined && member.lifecycle == "InService" {
                 self.trace.note(self.now, format_args!("{} draining: {draining}", member.id));
                 member.active = !draining;
@@ -341,10 +363,11 @@ impl Sim {
         self.fleet_changed();
     }
 
-    /// SetInstanceProtection.
+    /// SetInstanceProtection, by way of the adapter: Auto Scaling refuses a call with one that is not InService, and the
+    /// others of it are protected by a second call.
     pub fn protect(&mut self, ids: &[String]) {
         for member in self.truth.fleet.members.values_mut().filter(|member| ids.contains(&member.id)) {
-            if !member.protected {
+            if !member.protected && member.lifecycle == "InService" {
                 self.trace.note(self.now, format_args!("{} is protected", member.id));
                 member.protected = true;
             }
@@ -373,7 +396,6 @@ impl Sim {
     }
 
     fn instances_now(&self) -> Vec<Instance> {
-        let members = self.truth.fleet.members.values().filter(|member| member.joined);
         let instance = |member: &SimMember| {
             let there = self.truth.tasks.values().filter(|task| task.is_there());
             let on: Vec<_> =
@@ -393,7 +415,7 @@ impl Sim {
                 tasks: counted.count().try_into().unwrap_or(u32::MAX),
             }
         };
-        members.map(instance).collect()
+        self.truth.fleet.in_cluster().map(instance).collect()
     }
 
     /// DescribeAutoScalingGroups, as of a while ago.

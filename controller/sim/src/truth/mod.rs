@@ -9,6 +9,7 @@
 //! - [`sidecar`]: what runs inside a task
 //! - [`requests`]: requests on their way
 //! - [`split`]: a lease that two hold
+//! - [`strangers`]: others in the same account, a second installation among them
 //! - [`history`]: what was true a while ago, for reads that lag
 
 pub mod definitions;
@@ -19,6 +20,7 @@ pub mod quota;
 pub mod requests;
 pub mod sidecar;
 pub mod split;
+pub mod strangers;
 pub mod tasks;
 pub mod zone;
 
@@ -50,6 +52,8 @@ pub struct Truth {
     pub lost_rows: BTreeSet<String>,
     /// Services of AWS that answer nobody, and until when.
     pub outages: BTreeMap<Aws, Ms>,
+    /// What others have in our zones.
+    pub strangers: strangers::Strangers,
     /// Addresses.
     pub network: network::Network,
     /// Requests on their way.

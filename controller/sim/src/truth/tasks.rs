@@ -62,6 +62,31 @@ struct End {
 }
 
 impl SimTask {
+    /// One that runs, of somebody whose sidecars tell us nothing.
+    pub fn of_another(seen: Task, started_by: String, size: Resources, now: Ms) -> SimTask {
+        SimTask {
+            seen,
+            started_by,
+            token: String::new(),
+            incarnation: String::new(),
+            size,
+            created: now,
+            stop_asked: None,
+            ended_at: None,
+            stopped_at: None,
+            step: 0,
+            public: None,
+            sidecar: Sidecar::new(0, now),
+            unheard: None,
+            history: History::default(),
+        }
+    }
+
+    /// Whether it takes an interface of its instance, as every task of an installation does.
+    fn has_interface(&self) -> bool {
+        self.started_by.starts_with("dormouse/")
+    }
+
     /// Whether it is not over.
     pub fn is_there(&self) -> bool {
         self.seen.status != TaskStatus::Stopped
@@ -86,8 +111,10 @@ impl SimTask {
 impl Sim {
     /// RunTask.
     pub fn run_task(&mut self, call: &RunCall) -> Result<RunAnswer, CloudError> {
-        let fingerprint =
-            format!("{:?}{:?}{:?}{:?}", call.identity, call.started_by, call.parameters, call.env);
+        let fingerprint = format!(
+            "{:?}{:?}{:?}{:?}{:?}",
+            call.identity, call.started_by, call.parameters, call.env, call.tags
+        );
         if let Some((known, arn)) = self.truth.tokens.get(&call.client_token) {
             return Ok(match self.truth.tasks.get(arn) {
                 Some(task) if *known == fingerprint => RunAnswer::Started(Box::new(task.seen.clone())),
@@ -158,37 +185,8 @@ impl Sim {
         Ok(RunAnswer::Started(Box::new(seen)))
     }
 
-    /// A stranger's task on an instance with room, or nowhere when there is none.
-    pub fn stranger_task(&mut self, lives: Ms) {
-        let size = Resources { cpu: 128, memory: 128 };
-        let Ok(on) = self.place(size) else { return };
-        let arn = format!("arn:task/stranger-{}", self.truth.number());
-        self.trace.note(self.now, format_args!("a stranger runs {arn} on {on}"));
-        let made = Task::made(&arn, &self.settings.service_cluster, None);
-        let seen = Task { status: TaskStatus::Running, container_instance: Some(on), ..made };
-        let task = SimTask {
-            seen,
-            started_by: "somebody".to_owned(),
-            token: String::new(),
-            incarnation: String::new(),
-            size,
-            created: self.now,
-            stop_asked: None,
-            ended_at: None,
-            stopped_at: None,
-            step: 0,
-            public: None,
-            sidecar: Sidecar::new(0, self.now),
-            unheard: None,
-            history: History::default(),
-        };
-        self.truth.tasks.insert(arn.clone(), task);
-        self.changed(&arn);
-        self.plan(lives, Event::Forget(arn));
-    }
-
     /// Chooses an instance, as ECS's placement does: any with room.
-    fn place(&mut self, size: Resources) -> Result<String, &'static str> {
+    pub fn place(&mut self, size: Resources) -> Result<String, &'static str> {
         let room = self.with_room(size)?;
         let index = self.rng.index(room.len());
         Ok(room[index].clone())
@@ -196,12 +194,11 @@ impl Sim {
 
     /// The instances with room, or why there is none.
     pub fn with_room(&self, size: Resources) -> Result<Vec<String>, &'static str> {
-        if self.truth.fleet.members.values().all(|member| !member.joined) {
+        if self.truth.fleet.in_cluster().next().is_none() {
             return Err("NO_INSTANCES");
         }
         let (mut room, mut why) = (Vec::new(), "RESOURCE:CPU");
-        let open = self.truth.fleet.members.values();
-        for member in open.filter(|member| member.joined && member.active && member.connected) {
+        for member in self.truth.fleet.in_cluster().filter(|member| member.active && member.connected) {
             let on = || {
                 self.truth.tasks.values().filter(|task| {
                     task.is_there() && task.seen.container_instance.as_ref() == Some(&member.arn)
@@ -212,7 +209,7 @@ impl Sim {
                 why = "RESOURCE:CPU";
             } else if free.memory < size.memory {
                 why = "RESOURCE:MEMORY";
-            } else if on().filter(|task| task.seen.identity.is_some()).count() >= INTERFACES {
+            } else if on().filter(|task| task.has_interface()).count() >= INTERFACES {
                 why = "RESOURCE:ENI";
             } else {
                 room.push(member.arn.clone());
@@ -265,6 +262,7 @@ impl Sim {
                 task.seen.status = TaskStatus::Deprovisioning;
                 self.containers_end(arn);
                 self.next_step(arn, (SECOND, 10 * SECOND));
+                self.give_address_up(arn);
             }
             TaskStatus::Deprovisioning => self.over(arn),
             _ => return,
@@ -317,6 +315,20 @@ impl Sim {
             self.trace.note(self.now, format_args!("{arn} is taken back by Spot"));
             self.end_task(arn, "SpotInterruption", "Your Spot Task was interrupted.", None);
         }
+    }
+
+    /// Its interface goes while it is in DEPROVISIONING, and the public address with it: somebody else may have it before
+    /// the task is STOPPED.
+    ///
+    /// Source: Amazon ECS Developer Guide, "Amazon ECS task lifecycle".
+    fn give_address_up(&mut self, arn: &str) {
+        let Some(address) = self.truth.tasks.get(arn).and_then(|task| task.public.clone()) else { return };
+        if self.truth.network.public.get(&address).is_none_or(|owner| owner != arn) {
+            return;
+        }
+        self.truth.network.interfaces.remove(&format!("eni-{arn}"));
+        self.truth.network.release_public(&address);
+        self.maybe_to_a_stranger();
     }
 
     /// The address that was just released may go to somebody else, who keeps it for a while.
@@ -421,6 +433,7 @@ impl Sim {
             task.seen.status = TaskStatus::Deprovisioning;
             task.sidecar.exited = true;
             self.next_step(arn, (SECOND, 5 * SECOND));
+            self.give_address_up(arn);
         } else {
             task.seen.status = TaskStatus::Stopping;
             // One that ended by itself serves nobody any more; one that was told to ends what it has.
@@ -453,11 +466,7 @@ impl Sim {
         if let Some(address) = task.seen.private_address.clone() {
             self.truth.network.release_private(&address);
         }
-        if let Some(address) = task.public.clone() {
-            self.truth.network.interfaces.remove(&format!("eni-{arn}"));
-            self.truth.network.release_public(&address);
-            self.maybe_to_a_stranger();
-        }
+        self.give_address_up(arn);
         self.changed(arn);
         self.plan(VISIBLE, Event::Forget(arn.to_owned()));
     }
@@ -504,6 +513,12 @@ impl Sim {
             }
         }
         listed
+    }
+
+    /// How many tasks a listing has right now.
+    pub fn list_tasks_now(&self, cluster: &str, started_by: &str) -> usize {
+        let tasks = self.truth.tasks.values().filter(|task| task.started_by == started_by);
+        tasks.filter(|task| task.seen.cluster == cluster && !task.seen.stopping).count()
     }
 
     /// DescribeTasks, as of `lag` ago.

@@ -57,6 +57,15 @@ fn key(set: &RecordSet) -> SetKey {
     (set.name.clone(), set.kind.clone())
 }
 
+/// What Route 53 takes in one batch.
+///
+/// Source: Amazon Route 53 Developer Guide, "Quotas".
+fn is_too_large(changes: &[Change]) -> Option<String> {
+    let values = changes.iter().flat_map(|change| &change.set().values);
+    let (count, size) = values.fold((0, 0), |(count, size), value| (count + 1, size + value.len()));
+    (count > 1_000 || size > 32_000).then(|| format!("a batch of {count} elements and {size} characters"))
+}
+
 fn apply(sets: &mut Sets, changes: &[Change]) -> Result<(), String> {
     for change in changes {
         match change {
@@ -109,6 +118,10 @@ impl Sim {
         if let Some(poisoned) = ordered.iter().find(refused).filter(|_| ours) {
             return ChangeAnswer::Refused(vec![format!("{} is poisoned", poisoned.set().name)]);
         }
+        if let Some(why) = is_too_large(changes).filter(|_| ours) {
+            self.violate("S14", why.clone());
+            return ChangeAnswer::Refused(vec![why]);
+        }
         if let Err(why) = apply(&mut next, &ordered) {
             self.trace.note(self.now, format_args!("batch refused: {why}"));
             return ChangeAnswer::Refused(vec![why]);
@@ -121,7 +134,7 @@ impl Sim {
                 Change::Create(set) => (set, "create"),
                 Change::Delete(set) => (set, "delete"),
             };
-            let who = if ours { "we" } else { "an operator" };
+            let who = if ours { "we" } else { "others" };
             self.trace.note(
                 self.now,
                 format_args!("{who} {verb} {} {} {}", set.kind, set.name, set.values.join(" ")),
@@ -166,8 +179,16 @@ impl Sim {
         }
     }
 
-    /// Whether a change is on every name server.
-    pub fn is_insync(&mut self, id: &str) -> bool {
+    /// Whether a change is on every name server; `None`: there is no such change.
+    pub fn is_insync(&mut self, id: &str) -> Option<bool> {
+        let zones = [&self.truth.zone, &self.truth.private_zone];
+        let known =
+            |zone: &SimZone| zone.arrived.contains(id) || zone.pending.iter().any(|pending| pending.id == id);
+        let is_known = zones.into_iter().any(known);
+        is_known.then(|| self.is_everywhere(id))
+    }
+
+    fn is_everywhere(&mut self, id: &str) -> bool {
         if self.truth.zone.arrived.contains(id) || self.truth.private_zone.arrived.contains(id) {
             return true;
         }
@@ -280,6 +301,10 @@ impl Sim {
     /// An operator's change of a name: puts a record of theirs there, or takes it away.
     pub fn operator_record(&mut self, which: Which, name: &str, address: Option<&str>) {
         let at = (name.to_owned(), "A".to_owned());
+        if self.truth.strangers.sets(which).contains_key(&at) {
+            // An operator knows that it is somebody's.
+            return;
+        }
         let mut changes: Vec<Change> =
             self.zone(which).sets.get(&at).cloned().map(Change::Delete).into_iter().collect();
         if let Some(address) = address {

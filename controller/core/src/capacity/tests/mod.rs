@@ -5,6 +5,7 @@ mod growing;
 mod joining;
 mod keeping;
 mod lacking;
+mod others;
 mod packing;
 mod placing;
 mod properties;
