@@ -74,6 +74,11 @@ impl Controller {
         }
         let zone = self.settings.zone.clone();
         let mut again = sooner(requeue, self.awaits_standbys(&mut groups));
+        let (mut wildcard, mut groups): (Vec<Group>, _) =
+            groups.into_iter().partition(|group| group.owner == WILDCARD);
+        let withheld = self.withhold(&zone, &mut wildcard);
+        again = sooner(again, withheld.into_values().min());
+        groups.extend(wildcard);
         again = sooner(again, self.change_all(&zone, groups, now).await);
         again = sooner(again, self.poll_wildcard().await);
         for (id, names) in polls {
@@ -92,13 +97,26 @@ impl Controller {
             };
             dns::plan_private(&self.settings, &zone.name, &wants, known)
         };
-        self.note_conflicts(&zone.id, &plan.conflicts);
+        let Plan { mut groups, mut conflicts, requeue, .. } = plan;
+        let withheld = self.withhold(&zone.id, &mut groups);
+        let told =
+            |name: &String| (name.clone(), "somebody takes its records out again and again".to_owned());
+        conflicts.extend(withheld.keys().map(told));
+        self.note_conflicts(&zone.id, &conflicts);
         if self.observe_only {
             return None;
         }
         let unreadable = self.store.unreadable();
-        let groups = plan.groups.into_iter().filter(|group| !unreadable.contains(&group.owner)).collect();
-        sooner(plan.requeue, self.change_all(&zone.id, groups, self.now()).await)
+        groups.retain(|group| !unreadable.contains(&group.owner));
+        let again = sooner(requeue, withheld.into_values().min());
+        sooner(again, self.change_all(&zone.id, groups, self.now()).await)
+    }
+
+    /// Takes out what was put back lately; answers when it may be again, by owner.
+    fn withhold(&self, zone: &str, groups: &mut Vec<Group>) -> BTreeMap<String, Duration> {
+        let now = self.now();
+        let world = self.world();
+        world.restored.get(zone).map(|restored| restored.withhold(groups, now)).unwrap_or_default()
     }
 
     /// The services whose records are looked at: all but those that are sound asleep, and have none.
@@ -219,12 +237,16 @@ impl Controller {
                 info!(record = set.name, address = set.values.join(","), "record {verb}");
             }
         }
+        let now = self.now();
         {
             let mut world = self.world();
             groups.iter().for_each(|group| world.refused.accept_records(zone, &group.owner));
             let public = *zone == self.settings.zone;
             let known = if public { &mut world.zone } else { &mut world.private_zone };
             known.changed(changes);
+            let unremembered = groups.iter().filter(|group| !public || group.owner == WILDCARD);
+            let restored = world.restored.entry(zone.to_owned()).or_default();
+            unremembered.for_each(|group| restored.accepted(group, now));
             if !public {
                 return;
             }

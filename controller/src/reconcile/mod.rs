@@ -220,7 +220,9 @@ impl Controller {
     /// From here on it dates what it writes by a clock that shows `now`; `None`: by its own.
     fn date_by(&self, now: Option<Timestamp>) {
         let ahead = now.map(|now| now.duration_since(self.clock.now())).unwrap_or_default();
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        let before =
+            std::mem::replace(&mut *self.ahead.lock().unwrap_or_else(PoisonError::into_inner), ahead);
+        self.world().use_is_later(ahead.checked_sub(before).unwrap_or_default());
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

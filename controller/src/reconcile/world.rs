@@ -9,6 +9,7 @@ use super::replicas::Standby;
 use super::withdrawal::WildcardChange;
 use dormouse_core::capacity::{self, Demand, Full, Room, Want};
 use dormouse_core::definition::service_resources;
+use dormouse_core::dns::restored::Restored;
 use dormouse_core::idle::AtActivator;
 use dormouse_core::intent::since;
 use dormouse_core::lifecycle::{View, pools};
@@ -17,7 +18,7 @@ use dormouse_core::settings::Settings;
 use dormouse_manifests::Architecture;
 use dormouse_peer::token::Identity;
 use dormouse_state::{CapacityMemory, ServiceRecord, planted};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct World {
     pub refused: Refused,
     /// Service → what of its name is not ours.
     pub conflicts: Conflicts,
+    /// Zone id → what was made there, and put back, that no row remembers.
+    pub restored: BTreeMap<String, Restored>,
     /// Container instance → since when ECS says it is full, with how many tasks, and for which size.
     full: BTreeMap<String, (Timestamp, u32, Resources)>,
     /// When Fargate Spot last had no capacity for a task.
@@ -93,6 +96,12 @@ impl World {
         }
         let others: u64 = self.standbys.values().filter_map(|standby| standby.report.in_use.get(name)).sum();
         AtActivator { in_flight: own.in_flight.saturating_add(others), ..own }
+    }
+
+    /// From here on the clock shows so much more: what the activator saw ended when it ended.
+    pub fn use_is_later(&mut self, by: SignedDuration) {
+        let ended = self.activator.values_mut().filter_map(|at| at.last.as_mut());
+        ended.for_each(|last| *last = last.checked_add(by).unwrap_or(*last));
     }
 
     /// Merges described tasks in. A task's life has one direction: an answer that is older than what is known
@@ -382,6 +391,19 @@ mod tests {
             happens(&mut world, identity(), now);
             assert_eq!(world.seen(), ["a"].into(), "{what}");
             assert!(world.has_seen("a") && !world.has_seen("b"), "{what}");
+        }
+    }
+
+    /// A standby dates by the leader's clock, and by its own once it leads: its last request ended no later for that.
+    #[test]
+    fn the_last_use_is_dated_by_the_clock_that_is_used() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (by, expected) in [(-300, 700), (0, 1000), (300, 1300)] {
+            let mut world = World::default();
+            world.activator.entry("a".into()).or_default().last = Some(at(1000));
+            world.activator.entry("b".into()).or_default().in_flight = 1;
+            world.use_is_later(SignedDuration::from_secs(by));
+            assert_eq!((world.activator["a"].last, world.activator["b"].last), (Some(at(expected)), None));
         }
     }
 

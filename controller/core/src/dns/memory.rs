@@ -12,7 +12,7 @@ pub(super) const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 pub(super) const DATED_EVERY: Duration = Duration::from_secs(5);
 
 /// What somebody takes out is put back, and no more often than this: two that are at odds do not fight.
-const REPAIR_EVERY: Duration = Duration::from_secs(300);
+pub(super) const REPAIR_EVERY: Duration = Duration::from_secs(300);
 
 /// The pending change has reached every name server.
 pub fn settled(memory: &mut DnsMemory, now: Timestamp) {

@@ -8,6 +8,7 @@
 //! - [`wanted`]: which records a service is to have
 //! - `record`: one service's record, from what is wanted to what every name server answers
 //! - [`memory`]: what is remembered of it: what was asked for, what stands, since when
+//! - [`restored`]: what is put back where no row remembers it
 //! - [`withdrawal`]: an address that is taken out of the wildcard
 //! - [`batch`]: changes of many owners in as few calls as Route 53 allows
 
@@ -16,6 +17,7 @@ pub mod compare;
 pub mod memory;
 pub mod owner;
 mod record;
+pub mod restored;
 #[cfg(test)]
 mod tests;
 pub mod wanted;

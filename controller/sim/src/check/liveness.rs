@@ -305,9 +305,8 @@ pub fn l8_drift(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
             let last = sim.audit.put_back.get(&record).filter(|_| set.kind == "A")?;
             let again = sim.audit.removed_by_others.contains(&record)
                 && super::memory::is_put_back(Some(changes), &set.name);
-            // It counts from its call, which may have been on its way for long.
-            let slow = sim.profile.late_effect + sim.profile.slow > 0;
-            let on_its_way = if slow { 35 * SECOND } else { 0 };
+            // It counts from its call, which may have been on its way for long, in a time of faults that is over.
+            let on_its_way = 35 * SECOND;
             let ago = sim.now - last + sim.slack_across(*last) + on_its_way + SECOND;
             (again && ago < 5 * MINUTE).then(|| format!("{} is put back again after {ago} ms", set.name))
         }),

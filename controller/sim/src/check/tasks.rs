@@ -158,9 +158,9 @@ fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
     let arn = &task.seen.arn;
     let slack = |at: Ms| sim.slack_since(at.saturating_sub(millis(sim.settings.dns_ttl)));
     match forgotten_at(sim, task, service) {
-        None if is_believed_gone(sim, task, service) => None,
+        None if is_believed_gone(sim, task, service, false) => None,
         None => Some(format!("{arn} of {service} is still found at {:?}", task.public)),
-        Some(at) if sim.now + slack(at) + SECOND < at => {
+        Some(at) if sim.now + slack(at) + SECOND < at && !is_believed_gone(sim, task, service, true) => {
             Some(format!("{arn} of {service} is forgotten by resolvers in {} ms", at - sim.now))
         }
         Some(_) => None,
@@ -168,11 +168,13 @@ fn is_found(sim: &Sim, task: &SimTask, service: &str) -> Option<String> {
 }
 
 /// A change whose id was lost is believed to be everywhere after a minute by the controller's clock, which may have jumped
-/// over the most of it.
-fn is_believed_gone(sim: &Sim, task: &SimTask, service: &str) -> bool {
+/// over the most of it; meanwhile it may have become so. `lost`: only one that nobody has asked about.
+fn is_believed_gone(sim: &Sim, task: &SimTask, service: &str, lost: bool) -> bool {
     let name = naming::record_name(service, &sim.settings.domain);
-    let taken_out_at = task.public.as_ref().and_then(|address| sim.taken_out_at(&name, address));
-    taken_out_at.is_some_and(|at| sim.now + sim.slack_since(at) >= at + MINUTE + millis(sim.settings.dns_ttl))
+    let taken_out = task.public.as_ref().and_then(|address| sim.taken_out_at(&name, address));
+    let taken_out = taken_out.filter(|(_, id)| !lost || !sim.truth.zone.asked.contains_key(id));
+    taken_out
+        .is_some_and(|(at, _)| sim.now + sim.slack_since(at) >= at + MINUTE + millis(sim.settings.dns_ttl))
 }
 
 /// When resolvers have forgotten its record; `None`: they may still be given it.

@@ -46,6 +46,8 @@ pub struct SimZone {
     pub ours: BTreeSet<SetKey>,
     /// When a name was last answered with an address by some name server: (name, address) → then.
     pub last_served: BTreeMap<(String, String), Ms>,
+    /// The last change that took an address out of a name and has arrived: (name, address) → when it was made, its id.
+    taken_out: BTreeMap<(String, String), (Ms, String)>,
     busy_until: Ms,
     /// Changes that were asked about, and until when the slow ones of them take.
     pub asked: BTreeMap<String, Ms>,
@@ -228,7 +230,9 @@ impl Sim {
             for change in &pending.changes {
                 if let (Change::Delete(set), "A") = (change, change.set().kind.as_str()) {
                     for address in &set.values {
-                        zone.last_served.insert((set.name.clone(), address.clone()), self.now);
+                        let record = (set.name.clone(), address.clone());
+                        zone.taken_out.insert(record.clone(), (pending.made_at, pending.id.clone()));
+                        zone.last_served.insert(record, self.now);
                     }
                 }
                 // What was accepted once is applied as it is.
@@ -286,16 +290,17 @@ impl Sim {
         Some(zone.last_served.get(&(name.to_owned(), address.to_owned())).copied().unwrap_or(0))
     }
 
-    /// When a record was taken out that some name server may still have; `None`: there is no such, or it stands.
-    pub fn taken_out_at(&self, name: &str, address: &str) -> Option<Ms> {
+    /// When a record was taken out last, and by which change; `None`: it never was, or it stands.
+    pub fn taken_out_at(&self, name: &str, address: &str) -> Option<(Ms, String)> {
         let zone = &self.truth.zone;
         let is_it = |set: &RecordSet| set.name == name && set.values.iter().any(|value| value == address);
         if zone.sets.get(&(name.to_owned(), "A".to_owned())).is_some_and(is_it) {
             return None;
         }
         let deletes = |change: &Change| matches!(change, Change::Delete(set) if is_it(set));
-        let last = zone.pending.iter().rev().find(|pending| pending.changes.iter().any(deletes))?;
-        Some(last.made_at)
+        let last = zone.pending.iter().rev().find(|pending| pending.changes.iter().any(deletes));
+        let on_its_way = last.map(|pending| (pending.made_at, pending.id.clone()));
+        on_its_way.or_else(|| zone.taken_out.get(&(name.to_owned(), address.to_owned())).cloned())
     }
 
     /// An operator's change of a name: puts a record of theirs there, or takes it away.
