@@ -77,10 +77,11 @@ fn waits_for_long(sim: &Sim, row: &ServiceRecord) -> bool {
 
 /// At each SetDesiredCapacity that takes effect.
 pub fn s8_monotone_capacity(sim: &Sim, moment: &Moment<'_>) -> Option<String> {
-    let Moment::Desired(desired) = moment else { return None };
+    let Moment::Desired { desired, overtaken } = moment else { return None };
     let fleet = &sim.truth.fleet;
-    // Below the minimum it takes no effect: it is refused.
-    let lowers = *desired < fleet.desired && *desired >= fleet.min;
+    // Below the minimum it takes no effect: it is refused. AWS takes no condition with this call: one that was on its way
+    // while another leader asked for more lowers that, and nobody can keep it from it. The next plan asks again.
+    let lowers = *desired < fleet.desired && *desired >= fleet.min && !overtaken;
     (lowers || *desired > fleet.max)
         .then(|| format!("desired capacity {} → {desired}, maximum {}", fleet.desired, fleet.max))
 }

@@ -281,7 +281,7 @@ pub fn remember(sim: &mut Sim, moment: &Moment<'_>) {
         }
         Moment::Batch(_)
         | Moment::Desire(_)
-        | Moment::Desired(_)
+        | Moment::Desired { .. }
         | Moment::Drain(_)
         | Moment::Protect(_)
         | Moment::End => {}

@@ -30,7 +30,12 @@ pub enum Moment<'a> {
     /// SetDesiredCapacity is called.
     Desire(u32),
     /// SetDesiredCapacity takes effect.
-    Desired(u32),
+    Desired {
+        /// To what.
+        desired: u32,
+        /// Its caller was overtaken while it was on its way.
+        overtaken: bool,
+    },
     /// UpdateContainerInstancesState takes effect, to DRAINING or to ACTIVE.
     Drain(&'a [String]),
     /// SetInstanceProtection takes effect.

@@ -116,9 +116,9 @@ pub fn desired_called(sim: &mut Sim, desired: u32) {
     look(sim, &Moment::Desire(desired));
 }
 
-/// SetDesiredCapacity is about to take effect.
-pub fn before_desired(sim: &mut Sim, desired: u32) {
-    look(sim, &Moment::Desired(desired));
+/// SetDesiredCapacity is about to take effect. `overtaken`: of a controller that leads no more.
+pub fn before_desired(sim: &mut Sim, desired: u32, overtaken: bool) {
+    look(sim, &Moment::Desired { desired, overtaken });
 }
 
 /// Instances are about to be protected.

@@ -179,12 +179,14 @@ impl Groups for Port {
     }
 
     async fn set_desired(&self, _name: &str, desired: u32) -> Result<(), CloudError> {
+        let (controller, made_at) = (self.controller, self.world.now());
         self.change(
             "autoscaling:SetDesiredCapacity",
             Kind::Scale,
             |sim| check::desired_called(sim, desired),
             move |sim| {
-                check::before_desired(sim, desired);
+                let overtaken = Port::is_overtaken(sim, controller, made_at);
+                check::before_desired(sim, desired, overtaken);
                 sim.set_desired(desired)
             },
         )

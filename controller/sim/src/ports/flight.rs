@@ -1,6 +1,6 @@
 //! A call that has left its process.
 
-use super::Port;
+use super::{Port, TIMEOUT};
 use crate::check;
 use crate::profile::Ms;
 use crate::queue::Event;
@@ -40,6 +40,12 @@ impl Port {
         self.world.sim().plan(lasts, Event::Do(Box::new(arrives)));
         self.world.planned.notify_one();
         answered
+    }
+
+    /// Whether a call that was made then arrives when nobody waits for it any more, and another leads than its caller.
+    pub(super) fn is_overtaken(sim: &Sim, controller: usize, made_at: Ms) -> bool {
+        let leads = sim.truth.leader.map(|(leader, _)| leader);
+        sim.now > made_at + TIMEOUT && leads != Some(Port::sender(sim, controller, made_at))
     }
 
     /// Whose a call is that was made then and arrives now: nobody's, if the process that made it is gone.
