@@ -16,8 +16,7 @@ pub const fn leaves(whole: Ms) -> Ms {
 
 impl Port {
     /// Has an effect happen after so long, whether its caller still lives by then or not. The answer comes at that moment,
-    /// if there is one. `counted`: its name, if it
-    /// is one of those at which something is tried.
+    /// if there is one. `counted`: its name, if it is one of those at which something is tried.
     pub fn send<R: Send + 'static>(
         &self,
         lasts: Ms,
